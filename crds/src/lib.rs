@@ -1,0 +1,1 @@
+//! The API types of `unstall.dev/v1alpha1`.

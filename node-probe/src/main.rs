@@ -1,0 +1,2 @@
+//! node-probe
+fn main() {}
