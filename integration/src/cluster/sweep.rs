@@ -1,0 +1,79 @@
+//! Removes what a cluster left: processes, cgroups, files. Mounts, bridges
+//! and network interfaces went with the last process of its namespaces.
+
+use std::fs::{self, File};
+use std::io::ErrorKind;
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+
+use super::cgroup;
+use super::layout::Layout;
+use super::state::State;
+
+/// Removes what the cluster of `layout` left. Does nothing where nothing is.
+///
+/// # Errors
+/// When the cluster still runs, or a process or file cannot be removed.
+pub fn sweep(layout: &Layout) -> Result<()> {
+    if !layout.run().exists() && !layout.data().exists() && !cgroup::exists(&layout.cgroup()) {
+        return Ok(());
+    }
+    let Some(_lock) = try_lock(&layout.lock())? else {
+        let pid = State::read(&layout.state())
+            .map_or_else(String::new, |s| format!(" (process {})", s.pid));
+        bail!(
+            "cluster {} is running{pid}: take it down first",
+            layout.name()
+        );
+    };
+    sweep_locked(layout)
+}
+
+/// As [`sweep`], by the holder of the cluster's lock.
+pub fn sweep_locked(layout: &Layout) -> Result<()> {
+    cgroup::destroy(&layout.cgroup(), Duration::from_secs(15))?;
+    for dir in [layout.data(), layout.run()] {
+        remove_dir(dir)?;
+    }
+    Ok(())
+}
+
+/// Takes the lock at `path`, which the kernel releases with its holder;
+/// `None` when another process has it.
+pub fn try_lock(path: &Path) -> Result<Option<File>> {
+    if let Some(dir) = path.parent() {
+        fs::create_dir_all(dir).with_context(|| format!("cannot create {}", dir.display()))?;
+    }
+    let file = File::options()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .open(path)
+        .with_context(|| format!("cannot open lock {}", path.display()))?;
+    match file.try_lock() {
+        Ok(()) => Ok(Some(file)),
+        Err(fs::TryLockError::WouldBlock) => Ok(None),
+        Err(fs::TryLockError::Error(error)) => {
+            Err(error).with_context(|| format!("cannot lock {}", path.display()))
+        }
+    }
+}
+
+/// Mounts of a namespace that just died can keep a directory busy for a
+/// moment, so this tries for up to five seconds.
+fn remove_dir(dir: &Path) -> Result<()> {
+    let mut tries = 0;
+    loop {
+        match fs::remove_dir_all(dir) {
+            Ok(()) => return Ok(()),
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+            Err(_) if tries < 50 => std::thread::sleep(Duration::from_millis(100)),
+            Err(error) => {
+                return Err(error).with_context(|| format!("cannot remove {}", dir.display()));
+            }
+        }
+        tries += 1;
+    }
+}

@@ -1,0 +1,189 @@
+//! Undoing an incident: one's own at its end, or that of a maker that was killed.
+
+use std::fmt;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use serde::Serialize;
+
+use super::lock::MachineLock;
+use super::options::state_file;
+use super::state::State;
+use super::{Cancel, Hierarchy, IncidentError, zombies};
+
+/// How long the kernel may take to free the zombies once nothing holds them. 150,000 take 4 s on a machine at rest.
+const FREED_WITHIN: Duration = Duration::from_secs(60);
+
+/// How long a cgroup may refuse to go because the process that was in it is not quite gone.
+const EMPTY_WITHIN: Duration = Duration::from_secs(5);
+
+/// What was found and removed.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Cleaned {
+    /// Processes of the incident that had to be killed.
+    pub killed: Vec<u32>,
+    /// Shared files that were unlinked.
+    pub files: Vec<PathBuf>,
+    /// Cgroup directories that were removed, their parent included.
+    pub cgroups: u32,
+}
+
+impl Cleaned {
+    /// Whether there was nothing to clean.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+impl fmt::Display for Cleaned {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.is_empty() {
+            return formatter.write_str("nothing was left");
+        }
+        let mut parts = Vec::new();
+        parts.extend(
+            self.killed
+                .iter()
+                .map(|pid| format!("killed process {pid}")),
+        );
+        parts.extend(
+            self.files
+                .iter()
+                .map(|file| format!("unlinked {}", file.display())),
+        );
+        if self.cgroups > 0 {
+            parts.push(format!("removed {} cgroups", self.cgroups));
+        }
+        formatter.write_str(&parts.join(", "))
+    }
+}
+
+/// Removes what a killed maker left, from this state directory and from the one that it named in the lock.
+///
+/// # Errors
+/// [`IncidentError::Busy`] while a maker runs, and whatever kept a leftover from going.
+pub fn clean(state_dir: &Path, wait: Duration) -> Result<Cleaned, IncidentError> {
+    let hierarchy = Hierarchy::find()?;
+    hierarchy.check_writable()?;
+    let state_file = state_file(state_dir);
+    let lock = MachineLock::acquire(&state_file, wait, &Cancel::default())?;
+    leftovers(&hierarchy, &lock, &state_file)
+}
+
+/// Removes the leftovers while the lock is held.
+pub(crate) fn leftovers(
+    hierarchy: &Hierarchy,
+    lock: &MachineLock,
+    state_file: &Path,
+) -> Result<Cleaned, IncidentError> {
+    let mut cleaned = Cleaned::default();
+    let mut files = vec![state_file];
+    files.extend(
+        lock.predecessor
+            .as_deref()
+            .filter(|named| *named != state_file),
+    );
+    for path in files {
+        if let Some(state) = State::load(path)? {
+            undo(hierarchy, &state, path, &mut cleaned)?;
+        }
+    }
+    // A maker may have died before its state said anything of cgroups.
+    cleaned.cgroups += remove_group(&hierarchy.group())?;
+    Ok(cleaned)
+}
+
+/// Undoes one incident: processes first, since they hold the file; then the file, whose pages hold the zombies; then
+/// the directories. The state file goes last, so that an interrupted cleaning can be done again.
+pub(crate) fn undo(
+    hierarchy: &Hierarchy,
+    state: &State,
+    state_file: &Path,
+    cleaned: &mut Cleaned,
+) -> Result<u64, IncidentError> {
+    cleaned.killed.extend(state.kill_children()?);
+    if state.unlink_file()? {
+        cleaned.files.push(state.file.clone());
+    }
+    cleaned.cgroups += remove_group(&hierarchy.group())?;
+    let enough = state.before + tolerance(state.zombies);
+    let left = zombies::wait_until(hierarchy, FREED_WITHIN, |now| now <= enough)?;
+    fs::remove_file(state_file).map_err(IncidentError::io("cannot remove", state_file))?;
+    Ok(left)
+}
+
+/// Removes every cgroup directory of the incident, then their parent; gives how many there were in all.
+fn remove_group(group: &Path) -> Result<u32, IncidentError> {
+    let removed = remove_children(group)?;
+    if !group.exists() {
+        return Ok(removed);
+    }
+    remove_patiently(group)?;
+    Ok(removed + 1)
+}
+
+/// Removes every cgroup directory of the incident, and leaves their parent.
+pub(crate) fn remove_children(group: &Path) -> Result<u32, IncidentError> {
+    let entries = match fs::read_dir(group) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(0),
+        other => other.map_err(IncidentError::io("cannot list", group))?,
+    };
+    let mut removed = 0;
+    for entry in entries {
+        let entry = entry.map_err(IncidentError::io("cannot list", group))?;
+        if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+            remove_patiently(&entry.path())?;
+            removed += 1;
+        }
+    }
+    Ok(removed)
+}
+
+fn remove_patiently(cgroup: &Path) -> Result<(), IncidentError> {
+    let until = Instant::now() + EMPTY_WITHIN;
+    loop {
+        match fs::remove_dir(cgroup) {
+            Err(error) if error.kind() == io::ErrorKind::ResourceBusy && Instant::now() < until => {
+                std::thread::sleep(Duration::from_millis(20));
+            }
+            other => return other.map_err(IncidentError::io("cannot remove", cgroup)),
+        }
+    }
+}
+
+/// By how much the machine's count may differ from what the incident made: natural zombies (2 to 60 were seen) come
+/// and go meanwhile. It is never more than a quarter of a small incident, or the check would prove nothing.
+pub(crate) fn tolerance(zombies: u32) -> u64 {
+    let made = u64::from(zombies);
+    (made / 50).max((made / 4).min(64))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_tolerance_is_a_part_of_what_was_made() {
+        assert_eq!(tolerance(1), 0);
+        assert_eq!(tolerance(100), 25);
+        assert_eq!(tolerance(2_000), 64);
+        assert_eq!(tolerance(50_000), 1_000);
+    }
+
+    #[test]
+    fn what_was_cleaned_reads_as_a_sentence() {
+        assert_eq!(Cleaned::default().to_string(), "nothing was left");
+        let cleaned = Cleaned {
+            killed: vec![7],
+            files: vec!["/a/b".into()],
+            cgroups: 2,
+        };
+        assert_eq!(
+            cleaned.to_string(),
+            "killed process 7, unlinked /a/b, removed 2 cgroups"
+        );
+    }
+}

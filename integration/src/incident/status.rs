@@ -1,0 +1,84 @@
+//! What there is of an incident on this machine, without touching it.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+
+use super::lock::{holder, named_state_file};
+use super::options::state_file;
+use super::state::State;
+use super::{Backing, Hierarchy, IncidentError, zombies};
+
+/// The incident of this machine, or what is left of one.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Status {
+    /// The process that makes or keeps an incident now.
+    pub maker: Option<u32>,
+    /// The zombies of the machine now.
+    pub zombies: u64,
+    /// The incident that the state file describes.
+    pub incident: Option<Described>,
+    /// Cgroup directories of an incident that are still there, their parent included.
+    pub cgroups: u32,
+}
+
+/// What a state file says.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Described {
+    /// The number of zombies asked for.
+    pub zombies: u32,
+    /// The file system of the shared file.
+    pub backing: Backing,
+    /// The shared file.
+    pub file: PathBuf,
+    /// Its processes that still run.
+    pub processes: Vec<u32>,
+}
+
+impl Status {
+    /// Whether a killed maker left something that `clean` would remove.
+    #[must_use]
+    pub fn has_leftovers(&self) -> bool {
+        self.maker.is_none() && (self.incident.is_some() || self.cgroups > 0)
+    }
+}
+
+/// Looks at the machine.
+///
+/// # Errors
+/// [`IncidentError::NoHierarchy`], [`IncidentError::Unknown`] or [`IncidentError::BadState`].
+pub fn status(state_dir: &Path) -> Result<Status, IncidentError> {
+    let hierarchy = Hierarchy::find()?;
+    let mut state = State::load(&state_file(state_dir))?;
+    if let (None, Some(named)) = (&state, named_state_file()) {
+        state = State::load(&named)?;
+    }
+    Ok(Status {
+        maker: holder(),
+        zombies: zombies::count_in(&hierarchy)?,
+        incident: state.map(|state| Described {
+            zombies: state.zombies,
+            backing: state.backing,
+            file: state.file,
+            processes: state
+                .children
+                .iter()
+                .filter(|child| child.process.is_alive())
+                .map(|child| child.process.pid)
+                .collect(),
+        }),
+        cgroups: cgroups(&hierarchy.group()),
+    })
+}
+
+fn cgroups(group: &Path) -> u32 {
+    let Ok(entries) = fs::read_dir(group) else {
+        return 0;
+    };
+    let is_directory = |entry: &fs::DirEntry| entry.file_type().is_ok_and(|kind| kind.is_dir());
+    entries
+        .flatten()
+        .filter(is_directory)
+        .fold(1, |sum, _| sum + 1)
+}
