@@ -1,3 +1,5 @@
-//! The test bed.
+//! The test bed: a real control plane and node, and real kernel stalls.
+
 pub mod cluster;
 pub mod incident;
+pub mod testing;

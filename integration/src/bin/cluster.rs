@@ -36,6 +36,11 @@ enum Sub {
         #[arg(long)]
         no_node: bool,
     },
+    /// Print the path of one of the cluster's programs, built if need be.
+    Program {
+        /// For instance kubectl or helm.
+        program: String,
+    },
     /// The supervisor that `up` starts.
     #[command(hide = true)]
     Serve(Serve),
@@ -94,6 +99,10 @@ fn run(command: Sub) -> Result<()> {
         Sub::Status => status(),
         Sub::Kubeconfig(name) => kubeconfig(&name.name),
         Sub::Build { no_node } => ensure(!no_node).map(|_| ()),
+        Sub::Program { program } => {
+            println!("{}", ensure(false)?.program(&program).display());
+            Ok(())
+        }
         Sub::Serve(options) => supervise(options),
     }
 }

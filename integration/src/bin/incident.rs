@@ -69,10 +69,10 @@ struct MakeArgs {
     #[arg(long)]
     directory: Option<PathBuf>,
     /// The time from one pulse to the next.
-    #[arg(long, value_parser = parse_duration, default_value = "200ms", conflicts_with = "no_pulse")]
+    #[arg(long, default_value = "200ms", value_parser = parse_duration)]
     pulse_every: Duration,
     /// Make zombies at rest, without pulses.
-    #[arg(long)]
+    #[arg(long, conflicts_with = "pulse_every")]
     no_pulse: bool,
     /// How long to wait for another maker to end.
     #[arg(long, value_parser = parse_duration)]
@@ -170,8 +170,8 @@ fn keep_up(incident: &mut Incident, pulsing: bool, ended: &Receiver<()>) -> anyh
     Ok(())
 }
 
-/// Turns the first Ctrl-C, SIGTERM or SIGHUP into a cancelled making or an ended wait. Later ones change nothing: the
-/// cleaning is bounded.
+/// Turns the first Ctrl-C, SIGTERM or SIGHUP into a cancelled making or an ended wait. Later ones
+/// change nothing: the cleaning is bounded.
 fn watch_signals(cancel: Cancel) -> anyhow::Result<Receiver<()>> {
     let signals: SigSet = [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP]
         .into_iter()

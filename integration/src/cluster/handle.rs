@@ -103,6 +103,7 @@ impl Cluster {
         let layout = Layout::new(&options.name)?;
         let toolchain = ensure(options.node)?;
         sweep(&layout)?;
+        sweep_dead()?;
         let mut supervisor = spawn_supervisor(&layout, options, attached)?;
         match wait_ready(&layout, &mut supervisor, tell) {
             Ok(state) => Ok(Self {
@@ -257,6 +258,18 @@ pub fn take_down(layout: &Layout) -> Result<()> {
         std::thread::sleep(Duration::from_millis(50));
     }
     sweep(layout)
+}
+
+/// Removes what killed supervisors left, whatever their cluster's name.
+fn sweep_dead() -> Result<()> {
+    for name in Layout::known() {
+        let layout = Layout::new(&name)?;
+        if !layout.is_held() {
+            eprintln!("removing what is left of cluster {name}, whose supervisor was killed");
+            sweep(&layout)?;
+        }
+    }
+    Ok(())
 }
 
 fn spawn_supervisor(layout: &Layout, options: &ClusterOptions, attached: bool) -> Result<Child> {

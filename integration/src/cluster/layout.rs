@@ -34,11 +34,11 @@ impl Layout {
         }
         let (run, data) = if nix::unistd::geteuid().is_root() {
             (
-                PathBuf::from("/run/unstall"),
-                PathBuf::from("/var/lib/unstall"),
+                PathBuf::from("/run/unstall-cluster"),
+                PathBuf::from("/var/lib/unstall-cluster"),
             )
         } else {
-            let own = format!("unstall-{}", nix::unistd::geteuid());
+            let own = format!("unstall-cluster-{}", nix::unistd::geteuid());
             (
                 std::env::temp_dir().join(&own),
                 std::env::temp_dir().join(own).join("data"),

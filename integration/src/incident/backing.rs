@@ -47,10 +47,12 @@ impl Backing {
         })
     }
 
-    /// The directory for a shared file of `bytes`: the one that was named, or the first that is right.
+    /// The directory for a shared file of `bytes`: the one that was named, or the first that is
+    /// right.
     ///
     /// # Errors
-    /// [`IncidentError::WrongFileSystem`], [`IncidentError::NoDirectory`] or [`IncidentError::NoSpace`].
+    /// [`IncidentError::WrongFileSystem`], [`IncidentError::NoDirectory`] or
+    /// [`IncidentError::NoSpace`].
     pub(crate) fn directory(
         self,
         named: Option<&Path>,

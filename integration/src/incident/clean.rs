@@ -11,10 +11,14 @@ use serde::Serialize;
 use super::lock::MachineLock;
 use super::options::state_file;
 use super::state::State;
-use super::{Cancel, Hierarchy, IncidentError, zombies};
+use super::{Cancel, Hierarchy, IncidentError, check, zombies};
 
-/// How long the kernel may take to free the zombies once nothing holds them. 150,000 take 4 s on a machine at rest.
+/// How long the kernel may take to free the zombies once nothing holds them. 150,000 take 4 s on a
+/// machine at rest.
 const FREED_WITHIN: Duration = Duration::from_secs(60);
+
+/// When the count has not fallen for this long, it will not.
+const FALLS_WITHIN: Duration = Duration::from_secs(5);
 
 /// How long a cgroup may refuse to go because the process that was in it is not quite gone.
 const EMPTY_WITHIN: Duration = Duration::from_secs(5);
@@ -61,13 +65,13 @@ impl fmt::Display for Cleaned {
     }
 }
 
-/// Removes what a killed maker left, from this state directory and from the one that it named in the lock.
+/// Removes what a killed maker left, from this state directory and from the one that it named in
+/// the lock.
 ///
 /// # Errors
 /// [`IncidentError::Busy`] while a maker runs, and whatever kept a leftover from going.
 pub fn clean(state_dir: &Path, wait: Duration) -> Result<Cleaned, IncidentError> {
-    let hierarchy = Hierarchy::find()?;
-    hierarchy.check_writable()?;
+    let hierarchy = check()?;
     let state_file = state_file(state_dir);
     let lock = MachineLock::acquire(&state_file, wait, &Cancel::default())?;
     leftovers(&hierarchy, &lock, &state_file)
@@ -96,8 +100,9 @@ pub(crate) fn leftovers(
     Ok(cleaned)
 }
 
-/// Undoes one incident: processes first, since they hold the file; then the file, whose pages hold the zombies; then
-/// the directories. The state file goes last, so that an interrupted cleaning can be done again.
+/// Undoes one incident: processes first, since they hold the file; then the file, whose pages hold
+/// the zombies; then the directories. The state file goes last, so that an interrupted cleaning can
+/// be done again.
 pub(crate) fn undo(
     hierarchy: &Hierarchy,
     state: &State,
@@ -109,13 +114,26 @@ pub(crate) fn undo(
         cleaned.files.push(state.file.clone());
     }
     cleaned.cgroups += remove_group(&hierarchy.group())?;
-    let enough = state.before + tolerance(state.zombies);
-    let left = zombies::wait_until(hierarchy, FREED_WITHIN, |now| now <= enough)?;
-    fs::remove_file(state_file).map_err(IncidentError::io("cannot remove", state_file))?;
+    let left = wait_freed(hierarchy, state.before + tolerance(state.zombies))?;
+    State::forget(state_file)?;
     Ok(left)
 }
 
-/// Removes every cgroup directory of the incident, then their parent; gives how many there were in all.
+/// Waits until no more than `enough` zombies are left on this machine, or until they fall no more:
+/// cgroups of others may have become zombies meanwhile, or the count may be of an earlier boot.
+fn wait_freed(hierarchy: &Hierarchy, enough: u64) -> Result<u64, IncidentError> {
+    let mut least = u64::MAX;
+    let mut fell = Instant::now();
+    zombies::wait_until(hierarchy, FREED_WITHIN, |now| {
+        if now < least {
+            (least, fell) = (now, Instant::now());
+        }
+        now <= enough || fell.elapsed() > FALLS_WITHIN
+    })
+}
+
+/// Removes every cgroup directory of the incident, then their parent; gives how many there were in
+/// all.
 fn remove_group(group: &Path) -> Result<u32, IncidentError> {
     let removed = remove_children(group)?;
     if !group.exists() {
@@ -154,8 +172,9 @@ fn remove_patiently(cgroup: &Path) -> Result<(), IncidentError> {
     }
 }
 
-/// By how much the machine's count may differ from what the incident made: natural zombies (2 to 60 were seen) come
-/// and go meanwhile. It is never more than a quarter of a small incident, or the check would prove nothing.
+/// By how much the machine's count may differ from what the incident made: natural zombies (2 to 60
+/// were seen) come and go meanwhile. It is never more than a quarter of a small incident, or the
+/// check would prove nothing.
 pub(crate) fn tolerance(zombies: u32) -> u64 {
     let made = u64::from(zombies);
     (made / 50).max((made / 4).min(64))

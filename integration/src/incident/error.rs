@@ -16,12 +16,16 @@ pub enum IncidentError {
     },
     /// No mount of the memory controller was found.
     #[error(
-        "no memory cgroup hierarchy is mounted here (/proc/self/mountinfo has neither a cgroup v1 mount with \
-         `memory` nor a cgroup v2 mount whose cgroup.controllers lists it): mount one, or use another machine"
+        "no memory cgroup hierarchy is mounted here (/proc/self/mountinfo has neither a cgroup \
+         v1 mount with `memory` nor a cgroup v2 mount whose cgroup.controllers lists it): mount \
+         one, or use another machine"
     )]
     NoHierarchy,
     /// The hierarchy is there but new cgroups cannot be made in it.
-    #[error("the memory cgroup hierarchy at {} cannot be written: remount it read-write", path.display())]
+    #[error(
+        "the memory cgroup hierarchy at {} cannot be written: remount it read-write",
+        path.display()
+    )]
     NotWritable {
         /// The directory that refused.
         path: PathBuf,
@@ -30,8 +34,8 @@ pub enum IncidentError {
     },
     /// cgroup v2: the parent does not hand the memory controller down.
     #[error(
-        "cgroup v2 gives no memory controller to children of {path}: \
-         run `echo +memory > {path}/cgroup.subtree_control`", path = path.display()
+        "cgroup v2 gives no memory controller to children of {path}: run `echo +memory > \
+         {path}/cgroup.subtree_control`", path = path.display()
     )]
     NotDelegated {
         /// The root of the hierarchy.
@@ -39,8 +43,8 @@ pub enum IncidentError {
     },
     /// cgroup v1 counts zombies machine-wide, but this process sees a part of the hierarchy.
     #[error(
-        "this process lives in a cgroup namespace and sees only a part of the cgroup v1 hierarchy, so zombies \
-         cannot be counted: run it in the host's cgroup namespace"
+        "this process lives in a cgroup namespace and sees only a part of the cgroup v1 \
+         hierarchy, so zombies cannot be counted: run it in the host's cgroup namespace"
     )]
     CgroupNamespace,
     /// No directory has the wanted file system.
@@ -55,7 +59,10 @@ pub enum IncidentError {
         tried: Vec<PathBuf>,
     },
     /// The directory that the caller named has another file system.
-    #[error("{} is not on {wanted}: name a directory that is, or none to have one found", directory.display())]
+    #[error(
+        "{} is not on {wanted}: name a directory that is, or none to have one found",
+        directory.display()
+    )]
     WrongFileSystem {
         /// The directory that was named.
         directory: PathBuf,
@@ -64,8 +71,8 @@ pub enum IncidentError {
     },
     /// The file would not fit.
     #[error(
-        "the shared file needs {need_mib} MiB and {} has {free_mib} MiB free: ask for fewer zombies, or name \
-         another place with --directory", directory.display()
+        "the shared file needs {need_mib} MiB and {} has {free_mib} MiB free: ask for fewer \
+         zombies, or name another place with --directory", directory.display()
     )]
     NoSpace {
         /// Where the file would be.
@@ -80,8 +87,9 @@ pub enum IncidentError {
     NoneAsked,
     /// The machine's memory cannot hold that many.
     #[error(
-        "{asked} zombies need {need_mib} MiB of memory ({bytes_each} bytes each and {margin_mib} MiB of margin), \
-         and MemAvailable is {available_mib} MiB: ask for at most {fit}"
+        "{asked} zombies need {need_mib} MiB of memory ({bytes_each} bytes each and \
+         {margin_mib} MiB of margin), and MemAvailable is {available_mib} MiB: ask for at most \
+         {fit}"
     )]
     TooMany {
         /// The number asked for.
@@ -99,8 +107,8 @@ pub enum IncidentError {
     },
     /// Another maker holds the machine.
     #[error(
-        "an incident is already running on this machine, made by process {holder}, which holds {}: stop that \
-         process, or wait for it with --wait", path.display()
+        "an incident is already running on this machine, made by process {holder}, which holds \
+         {}: end it with `kill -TERM {holder}`, or wait for it with --wait", path.display()
     )]
     Busy {
         /// The process that holds the lock, or `unknown`.
@@ -110,8 +118,8 @@ pub enum IncidentError {
     },
     /// The worker ran, but the kernel's count says otherwise.
     #[error(
-        "{asked} zombies were asked for, and the machine's count went from {before} to {after}, which is not that \
-         many (tolerance {tolerance})"
+        "{asked} zombies were asked for, and the machine's count went from {before} to {after}, \
+         which is not that many (tolerance {tolerance})"
     )]
     WrongCount {
         /// The number asked for.
@@ -142,7 +150,8 @@ pub enum IncidentError {
     Cancelled,
     /// A file of the incident holds something else than was written.
     #[error(
-        "the state file {} does not hold an incident's state: look at it, remove it by hand, and then run `incident clean`",
+        "the state file {} does not hold an incident's state: look at it, remove it by hand, \
+         and then run `incident clean`",
         path.display()
     )]
     BadState {

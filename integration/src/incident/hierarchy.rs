@@ -11,7 +11,8 @@ use serde::{Deserialize, Serialize};
 
 use super::IncidentError;
 
-/// The inode of the first cgroup namespace (`PROC_CGROUP_INIT_INO` in the kernel's include/linux/proc_ns.h).
+/// The inode of the first cgroup namespace (`PROC_CGROUP_INIT_INO` in the kernel's
+/// include/linux/proc_ns.h).
 const HOST_CGROUP_NAMESPACE: &str = "cgroup:[4026531835]";
 
 /// The directory under the root of the hierarchy that holds the incident's cgroups.
@@ -40,8 +41,8 @@ impl Hierarchy {
     /// Finds the hierarchy of the running machine.
     ///
     /// # Errors
-    /// [`IncidentError::NoHierarchy`] where there is none, and [`IncidentError::CgroupNamespace`] where a part of a
-    /// v1 hierarchy would be taken for the whole.
+    /// [`IncidentError::NoHierarchy`] where there is none, and [`IncidentError::CgroupNamespace`]
+    /// where a part of a v1 hierarchy would be taken for the whole.
     pub fn find() -> Result<Self, IncidentError> {
         let path = "/proc/self/mountinfo";
         let mountinfo = fs::read(path).map_err(IncidentError::io("cannot read", path))?;
@@ -71,8 +72,9 @@ impl Hierarchy {
         self.root.join(GROUP)
     }
 
-    /// The file through which a process moves itself: v1 needs `tasks`, since its `cgroup.procs` takes `0` only from
-    /// 3.x on in some controllers and moves whole processes; v2 has `cgroup.procs` alone.
+    /// The file through which a process moves itself: v1 needs `tasks`, since its `cgroup.procs`
+    /// takes `0` only from 3.x on in some controllers and moves whole processes; v2 has
+    /// `cgroup.procs` alone.
     pub(crate) fn procs_file(&self) -> &'static str {
         match self.version {
             Version::V1 => "tasks",
@@ -122,8 +124,9 @@ impl Hierarchy {
     }
 }
 
-/// Picks the memory hierarchy from the text of `mountinfo`. A v1 mount of the controller wins: while it exists, v2
-/// cannot have it. `controllers` gives the text of `cgroup.controllers` under a v2 mount point.
+/// Picks the memory hierarchy from the text of `mountinfo`. A v1 mount of the controller wins:
+/// while it exists, v2 cannot have it. `controllers` gives the text of `cgroup.controllers` under a
+/// v2 mount point.
 fn parse(mountinfo: &[u8], controllers: impl Fn(&Path) -> String) -> Option<Hierarchy> {
     let mounts: Vec<(PathBuf, String, String)> = mountinfo
         .split(|byte| *byte == b'\n')
@@ -149,8 +152,8 @@ fn parse(mountinfo: &[u8], controllers: impl Fn(&Path) -> String) -> Option<Hier
     })
 }
 
-/// One line of `mountinfo`: mount point, file system type and super block options, if the whole file system is
-/// mounted there. A mount of a subtree would hide a part of the cgroups.
+/// One line of `mountinfo`: mount point, file system type and super block options, if the whole
+/// file system is mounted there. A mount of a subtree would hide a part of the cgroups.
 fn parse_line(line: &[u8]) -> Option<(PathBuf, String, String)> {
     let fields: Vec<&[u8]> = line.split(|byte| *byte == b' ').collect();
     let dash = fields.iter().position(|field| *field == b"-")?;

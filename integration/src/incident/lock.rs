@@ -1,4 +1,5 @@
-//! One incident at a time on a machine: zombies are counted machine-wide, so two makers would disturb each other.
+//! One incident at a time on a machine: zombies are counted machine-wide, so two makers would
+//! disturb each other.
 
 use std::fs::{self, File, TryLockError};
 use std::io::{self, Read, Seek, Write};
@@ -10,13 +11,15 @@ use serde::{Deserialize, Serialize};
 use super::process::ProcessId;
 use super::{Cancel, IncidentError};
 
-/// The lock of the machine. Its place is fixed: a state directory of one's own does not make a second machine.
+/// The lock of the machine. Its place is fixed: a state directory of one's own does not make a
+/// second machine.
 const LOCK_FILE: &str = "/run/unstall/incident.lock";
 
 /// How often a taken lock is tried again.
 const TRY_EVERY: Duration = Duration::from_millis(200);
 
-/// What the lock file says: who holds it, and where that maker keeps its state. After a kill -9 it still says so.
+/// What the lock file says: who holds it, and where that maker keeps its state. After a kill -9 it
+/// still says so.
 #[derive(Serialize, Deserialize)]
 struct Note {
     holder: ProcessId,
@@ -93,14 +96,15 @@ impl MachineLock {
 
 impl Drop for MachineLock {
     fn drop(&mut self) {
-        // An emptied file says that its holder ended in good order. Should that fail, the next maker looks for a
-        // state file that is not there, which is harmless.
+        // An emptied file says that its holder ended in good order. Should that fail, the next
+        // maker looks for a state file that is not there, which is harmless.
         let _ = self.file.set_len(0);
         let _ = self.file.unlock();
     }
 }
 
-/// The process that makes an incident now. It only reads, so that looking never gets in a maker's way.
+/// The process that makes an incident now. It only reads, so that looking never gets in a maker's
+/// way.
 pub(crate) fn holder() -> Option<u32> {
     note()
         .map(|note| note.holder)

@@ -15,7 +15,8 @@ use super::pulse::{self, Pulser};
 use super::state::{Child, FILE_PREFIX, State, boot_id};
 use super::{Backing, Hierarchy, IncidentError, Options, capacity, worker, zombies};
 
-/// How long the machine's count may take to show what was made: cgroups that others left are still dying meanwhile.
+/// How long the machine's count may take to show what was made: cgroups that others left are still
+/// dying meanwhile.
 const COUNTED_WITHIN: Duration = Duration::from_secs(5);
 
 /// What was made.
@@ -44,8 +45,8 @@ pub struct Made {
 pub struct Stopped {
     /// The machine's zombies once the file was gone.
     pub zombies: u64,
-    /// Whether the zombies made here are gone, as far as the machine's count can tell. A machine where many cgroups
-    /// of others died meanwhile may say no.
+    /// Whether the zombies made here are gone, as far as the machine's count can tell. A machine
+    /// where many cgroups of others died meanwhile may say no.
     pub gone: bool,
 }
 
@@ -61,13 +62,20 @@ pub struct Incident {
 }
 
 impl Incident {
-    /// Makes an incident, after removing what a killed predecessor left, and verifies it. Whatever an error leaves
-    /// half made is removed.
+    /// Makes an incident, after removing what a killed predecessor left, and verifies it. Whatever
+    /// an error leaves half made is removed.
     ///
     /// # Errors
     /// One sentence each: see [`IncidentError`].
     pub fn make(options: &Options) -> Result<Self, IncidentError> {
-        let hierarchy = preflight(options)?;
+        let hierarchy = check()?;
+        if options.zombies == 0 {
+            return Err(IncidentError::NoneAsked);
+        }
+        options.program.metadata().map_err(IncidentError::io(
+            "cannot find the program `incident` at",
+            &options.program,
+        ))?;
         let state_file = state_file(&options.state_dir);
         let lock = MachineLock::acquire(&state_file, options.wait, &options.cancel)?;
         let cleaned = clean::leftovers(&hierarchy, &lock, &state_file)?;
@@ -121,8 +129,9 @@ impl Incident {
         zombies::count_in(&self.made.hierarchy)
     }
 
-    /// Starts the pulses, or starts them anew at another interval. They go on, whatever anybody does to the zombies,
-    /// until [`Self::stop_pulses`], [`Self::stop`] or the end of this process. Gives the time of the first pulse.
+    /// Starts the pulses, or starts them anew at another interval. They go on, whatever anybody
+    /// does to the zombies, until [`Self::stop_pulses`], [`Self::stop`] or the end of this process.
+    /// Gives the time of the first pulse.
     ///
     /// # Errors
     /// [`IncidentError::Child`] when the pulser makes no pulse.
@@ -157,8 +166,8 @@ impl Incident {
             .map(|pulser| (pulser.process.pid, pulser.first))
     }
 
-    /// Ends the incident: the pulses, the file, and with it the zombies, the cgroups, the lock. A second call gives
-    /// the first one's result.
+    /// Ends the incident: the pulses, the file, and with it the zombies, the cgroups, the lock. A
+    /// second call gives the first one's result.
     ///
     /// # Errors
     /// Whatever kept something from going; what is left, the next maker removes.
@@ -236,28 +245,25 @@ impl Drop for Incident {
     }
 }
 
-/// Checks without changing anything that an incident can be made here: root, a hierarchy, the program.
-fn preflight(options: &Options) -> Result<Hierarchy, IncidentError> {
+/// Checks without changing anything that incidents can be made on this machine: by root, in a
+/// writable memory hierarchy.
+///
+/// # Errors
+/// [`IncidentError::NotRoot`], or why the hierarchy will not do.
+pub fn check() -> Result<Hierarchy, IncidentError> {
     let uid = Uid::effective();
     if !uid.is_root() {
         return Err(IncidentError::NotRoot { uid: uid.as_raw() });
     }
-    if options.zombies == 0 {
-        return Err(IncidentError::NoneAsked);
-    }
     let hierarchy = Hierarchy::find()?;
     hierarchy.check_writable()?;
-    options.program.metadata().map_err(IncidentError::io(
-        "cannot find the program `incident` at",
-        &options.program,
-    ))?;
     Ok(hierarchy)
 }
 
 /// The path of the shared file, on a machine that can hold it and its zombies.
 fn place(options: &Options) -> Result<PathBuf, IncidentError> {
     let page_size = page_size()? as u64;
-    capacity::check(options.zombies, options.backing, page_size)?;
+    capacity::check(options.zombies, page_size)?;
     let bytes = u64::from(options.zombies) * page_size;
     let directory = options
         .backing
@@ -277,8 +283,8 @@ fn page_size() -> Result<usize, IncidentError> {
     usize::try_from(size).map_err(|_| failed())
 }
 
-/// Whether the machine's count rose by what was asked for. Cgroups of others may have become zombies meanwhile: that
-/// alone is no failure, so the upper bound is wider.
+/// Whether the machine's count rose by what was asked for. Cgroups of others may have become
+/// zombies meanwhile: that alone is no failure, so the upper bound is wider.
 fn is_as_asked(asked: u32, before: u64, after: u64) -> bool {
     let (least, slack) = (before + u64::from(asked), tolerance(asked));
     least.saturating_sub(slack) <= after && after <= least + slack + 64

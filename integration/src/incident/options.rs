@@ -19,8 +19,8 @@ pub struct Options {
     pub backing: Backing,
     /// The directory of the shared file; `None` has one found.
     pub directory: Option<PathBuf>,
-    /// The time from the start of one pulse to the start of the next; `None` makes zombies at rest, until
-    /// [`super::Incident::start_pulses`].
+    /// The time from the start of one pulse to the start of the next; `None` makes zombies at rest,
+    /// until [`super::Incident::start_pulses`].
     pub pulse_every: Option<Duration>,
     /// The program `incident`, which is started as worker and as pulser.
     pub program: PathBuf,

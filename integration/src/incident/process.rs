@@ -39,7 +39,8 @@ impl ProcessId {
             .is_some_and(|(state, start)| start == self.start_ticks && !matches!(state, 'Z' | 'X'))
     }
 
-    /// Kills it if it still is the same process and runs our program in this role; says whether it did.
+    /// Kills it if it still is the same process and runs our program in this role; says whether it
+    /// did.
     pub(crate) fn kill_if_role(self, role: &str) -> io::Result<bool> {
         let arguments = fs::read(format!("/proc/{}/cmdline", self.pid)).unwrap_or_default();
         let in_role = arguments
@@ -61,8 +62,8 @@ impl ProcessId {
     }
 }
 
-/// State letter and start time from `/proc/PID/stat`. The command in parentheses may hold anything, blanks and
-/// parentheses too.
+/// State letter and start time from `/proc/PID/stat`. The command in parentheses may hold anything,
+/// blanks and parentheses too.
 fn parse_stat(text: &str) -> Option<(char, u64)> {
     let (_, rest) = text.rsplit_once(") ")?;
     let mut fields = rest.split(' ');
@@ -75,8 +76,9 @@ pub(crate) fn hear_signals() -> io::Result<()> {
     Ok(SigSet::all().thread_unblock()?)
 }
 
-/// Waits up to `limit` for the maker to close the child's standard input, which the kernel does when the maker dies.
-/// A parent-death signal would not do: it follows the parent's thread, and a test's thread ends before its process.
+/// Waits up to `limit` for the maker to close the child's standard input, which the kernel does
+/// when the maker dies. A parent-death signal would not do: it follows the parent's thread, and a
+/// test's thread ends before its process.
 pub(crate) fn maker_is_gone(limit: Duration) -> io::Result<bool> {
     let stdin = io::stdin();
     let mut watched = [PollFd::new(stdin.as_fd(), PollFlags::POLLIN)];

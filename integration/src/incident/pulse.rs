@@ -18,7 +18,8 @@ use super::process::{ProcessId, hear_signals, maker_is_gone};
 /// The hidden subcommand, which also tells this process from others.
 pub const ROLE: &str = "pulser";
 
-/// The shortest rest between two pulses: one that takes longer than its interval must not take a whole CPU unseen.
+/// The shortest rest between two pulses: one that takes longer than its interval must not take a
+/// whole CPU unseen.
 const SHORTEST_REST: Duration = Duration::from_millis(1);
 
 /// How long the first pulse may take. One over 150,000 pages takes 0.2 s.
@@ -38,8 +39,8 @@ pub struct Task {
     pub every_ms: u64,
 }
 
-/// The pulser itself: maps the whole file and unmaps it, again and again, until its standard input is closed. It
-/// reports the first pulse's time in microseconds on its standard output.
+/// The pulser itself: maps the whole file and unmaps it, again and again, until its standard input
+/// is closed. It reports the first pulse's time in microseconds on its standard output.
 ///
 /// # Errors
 /// [`IncidentError::Io`] when the file cannot be opened or mapped.
@@ -73,12 +74,12 @@ pub fn run(task: &Task) -> Result<(), IncidentError> {
     }
 }
 
-/// One pulse: every page of the file becomes mapped and unmapped, which changes `NR_FILE_MAPPED` of the cgroup that
-/// each page is charged to.
+/// One pulse: every page of the file becomes mapped and unmapped, which changes `NR_FILE_MAPPED` of
+/// the cgroup that each page is charged to.
 fn pulse(file: &File, length: NonZeroUsize) -> nix::Result<()> {
     let flags = MapFlags::MAP_SHARED | MapFlags::MAP_POPULATE;
-    // SAFETY: the kernel chooses an unused range, nothing reads or writes through it, and it is unmapped with the
-    // same length before anybody else learns its address.
+    // SAFETY: the kernel chooses an unused range, nothing reads or writes through it, and it is
+    // unmapped with the same length before anybody else learns its address.
     unsafe {
         let range = mmap(None, length, ProtFlags::PROT_READ, flags, file, 0)?;
         munmap(range, length.get())

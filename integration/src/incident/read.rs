@@ -51,9 +51,10 @@ impl Reads {
     }
 }
 
-/// Reads the root's `memory.stat` `reads` times (at least once), each `spacing` after the last one, and gives the
-/// time that each took on the CPU (`CLOCK_THREAD_CPUTIME_ID`): waiting for a CPU does not count. With a spacing
-/// shorter than the pulse some reads come when nothing has changed, and are fast.
+/// Reads the root's `memory.stat` `reads` times (at least once), each `spacing` after the last one,
+/// and gives the time that each took on the CPU (`CLOCK_THREAD_CPUTIME_ID`): waiting for a CPU does
+/// not count. With a spacing shorter than the pulse some reads come when nothing has changed, and
+/// are fast.
 ///
 /// # Errors
 /// [`IncidentError::NoHierarchy`] or [`IncidentError::Io`].

@@ -65,6 +65,16 @@ impl State {
         fs::rename(&next, path).map_err(failed())
     }
 
+    /// Removes a state file, if it is still there.
+    pub(crate) fn forget(path: &Path) -> Result<(), IncidentError> {
+        match fs::remove_file(path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                Err(IncidentError::io("cannot remove", path)(error))
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// Kills the children that are still there, and are ours; gives their numbers.
     pub(crate) fn kill_children(&self) -> Result<Vec<u32>, IncidentError> {
         let mut killed = Vec::new();
@@ -83,7 +93,8 @@ impl State {
         Ok(killed)
     }
 
-    /// Unlinks the shared file, which lets its pages and so the zombies go; says whether it was there.
+    /// Unlinks the shared file, which lets its pages and so the zombies go; says whether it was
+    /// there.
     pub(crate) fn unlink_file(&self) -> Result<bool, IncidentError> {
         let name = self
             .file

@@ -1,7 +1,7 @@
 //! The process that makes the zombies.
 //!
-//! It has one thread, because it moves itself through the cgroups, and it is started as a program of its own:
-//! forking without exec is not safe in a program with threads.
+//! It has one thread, because it moves itself through the cgroups, and it is started as a program
+//! of its own: forking without exec is not safe in a program with threads.
 
 use std::fs::{self, File};
 use std::io::Read;
@@ -20,8 +20,8 @@ pub const ROLE: &str = "zombie-worker";
 /// How often the worker looks whether its maker is still there, in cgroups.
 const LOOK_EVERY: u32 = 64;
 
-/// What the worker may take: a cgroup takes 0.1 ms on a machine at rest, and the write-back at the end waits for a
-/// disk that others use as well.
+/// What the worker may take: a cgroup takes 0.1 ms on a machine at rest, and the write-back at the
+/// end waits for a disk that others use as well.
 const LIMIT: Duration = Duration::from_secs(120);
 const LIMIT_PER_CGROUP: Duration = Duration::from_millis(5);
 
@@ -45,11 +45,13 @@ pub struct Task {
     pub page_size: usize,
 }
 
-/// The worker itself: for each cgroup it moves in, writes one page of the shared file, which the kernel charges to
-/// this cgroup, moves on and removes the directory it left. The last directory is left to the maker.
+/// The worker itself: for each cgroup it moves in, writes one page of the shared file, which the
+/// kernel charges to this cgroup, moves on and removes the directory it left. The last directory is
+/// left to the maker.
 ///
 /// # Errors
-/// [`IncidentError::Io`] with the path that refused, or [`IncidentError::Cancelled`] when the maker is gone.
+/// [`IncidentError::Io`] with the path that refused, or [`IncidentError::Cancelled`] when the maker
+/// is gone.
 pub fn run(task: &Task) -> Result<(), IncidentError> {
     hear_signals().map_err(IncidentError::io("cannot unblock signals for", &task.file))?;
     let file = File::options()

@@ -15,8 +15,9 @@ const LOOK_EVERY: Duration = Duration::from_millis(100);
 
 /// Counts the zombie memory cgroups of the whole machine.
 ///
-/// On v1 this is the `memory` row of `/proc/cgroups` less the directories of the hierarchy. On v2 it is
-/// `nr_dying_subsys_memory` of the root's `cgroup.stat`, or `nr_dying_descendants` before 6.12.
+/// On v1 this is the `memory` row of `/proc/cgroups` less the directories of the hierarchy. On v2
+/// it is `nr_dying_subsys_memory` of the root's `cgroup.stat`, or `nr_dying_descendants` before
+/// 6.12.
 ///
 /// # Errors
 /// [`IncidentError::Unknown`] where the kernel does not say: that is never 0.
@@ -49,7 +50,7 @@ pub fn count_in(hierarchy: &Hierarchy) -> Result<u64, IncidentError> {
 pub(crate) fn wait_until(
     hierarchy: &Hierarchy,
     limit: Duration,
-    wanted: impl Fn(u64) -> bool,
+    mut wanted: impl FnMut(u64) -> bool,
 ) -> Result<u64, IncidentError> {
     let until = Instant::now() + limit;
     loop {
@@ -99,15 +100,15 @@ fn parse_cgroup_stat(text: &str) -> Option<u64> {
     value("nr_dying_subsys_memory ").or_else(|| value("nr_dying_descendants "))
 }
 
-/// Counts the directories of a cgroup tree, its root included. A cgroup directory has as many links as it has
-/// subdirectories, and two, so that leaves need not be opened.
+/// Counts the directories of a cgroup tree, its root included. A cgroup directory has as many links
+/// as it has subdirectories, and two, so that leaves need not be opened.
 fn directories(root: &Path) -> Result<u64, IncidentError> {
     let mut total = 1;
     let mut open = vec![root.to_path_buf()];
     while let Some(directory) = open.pop() {
         let Ok(entries) = fs::read_dir(&directory) else {
-            // It went away between the listing of its parent and now; `num_cgroups` then differs too, and the caller
-            // counts again. A root that cannot be listed is another matter.
+            // It went away between the listing of its parent and now; `num_cgroups` then differs
+            // too, and the caller counts again. A root that cannot be listed is another matter.
             if directory == root {
                 fs::read_dir(root).map_err(IncidentError::io("cannot list", root))?;
             }
@@ -145,7 +146,7 @@ mod tests {
     #[test]
     fn cgroup_stat_prefers_the_memory_count() {
         let old = "nr_descendants 7\nnr_dying_descendants 40\n";
-        let new = "nr_descendants 7\nnr_subsys_memory 6\nnr_dying_descendants 40\nnr_dying_subsys_memory 39\n";
+        let new = "nr_descendants 7\nnr_dying_descendants 40\nnr_dying_subsys_memory 39\n";
         assert_eq!(parse_cgroup_stat(old), Some(40));
         assert_eq!(parse_cgroup_stat(new), Some(39));
         assert_eq!(parse_cgroup_stat("nr_descendants 7\n"), None);

@@ -1,0 +1,30 @@
+# `make help` lists the targets. Two of them are all that a newcomer needs:
+# `make demo` and `make test`.
+.DEFAULT_GOAL := help
+CLUSTER = cargo --locked run -q -p unstall-integration --bin cluster --
+
+.PHONY: help demo test check cluster-up cluster-down cluster-status generate
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: ## a real stall, found, cured and proven on a real cluster (root; KEEP=1 keeps the cluster)
+	@.ci/demo
+
+test: ## every test; ends with totals
+	@.ci/test
+
+check: ## what this machine's own kernel says; no cluster, no root
+	@cargo --locked run -q -p node-probe --no-default-features -- check
+
+cluster-up: ## a real cluster with this machine as its node
+	@$(CLUSTER) up
+
+cluster-down: ## take it down, leaving nothing
+	@$(CLUSTER) down
+
+cluster-status: ## what clusters of ours this machine runs
+	@$(CLUSTER) status
+
+generate: ## write the CRDs from the types
+	@cargo --locked run -q -p unstall-crds --features generate --bin crdgen
