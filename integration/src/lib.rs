@@ -2,4 +2,6 @@
 
 pub mod cluster;
 pub mod incident;
+
+pub mod interrupt;
 pub mod testing;

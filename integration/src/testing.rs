@@ -4,7 +4,7 @@
 use std::fs::OpenOptions;
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use anyhow::{Context, Result};
 
@@ -81,6 +81,7 @@ fn start(kind: &str, program: &Path, node: bool, images: Vec<PathBuf>) -> Result
         images,
         port: 0,
         program: program.to_owned(),
+        cancel: Arc::default(),
     };
     Cluster::attached(&options).with_context(|| {
         crate::cluster::Layout::new(&name)

@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used)]
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill};
@@ -90,6 +91,7 @@ fn a_pod_runs_and_its_node_reports_this_machine() {
         images: Vec::new(),
         port: 0,
         program: PathBuf::from(PROGRAM),
+        cancel: Arc::default(),
     };
     let error = format!("{:#}", Cluster::attached(&other).unwrap_err());
     assert!(

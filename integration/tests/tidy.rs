@@ -1,5 +1,6 @@
 //! The style rules that a machine can check. Each failure names the file and
 //! what to do.
+#![allow(clippy::unwrap_used)]
 
 use std::path::{Path, PathBuf};
 use std::process::Command;

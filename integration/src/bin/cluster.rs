@@ -9,6 +9,7 @@ use clap::{Args, Parser, Subcommand};
 use unstall_integration::cluster::{
     Cluster, ClusterOptions, Layout, Phase, ServeOptions, State, ensure, serve, take_down,
 };
+use unstall_integration::interrupt::Interrupt;
 
 /// A real Kubernetes cluster on this machine: etcd, kube-apiserver,
 /// controller-manager, scheduler and, with --node, this machine as a node
@@ -115,6 +116,7 @@ fn start(up: &Up) -> Result<()> {
         images: up.image.clone(),
         port: up.port,
         program: std::env::current_exe().context("cannot find this program")?,
+        cancel: Interrupt::listen()?.flag(),
     };
     let cluster = Cluster::detached(&options, &mut |message| {
         eprintln!("{:5.1} s  {message}", started.elapsed().as_secs_f32());

@@ -5,6 +5,8 @@ use std::fs;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
@@ -29,6 +31,8 @@ pub struct ClusterOptions {
     pub port: u16,
     /// The `cluster` program, which the supervisor runs as.
     pub program: PathBuf,
+    /// Gives up the start once it is set, as after Ctrl-C.
+    pub cancel: Arc<AtomicBool>,
 }
 
 /// A running cluster.
@@ -105,7 +109,7 @@ impl Cluster {
         sweep(&layout)?;
         sweep_dead()?;
         let mut supervisor = spawn_supervisor(&layout, options, attached)?;
-        match wait_ready(&layout, &mut supervisor, tell) {
+        match wait_ready(&layout, &mut supervisor, &options.cancel, tell) {
             Ok(state) => Ok(Self {
                 layout,
                 toolchain,
@@ -113,8 +117,13 @@ impl Cluster {
                 supervisor: Some(supervisor),
             }),
             Err(error) => {
-                // It may still be taking itself down.
-                let _ = supervisor.kill();
+                let failed = supervisor.try_wait()?.is_some();
+                drop(supervisor.stdin.take());
+                // After a failure the logs stay; a start that was given up
+                // leaves nothing.
+                if !failed {
+                    take_down(&layout)?;
+                }
                 let _ = supervisor.wait();
                 Err(error)
             }
@@ -311,10 +320,14 @@ fn spawn_supervisor(layout: &Layout, options: &ClusterOptions, attached: bool) -
 fn wait_ready(
     layout: &Layout,
     supervisor: &mut Child,
+    cancel: &AtomicBool,
     tell: &mut dyn FnMut(&str),
 ) -> Result<State> {
     let mut told = String::new();
     loop {
+        if cancel.load(Ordering::SeqCst) {
+            bail!("interrupted while the cluster was starting");
+        }
         if supervisor.try_wait()?.is_some() {
             let text = fs::read_to_string(layout.supervisor_log()).unwrap_or_default();
             bail!("cluster {} did not start: {}", layout.name(), text.trim());

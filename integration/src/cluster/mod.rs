@@ -43,7 +43,7 @@ pub use layout::Layout;
 pub use progress::{Count, Progress};
 pub use serve::{ServeOptions, serve};
 pub use state::{ComponentState, Phase, State};
-pub use sweep::sweep;
+pub use sweep::{sweep, try_lock};
 pub use toolchain::{Toolchain, ensure};
 pub use versions::KUBERNETES_VERSION;
 pub use workspace_images::{WorkspaceImages, build_workspace_images};

@@ -1,0 +1,82 @@
+//! Ctrl-C and SIGTERM as a flag, so that every phase ends in order.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use anyhow::{Result, bail};
+use nix::sys::signal::{SigSet, Signal};
+
+use crate::incident::Cancel;
+
+/// Whether somebody asked this program to end.
+#[derive(Debug, Clone, Default)]
+pub struct Interrupt {
+    flag: Arc<AtomicBool>,
+    cancel: Cancel,
+}
+
+impl Interrupt {
+    /// Takes SIGINT and SIGTERM from now on. Call it before any thread exists:
+    /// threads inherit that these signals are blocked.
+    ///
+    /// # Errors
+    /// When the signals cannot be blocked or no thread be started.
+    pub fn listen() -> Result<Self> {
+        let interrupt = Self::default();
+        let signals = SigSet::from_iter([Signal::SIGINT, Signal::SIGTERM]);
+        signals.thread_block()?;
+        let heard = interrupt.clone();
+        std::thread::Builder::new()
+            .name("signals".into())
+            .spawn(move || {
+                if signals.wait().is_ok() {
+                    heard.flag.store(true, Ordering::SeqCst);
+                    heard.cancel.cancel();
+                }
+            })?;
+        Ok(interrupt)
+    }
+
+    /// Whether a signal came.
+    #[must_use]
+    pub fn came(&self) -> bool {
+        self.flag.load(Ordering::SeqCst)
+    }
+
+    /// The flag itself, for code that looks at it while it waits.
+    #[must_use]
+    pub fn flag(&self) -> Arc<AtomicBool> {
+        Arc::clone(&self.flag)
+    }
+
+    /// The same for the incident maker.
+    #[must_use]
+    pub fn cancel(&self) -> Cancel {
+        self.cancel.clone()
+    }
+
+    /// Fails once a signal came.
+    ///
+    /// # Errors
+    /// The one sentence that people see.
+    pub fn check(&self) -> Result<()> {
+        if self.came() {
+            bail!("interrupted");
+        }
+        Ok(())
+    }
+
+    /// Waits, but not beyond a signal.
+    ///
+    /// # Errors
+    /// As [`Interrupt::check`].
+    pub fn sleep(&self, time: Duration) -> Result<()> {
+        let end = Instant::now() + time;
+        while Instant::now() < end {
+            self.check()?;
+            std::thread::sleep(Duration::from_millis(50).min(time));
+        }
+        self.check()
+    }
+}
