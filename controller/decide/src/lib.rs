@@ -1,1 +1,31 @@
-//! Pure decisions: `Snapshot -> Plan`.
+//! (pure) Every decision of the controller: `Snapshot -> Plan`.
+//!
+//! What is seen goes in as one [`Snapshot`] with its time, what is to be done
+//! comes out as one [`Plan`] that leaves no choice to whoever carries it out.
+//! Reading order: what goes in, what is judged, what forbids, what is done.
+#![deny(clippy::disallowed_methods, clippy::disallowed_types)]
+
+mod snapshot;
+
+mod judge;
+mod select;
+mod support;
+
+mod breaker;
+mod budget;
+mod guard;
+
+mod incident;
+mod ladder;
+mod phase;
+mod proof;
+mod record;
+
+mod status;
+
+mod decide;
+mod plan;
+
+pub use decide::decide;
+pub use plan::{Action, Plan, SlotRequest};
+pub use snapshot::{Node, Snapshot};

@@ -1,0 +1,115 @@
+//! Which incidents are to be opened.
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use kube::ResourceExt;
+use unstall_crds::health::TriggerState;
+use unstall_crds::policy::{Mode, NodeHealthPolicy, RemedyKind, Trigger};
+use unstall_crds::remediation::{NodeRemediation, NodeRemediationSpec, Origin, PolicySnapshot};
+
+use crate::{Node, Snapshot, judge, select, support};
+
+/// A trigger that fires on a node, with the policy that supplies the ladder.
+#[derive(Debug, Clone, Copy)]
+pub struct Call<'a> {
+    /// The policy.
+    pub policy: &'a NodeHealthPolicy,
+    /// Its trigger.
+    pub trigger: &'a Trigger,
+}
+
+/// What calls for a remedy on `node`, among the policies in `mode`: the first
+/// firing trigger with a ladder of the policy that speaks first.
+#[must_use]
+pub fn call<'a>(snapshot: &'a Snapshot, node: &Node, mode: Mode) -> Option<Call<'a>> {
+    select::covering(snapshot, node)
+        .into_iter()
+        .filter(|policy| policy.spec.mode == mode && support::unsupported(&policy.spec).is_none())
+        .find_map(|policy| {
+            let trigger = policy.spec.triggers.iter().find(|trigger| {
+                !trigger.remedies.is_empty()
+                    && judge::state(snapshot, node, &policy.name_any(), trigger)
+                        == TriggerState::Firing
+            })?;
+            Some(Call { policy, trigger })
+        })
+}
+
+/// The incident on `node` that has not ended, if there is one.
+#[must_use]
+pub fn open_on<'a>(snapshot: &'a Snapshot, node: &Node) -> Option<&'a NodeRemediation> {
+    snapshot
+        .remediations
+        .iter()
+        .find(|r| r.spec.node_name == node.name && is_open(r))
+}
+
+/// Whether an incident goes on.
+#[must_use]
+pub fn is_open(remediation: &NodeRemediation) -> bool {
+    remediation
+        .status
+        .as_ref()
+        .is_none_or(|status| status.outcome.is_none())
+}
+
+/// The incident to open on `node`, if a policy in Enforce calls for one.
+#[must_use]
+pub fn to_open(snapshot: &Snapshot, node: &Node) -> Option<NodeRemediation> {
+    if open_on(snapshot, node).is_some() {
+        return None;
+    }
+    let Call { policy, trigger } = call(snapshot, node, Mode::Enforce)?;
+    let spec = &policy.spec;
+    Some(NodeRemediation {
+        metadata: ObjectMeta {
+            name: Some(next_name(snapshot, &node.name)),
+            ..ObjectMeta::default()
+        },
+        spec: NodeRemediationSpec {
+            origin: Origin::Policy,
+            node_name: node.name.clone(),
+            node_uid: Some(node.uid.clone()),
+            reason: None,
+            policy_name: Some(policy.name_any()),
+            trigger: Some(trigger.name.clone()),
+            remedies: trigger.remedies.clone(),
+            recurrence_of: None,
+            policy: Some(PolicySnapshot {
+                uid: policy.uid().unwrap_or_default(),
+                generation: policy.metadata.generation.unwrap_or_default(),
+                trigger: Some(trigger.clone()),
+                remedies: spec.ladder(trigger).cloned().collect(),
+                drain: spec.drain.clone(),
+                gates: spec.gates.clone(),
+                soak: spec.soak.clone(),
+                after_failure: spec.after_failure,
+            }),
+        },
+        status: None,
+    })
+}
+
+/// `<node>-<n>`, one more than any so far.
+fn next_name(snapshot: &Snapshot, node: &str) -> String {
+    let number = |r: &NodeRemediation| -> Option<u64> {
+        r.name_any()
+            .strip_prefix(node)?
+            .strip_prefix('-')?
+            .parse()
+            .ok()
+    };
+    let last = snapshot
+        .remediations
+        .iter()
+        .filter_map(number)
+        .max()
+        .unwrap_or(0);
+    format!("{node}-{}", last + 1)
+}
+
+/// The remedy that a ladder begins with, and what it does.
+#[must_use]
+pub fn first_remedy(call: &Call<'_>) -> Option<(String, RemedyKind)> {
+    let remedy = call.policy.spec.ladder(call.trigger).next()?;
+    Some((remedy.name.clone(), remedy.kind()?))
+}

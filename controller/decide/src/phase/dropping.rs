@@ -1,0 +1,115 @@
+//! The command to the actuator, and its answer.
+
+use jiff::{SignedDuration, Timestamp};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use unstall_crds::command::{CommandAction, CommandPayload};
+use unstall_crds::condition::BlockedReason;
+use unstall_crds::health::CommandState;
+use unstall_crds::policy::Remedy;
+use unstall_crds::remediation::{Outcome, Phase, RungResult};
+
+use super::step::{Step, add, drop_caches};
+use crate::{Action, judge, record};
+
+/// How long a proof may take after the remedy has settled. At 1 % duty ten
+/// reads of 1 s take 17 minutes.
+const PROOF_LIMIT: SignedDuration = SignedDuration::from_mins(30);
+
+impl Step<'_> {
+    pub(super) fn dropping(&mut self) {
+        let now = self.snapshot.now;
+        let Some((remedy, id)) = self.at_work() else {
+            let text = "the record of the remedy at work is gone";
+            return record::end(&mut self.status, Outcome::Failed, now, text);
+        };
+        let deadline = self
+            .status
+            .phase_deadline
+            .as_ref()
+            .map_or(now, |time| time.0);
+        let Some(answer) = self.answer(&id) else {
+            if !self.holds_slot() {
+                let text =
+                    "its slot is not in the ledger any more: no command is given without one";
+                record::end_rung(&mut self.status, RungResult::Refused, now, text);
+                record::end(&mut self.status, Outcome::Aborted, now, text);
+                let blocker = vec![(BlockedReason::SlotLost, text.to_owned())];
+                return record::set_blockers(&mut self.status, blocker, now);
+            }
+            if now > deadline {
+                return self.next_rung(RungResult::Failed, "the actuator did not answer in time");
+            }
+            return self.order(&remedy, &id, deadline);
+        };
+        let said = answer
+            .message
+            .clone()
+            .unwrap_or_else(|| answer.state.to_string());
+        match answer.state {
+            CommandState::Accepted if now <= deadline => {}
+            CommandState::Accepted => {
+                self.next_rung(
+                    RungResult::Failed,
+                    "the actuator accepted it and did not finish in time",
+                );
+            }
+            CommandState::Succeeded => {
+                let settle = judge::signed(remedy.settle.get());
+                let text = format!("{said}; measuring again");
+                let limit = add(now, settle + PROOF_LIMIT);
+                record::enter(&mut self.status, Phase::Verifying, now, Some(limit), &text);
+            }
+            CommandState::Refused => {
+                let reason = answer
+                    .reason
+                    .map_or_else(String::new, |reason| format!("{reason}: "));
+                self.next_rung(
+                    RungResult::Refused,
+                    &format!("the actuator refused ({reason}{said})"),
+                );
+            }
+            CommandState::Failed | CommandState::Interrupted => {
+                self.next_rung(RungResult::Failed, &format!("{}: {said}", answer.state));
+            }
+        }
+    }
+
+    fn order(&mut self, remedy: &Remedy, id: &str, deadline: Timestamp) {
+        let Some(health) = self.health() else { return };
+        let ordered = health
+            .spec
+            .command
+            .as_ref()
+            .and_then(|c| CommandPayload::parse(&c.payload).ok());
+        if ordered.is_some_and(|payload| payload.id == id) {
+            return;
+        }
+        let Some(boot_id) = health
+            .status
+            .as_ref()
+            .and_then(|status| status.boot_id.clone())
+        else {
+            return;
+        };
+        let payload = CommandPayload {
+            id: id.to_owned(),
+            epoch: self.snapshot.epoch,
+            action: CommandAction::DropCaches,
+            level: Some(drop_caches(remedy).level),
+            node_name: self.node.name.clone(),
+            node_uid: self.node.uid.clone(),
+            expect_boot_id: boot_id,
+            issued_at: Time(whole_seconds(self.snapshot.now)),
+            expires_at: Time(whole_seconds(deadline)),
+        };
+        self.actions.push(Action::SendCommand {
+            node: self.node.name.clone(),
+            remediation: self.name.clone(),
+            payload,
+        });
+    }
+}
+
+fn whole_seconds(time: Timestamp) -> Timestamp {
+    Timestamp::from_second(time.as_second()).unwrap_or(time)
+}

@@ -1,0 +1,90 @@
+//! What is to be done.
+
+use std::collections::BTreeMap;
+
+use unstall_crds::command::CommandPayload;
+use unstall_crds::health::{HealthTrigger, NodeHealth};
+use unstall_crds::ledger::{HistoryEntry, Slot};
+use unstall_crds::policy::NodeHealthPolicyStatus;
+use unstall_crds::remediation::{NodeRemediation, NodeRemediationStatus};
+use unstall_crds::units::GoDuration;
+
+/// Everything that is to be done about one snapshot, in this order. An action
+/// that fails ends the pass: the next one sees what became of it.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Plan {
+    /// The writes.
+    pub actions: Vec<Action>,
+    /// The status of every policy.
+    pub policies: BTreeMap<String, NodeHealthPolicyStatus>,
+}
+
+/// One write. Each names what it is based on; whoever carries it out reads the
+/// live object first and refuses when that is something else.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Action {
+    /// Create a node's `NodeHealth`, owned by the node.
+    CreateHealth(Box<NodeHealth>),
+    /// Delete the `NodeHealth` of an earlier node of the same name.
+    DeleteHealth {
+        /// Its name.
+        node: String,
+        /// The UID of the earlier node, which its spec holds.
+        node_uid: String,
+    },
+    /// Tell a probe what to judge, and how often to report.
+    SetTriggers {
+        /// The node.
+        node: String,
+        /// The triggers.
+        triggers: Vec<HealthTrigger>,
+        /// The report interval.
+        report_interval: GoDuration,
+    },
+    /// Open an incident.
+    OpenIncident(Box<NodeRemediation>),
+    /// Take a slot by compare-and-swap, in one step with the record of what it
+    /// is for.
+    TakeSlot(SlotRequest),
+    /// Hand a node's actuator a command, signed. Only while the live ledger
+    /// still holds the incident's slot.
+    SendCommand {
+        /// The node.
+        node: String,
+        /// The incident, which must hold the node's slot.
+        remediation: String,
+        /// What is ordered.
+        payload: CommandPayload,
+    },
+    /// Take a command back.
+    ClearCommand {
+        /// The node.
+        node: String,
+    },
+    /// Write how an incident goes.
+    SetStatus {
+        /// The incident.
+        remediation: String,
+        /// Its status, whole.
+        status: Box<NodeRemediationStatus>,
+    },
+    /// Give a slot back, if the incident still holds it.
+    ReleaseSlot {
+        /// The node.
+        node: String,
+        /// The incident.
+        remediation: String,
+    },
+}
+
+/// A slot and what is remembered of it beyond its release.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SlotRequest {
+    /// The slot.
+    pub slot: Slot,
+    /// What counts against caps and cool-downs from now on.
+    pub history: HistoryEntry,
+    /// How many slots of its kind may be in use with this one, over all nodes:
+    /// the least that any policy allows.
+    pub limit: u32,
+}
