@@ -1,3 +1,18 @@
-//! The controller: watches the cluster, has `decide` say what to do, does it.
+//! The controller: observe, decide, act.
+//!
+//! [`run`] is the loop. `observe` turns the cluster into a plain snapshot,
+//! `unstall_decide` turns that into a plan, `act` carries the plan out.
 
+mod config;
+pub use config::{Cli, Command};
+
+mod client;
 pub mod keys;
+mod lead;
+
+mod observe;
+
+mod act;
+
+mod run;
+pub use run::run;

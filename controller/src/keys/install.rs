@@ -33,8 +33,14 @@ pub struct InstallKeys {
 pub async fn install(client: Client, names: &InstallKeys) -> Result<String> {
     let secrets: Api<Secret> = Api::namespaced(client.clone(), &names.namespace);
     let config_maps: Api<ConfigMap> = Api::namespaced(client, &names.namespace);
-    let secret = secrets.get_opt(&names.secret).await.context("cannot read the Secret")?;
-    let public = config_maps.get_opt(&names.config_map).await.context("cannot read the ConfigMap")?;
+    let secret = secrets
+        .get_opt(&names.secret)
+        .await
+        .context("cannot read the Secret")?;
+    let public = config_maps
+        .get_opt(&names.config_map)
+        .await
+        .context("cannot read the ConfigMap")?;
     let made = secret.is_none();
     let pem = match (&secret, &public) {
         (Some(secret), _) => signing_key(secret)?,
@@ -42,7 +48,9 @@ pub async fn install(client: Client, names: &InstallKeys) -> Result<String> {
         (None, Some(_)) => bail!(
             "ConfigMap {ns}/{map} exists without Secret {ns}/{secret}: put the Secret back, or delete the ConfigMap \
              to have a new pair made",
-            ns = names.namespace, map = names.config_map, secret = names.secret
+            ns = names.namespace,
+            map = names.config_map,
+            secret = names.secret
         ),
     };
     let signer = Signer::from_pem(&pem)?;
@@ -52,18 +60,36 @@ pub async fn install(client: Client, names: &InstallKeys) -> Result<String> {
             string_data: Some(BTreeMap::from([(SECRET_ENTRY.to_owned(), pem)])),
             ..Secret::default()
         };
-        created(secrets.create(&PostParams::default(), &secret).await, "Secret", &names.secret)?;
+        created(
+            secrets.create(&PostParams::default(), &secret).await,
+            "Secret",
+            &names.secret,
+        )?;
     }
     if public.is_none() {
         let config_map = ConfigMap {
             metadata: metadata(&names.config_map),
-            data: Some(BTreeMap::from([(PUBLIC_ENTRY.to_owned(), signer.public_pem())])),
+            data: Some(BTreeMap::from([(
+                PUBLIC_ENTRY.to_owned(),
+                signer.public_pem(),
+            )])),
             ..ConfigMap::default()
         };
-        created(config_maps.create(&PostParams::default(), &config_map).await, "ConfigMap", &names.config_map)?;
+        created(
+            config_maps
+                .create(&PostParams::default(), &config_map)
+                .await,
+            "ConfigMap",
+            &names.config_map,
+        )?;
     }
     let verb = if made { "made" } else { "kept" };
-    Ok(format!("{verb} signing key {} in Secret {}/{}", signer.key_id(), names.namespace, names.secret))
+    Ok(format!(
+        "{verb} signing key {} in Secret {}/{}",
+        signer.key_id(),
+        names.namespace,
+        names.secret
+    ))
 }
 
 fn signing_key(secret: &Secret) -> Result<String> {
@@ -76,7 +102,10 @@ fn signing_key(secret: &Secret) -> Result<String> {
 }
 
 fn metadata(name: &str) -> ObjectMeta {
-    ObjectMeta { name: Some(name.to_owned()), ..ObjectMeta::default() }
+    ObjectMeta {
+        name: Some(name.to_owned()),
+        ..ObjectMeta::default()
+    }
 }
 
 fn created<K>(result: Result<K, Error>, kind: &str, name: &str) -> Result<()> {

@@ -9,8 +9,9 @@ const PRIVATE: &str = "PRIVATE KEY";
 const PUBLIC: &str = "PUBLIC KEY";
 /// The DER of a `SubjectPublicKeyInfo` up to the 32 bytes of an Ed25519 key
 /// (RFC 8410, section 4).
-const SPKI_PREFIX: [u8; 12] =
-    [0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0x00];
+const SPKI_PREFIX: [u8; 12] = [
+    0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0x00,
+];
 
 /// Signs commands.
 pub struct Signer {
@@ -27,7 +28,9 @@ pub enum KeyError {
     #[error("the signing key is a PEM block {0:?} instead of \"PRIVATE KEY\" (PKCS#8)")]
     WrongBlock(String),
     /// Not an Ed25519 key.
-    #[error("the signing key is not an Ed25519 key in PKCS#8 ({0}): make one with `openssl genpkey -algorithm ed25519`")]
+    #[error(
+        "the signing key is not an Ed25519 key in PKCS#8 ({0}): make one with `openssl genpkey -algorithm ed25519`"
+    )]
     NotEd25519(ring::error::KeyRejected),
     /// The system gave no randomness.
     #[error("the system gave no random bytes for a new key")]
@@ -73,9 +76,12 @@ impl Signer {
     /// SHA-256 of the public key's 32 bytes.
     #[must_use]
     pub fn key_id(&self) -> String {
-        let hash =
-            ring::digest::digest(&ring::digest::SHA256, self.pair.public_key().as_ref());
-        hash.as_ref().iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+        let hash = ring::digest::digest(&ring::digest::SHA256, self.pair.public_key().as_ref());
+        hash.as_ref()
+            .iter()
+            .take(8)
+            .map(|byte| format!("{byte:02x}"))
+            .collect()
     }
 
     /// Signs `payload`.
@@ -97,7 +103,10 @@ mod tests {
     #[test]
     fn a_key_survives_its_own_pem() {
         let pem = Signer::generate_pem().unwrap();
-        let (one, two) = (Signer::from_pem(&pem).unwrap(), Signer::from_pem(&pem).unwrap());
+        let (one, two) = (
+            Signer::from_pem(&pem).unwrap(),
+            Signer::from_pem(&pem).unwrap(),
+        );
         assert_eq!(one.public_pem(), two.public_pem());
         assert_eq!(one.key_id().len(), 16);
     }
@@ -110,14 +119,20 @@ mod tests {
                    -----END PRIVATE KEY-----\n";
         let signer = Signer::from_pem(pem).unwrap();
         // RFC 8032, section 7.1, test 1: the public key of this secret key.
-        assert!(signer.public_pem().contains("MCowBQYDK2VwAyEA11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo="));
+        assert!(
+            signer
+                .public_pem()
+                .contains("MCowBQYDK2VwAyEA11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=")
+        );
     }
 
     #[test]
     fn other_keys_are_refused_with_the_way_out() {
         let said = |text: &str| Signer::from_pem(text).err().unwrap().to_string();
         assert!(said("hello").contains("openssl genpkey"));
-        let public = Signer::from_pem(&Signer::generate_pem().unwrap()).unwrap().public_pem();
+        let public = Signer::from_pem(&Signer::generate_pem().unwrap())
+            .unwrap()
+            .public_pem();
         assert!(said(&public).contains("\"PUBLIC KEY\""));
         let other = pem::encode(&Pem::new(PRIVATE, vec![1, 2, 3]));
         assert!(said(&other).contains("Ed25519"));

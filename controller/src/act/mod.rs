@@ -1,0 +1,10 @@
+//! Plan -> API writes. Nothing is chosen here: an action is carried out, or
+//! refused because the live object is not what the plan saw.
+
+mod apply;
+mod command;
+mod slot;
+mod status;
+
+pub use apply::{Actor, apply};
+pub use status::write_policies;

@@ -1,0 +1,89 @@
+//! Slots of the ledger, by compare-and-swap.
+
+use anyhow::{Result, bail};
+use kube::api::Api;
+use unstall_crds::ledger::{DisruptionLedger, DisruptionLedgerStatus};
+use unstall_crds::names::LEDGER;
+use unstall_decide::SlotRequest;
+
+use super::Actor;
+use super::apply::params;
+use crate::client::bounded;
+
+/// Takes a slot and records what it is for, in one write that fails when
+/// anybody changed the ledger since it was read.
+pub async fn take(actor: &Actor, request: SlotRequest) -> Result<()> {
+    tracing::info!(
+        node = request.slot.node,
+        incident = request.slot.remediation,
+        "taking a slot"
+    );
+    swap(actor, |status| {
+        if status
+            .slots
+            .iter()
+            .any(|slot| slot.node == request.slot.node)
+        {
+            bail!("node {} holds a slot already", request.slot.node);
+        }
+        let of_kind = status
+            .slots
+            .iter()
+            .filter(|slot| slot.kind == request.slot.kind)
+            .count();
+        if of_kind >= usize::try_from(request.limit).unwrap_or(usize::MAX) {
+            bail!("{of_kind} of {} slots were taken meanwhile", request.limit);
+        }
+        status
+            .history
+            .retain(|entry| entry.until.0 > request.slot.since.0);
+        status.history.push(request.history.clone());
+        status.slots.push(request.slot.clone());
+        Ok(())
+    })
+    .await
+}
+
+/// Gives back the slot that `remediation` holds on `node`.
+pub async fn release(actor: &Actor, node: &str, remediation: &str) -> Result<()> {
+    tracing::info!(node, incident = remediation, "giving the slot back");
+    swap(actor, |status| {
+        status
+            .slots
+            .retain(|slot| slot.node != node || slot.remediation != remediation);
+        Ok(())
+    })
+    .await
+}
+
+/// The live ledger, if this controller still leads.
+pub async fn live(actor: &Actor) -> Result<DisruptionLedger> {
+    let api: Api<DisruptionLedger> = Api::all(actor.client.clone());
+    let ledger = bounded("cannot read the ledger", api.get(LEDGER)).await?;
+    let epoch = ledger.status.as_ref().map_or(0, |status| status.epoch);
+    if epoch != actor.epoch {
+        bail!(
+            "the ledger is at epoch {epoch}, this controller leads epoch {}",
+            actor.epoch
+        );
+    }
+    Ok(ledger)
+}
+
+async fn swap(
+    actor: &Actor,
+    change: impl FnOnce(&mut DisruptionLedgerStatus) -> Result<()>,
+) -> Result<()> {
+    let mut ledger = live(actor).await?;
+    let status = ledger.status.get_or_insert_default();
+    change(status)?;
+    status.slots_in_use = u32::try_from(status.slots.len()).unwrap_or(u32::MAX);
+    let api: Api<DisruptionLedger> = Api::all(actor.client.clone());
+    // The resourceVersion of the live read is in the object: of two writers one fails.
+    bounded(
+        "cannot write the ledger",
+        api.replace_status(LEDGER, &params(), &ledger),
+    )
+    .await?;
+    Ok(())
+}

@@ -1,0 +1,39 @@
+//! The client of the API server.
+
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use kube::{Client, Config};
+
+/// A call that takes longer than this has failed; watches have their own limit.
+const CALL_LIMIT: Duration = Duration::from_secs(20);
+
+/// A client that does not retry by itself: kube's default would repeat a write
+/// up to 15 times behind our back. The next pass of the loop is the retry, and
+/// it looks first.
+///
+/// # Errors
+/// When there is neither an in-cluster configuration nor a kubeconfig.
+pub async fn connect() -> Result<Client> {
+    let mut config = Config::infer().await.context(
+        "no way to the API server: run in a pod with a service account, or set KUBECONFIG",
+    )?;
+    config.default_retry = false;
+    config.connect_timeout = Some(CALL_LIMIT);
+    config.write_timeout = Some(CALL_LIMIT);
+    Client::try_from(config).context("cannot make a client for the API server")
+}
+
+/// Bounds one call.
+///
+/// # Errors
+/// What the call returns, or that it took too long.
+pub async fn bounded<T>(
+    what: &str,
+    call: impl Future<Output = Result<T, kube::Error>>,
+) -> Result<T> {
+    match tokio::time::timeout(CALL_LIMIT, call).await {
+        Ok(result) => result.with_context(|| what.to_owned()),
+        Err(_) => anyhow::bail!("{what}: no answer in {} s", CALL_LIMIT.as_secs()),
+    }
+}
