@@ -13,10 +13,12 @@
 mod turn;
 
 use std::fs;
+use std::process::Command;
 use std::time::{Duration, Instant};
 
-use turn::{PROGRAM, ZOMBIES, ready, skip};
-use unstall_integration::incident::{Backing, Incident, IncidentError, Options, read};
+use turn::{PROGRAM, ZOMBIES, ready};
+use unstall_integration::incident::{Backing, Hierarchy, Incident, IncidentError, Options, read};
+use unstall_integration::testing::skip;
 
 const PULSE: Duration = Duration::from_millis(100);
 
@@ -24,10 +26,13 @@ const PULSE: Duration = Duration::from_millis(100);
 const SPACING: Duration = Duration::from_millis(250);
 
 /// What three passes of `drop_caches` may take, and for how long the twin goes without.
-const CURE_WITHIN: Duration = Duration::from_secs(15);
+const CURE_WITHIN: Duration = Duration::from_secs(9);
 
 /// How often a test starts anew because somebody else dropped this machine's caches.
 const TRIES: u32 = 3;
+
+/// How often a median is measured anew while other processes read the root.
+const CALM_TRIES: u32 = 30;
 
 /// How long another program's incident may take.
 const TURN_WITHIN: Duration = Duration::from_secs(600);
@@ -62,15 +67,27 @@ fn drops() -> u64 {
     row.parse().unwrap()
 }
 
-fn p50() -> Duration {
-    read::time_root(11, SPACING).unwrap().p50()
+/// The median of root reads. One that is not as expected is no evidence while another process reads
+/// the root too, since it takes the flushes on itself: then it is measured again.
+fn p50(expected: impl Fn(Duration) -> bool) -> Duration {
+    for _ in 0..CALM_TRIES {
+        let mut others = read::other_readers().unwrap();
+        let p50 = read::time_root(11, SPACING).unwrap().p50();
+        others.extend(read::other_readers().unwrap());
+        if expected(p50) || others.is_empty() {
+            return p50;
+        }
+        println!("p50 {p50:?}, but processes {others:?} read the root too: once more");
+        std::thread::sleep(SPACING * 8);
+    }
+    panic!("other processes read the root's memory.stat all the time: stop them")
 }
 
 /// Zombies at rest, then pulses; gives the slow median, which must be far above the one at rest.
 fn make_slow(incident: &mut Incident) -> Duration {
-    let rest = p50();
+    let rest = p50(|_| true);
     incident.start_pulses(PULSE).unwrap();
-    let slow = p50();
+    let slow = p50(|slow| slow > rest * 10);
     println!("{ZOMBIES} zombies: p50 at rest {rest:?}, with pulses {slow:?}");
     assert!(
         slow > rest * 10,
@@ -121,7 +138,7 @@ fn on_ext4_drop_caches_cures_while_the_pulses_go_on() {
         left <= u64::from(ZOMBIES / 10),
         "{left} of {ZOMBIES} zombies survived"
     );
-    let cured = p50();
+    let cured = p50(|cured| cured * 5 < slow);
     println!("after the drop: p50 {cured:?}");
     assert!(
         cured * 5 < slow,
@@ -153,7 +170,8 @@ fn on_ext4_without_a_drop_it_stays_slow_for_the_same_time() {
         let before = drops();
         let slow = make_slow(&mut incident);
         std::thread::sleep(CURE_WITHIN);
-        let (later, left) = (p50(), incident.zombies_now().unwrap());
+        let later = p50(|later| later * 2 > slow);
+        let left = incident.zombies_now().unwrap();
         if drops() != before {
             println!("somebody else dropped this machine's caches: once more");
             continue;
@@ -181,7 +199,7 @@ fn on_tmpfs_no_drop_frees_anything() {
     };
     let slow = make_slow(&mut incident);
     let left = drop_caches(&incident, 3);
-    let later = p50();
+    let later = p50(|later| later * 2 > slow);
     println!("after three drops: p50 {later:?}");
     assert!(
         left * 100 > u64::from(ZOMBIES) * 95,
@@ -215,7 +233,7 @@ fn pulses_can_be_stopped_and_started_again() {
         !fs::exists(format!("/proc/{first}")).unwrap(),
         "the pulser must be gone"
     );
-    let rest = p50();
+    let rest = p50(|rest| rest * 5 < slow);
     assert!(
         rest * 5 < slow,
         "zombies at rest are not slow: {slow:?} with pulses, {rest:?}"
@@ -253,4 +271,21 @@ fn a_second_maker_is_refused_and_told_who_holds_the_machine() {
         Err(error @ IncidentError::NoDirectory { .. }) => skip(&error.to_string()),
         Err(error) => panic!("{error}"),
     }
+}
+
+#[test]
+fn another_reader_of_the_root_is_seen() {
+    let Some(_turn) = ready() else { return };
+    let root = Hierarchy::find().unwrap().memory_stat();
+    let mut reader = Command::new("sleep")
+        .arg("60")
+        .stdin(fs::File::open(root).unwrap())
+        .spawn()
+        .unwrap();
+    let seen = read::other_readers().unwrap();
+    reader.kill().unwrap();
+    reader.wait().unwrap();
+    assert!(seen.contains(&reader.id()), "{seen:?}");
+    let later = read::other_readers().unwrap();
+    assert!(!later.contains(&reader.id()), "{later:?}");
 }

@@ -241,22 +241,27 @@ fn show_status(say: &Say, status: &status::Status) -> anyhow::Result<()> {
 
 fn show_reads(say: &Say, reads: u32, spacing: Duration) -> anyhow::Result<()> {
     let timed = read::time_root(reads, spacing)?;
-    let zombies = zombies::count()?;
+    let (zombies, others) = (zombies::count()?, read::other_readers()?);
     let (p50, min, max) = (ms(timed.p50()), ms(timed.min()), ms(timed.max()));
+    let mut text = format!(
+        "{reads} reads of the root's memory.stat, {spacing:?} apart: on-CPU p50 {p50:.3} ms, \
+         min {min:.3} ms, max {max:.3} ms; zombies {zombies}"
+    );
+    if !others.is_empty() {
+        text += &format!("\nread by processes {others:?} too: a read just after theirs is fast");
+    }
     say.line(
         &json!({"event": "read", "reads": reads, "spacingMs": spacing.as_millis(), "p50Ms": p50,
-                "minMs": min, "maxMs": max, "zombies": zombies,
+                "minMs": min, "maxMs": max, "zombies": zombies, "otherReaders": others,
                 "eachMs": timed.in_order().iter().copied().map(ms).collect::<Vec<_>>()}),
-        &format!(
-            "{reads} reads of the root's memory.stat, {spacing:?} apart: on-CPU p50 {p50:.3} ms, \
-             min {min:.3} ms, max {max:.3} ms; zombies {zombies}"
-        ),
+        &text,
     );
     Ok(())
 }
 
+/// Milliseconds, to the microsecond.
 fn ms(duration: Duration) -> f64 {
-    duration.as_secs_f64() * 1_000.0
+    (duration.as_secs_f64() * 1e6).round() / 1e3
 }
 
 /// Says things as text or as JSON lines.

@@ -119,12 +119,14 @@ impl Cluster {
             Err(error) => {
                 let failed = supervisor.try_wait()?.is_some();
                 drop(supervisor.stdin.take());
-                // After a failure the logs stay; a start that was given up
-                // leaves nothing.
                 if !failed {
                     take_down(&layout)?;
                 }
                 let _ = supervisor.wait();
+                // The logs of components that failed stay, for people to read.
+                if failed && !layout.state().exists() {
+                    sweep(&layout)?;
+                }
                 Err(error)
             }
         }

@@ -98,7 +98,7 @@ impl Layout {
     /// Whether a supervisor holds this cluster's lock: it lives.
     #[must_use]
     pub fn is_held(&self) -> bool {
-        matches!(try_lock(&self.lock()), Ok(None))
+        self.lock().exists() && matches!(try_lock(&self.lock()), Ok(None))
     }
 
     /// What the supervisor itself says, kept beside the directory that it

@@ -4,7 +4,7 @@
 use std::fs;
 use std::net::TcpListener;
 use std::os::fd::{AsFd, BorrowedFd};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
@@ -60,10 +60,20 @@ pub fn serve(options: &ServeOptions) -> Result<()> {
             layout.name()
         );
     };
-    let _node_lock = match options.node {
-        Some(_) => Some(lock_node(layout)?),
+    let node_lock = layout.run().with_file_name("host-node.lock");
+    let held = match options.node {
+        Some(_) => Some(lock_node(&node_lock)?),
         None => None,
     };
+    let outcome = serve_locked(options);
+    if held.is_some() {
+        fs::remove_file(&node_lock)?;
+    }
+    outcome
+}
+
+fn serve_locked(options: &ServeOptions) -> Result<()> {
+    let layout = &options.layout;
     sweep_locked(layout)?;
     fs::create_dir_all(layout.run())?;
     fs::create_dir_all(layout.logs())?;
@@ -88,9 +98,8 @@ pub fn serve(options: &ServeOptions) -> Result<()> {
     supervisor.end(outcome)
 }
 
-fn lock_node(layout: &Layout) -> Result<fs::File> {
-    let path = layout.run().with_file_name("host-node.lock");
-    try_lock(&path)?.context(
+fn lock_node(path: &Path) -> Result<fs::File> {
+    try_lock(path)?.context(
         "another cluster uses this machine as its node; dead cgroups and drop_caches are \
          machine-wide, so there can be one: see `cluster status`",
     )

@@ -3,6 +3,7 @@
 
 use std::fs::{self, File};
 use std::io::ErrorKind;
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::time::Duration;
 
@@ -17,10 +18,15 @@ use super::state::State;
 /// # Errors
 /// When the cluster still runs, or a process or file cannot be removed.
 pub fn sweep(layout: &Layout) -> Result<()> {
-    if !layout.run().exists() && !layout.data().exists() && !cgroup::exists(&layout.cgroup()) {
+    let traces = [
+        layout.run().to_owned(),
+        layout.data().to_owned(),
+        layout.lock(),
+    ];
+    if !traces.iter().any(|path| path.exists()) && !cgroup::exists(&layout.cgroup()) {
         return Ok(());
     }
-    let Some(_lock) = try_lock(&layout.lock())? else {
+    let Some(lock) = try_lock(&layout.lock())? else {
         let pid = State::read(&layout.state())
             .map_or_else(String::new, |s| format!(" (process {})", s.pid));
         bail!(
@@ -28,10 +34,14 @@ pub fn sweep(layout: &Layout) -> Result<()> {
             layout.name()
         );
     };
-    sweep_locked(layout)
+    sweep_locked(layout)?;
+    remove_file(&layout.supervisor_log())?;
+    remove_file(&layout.lock())?;
+    drop(lock);
+    Ok(())
 }
 
-/// As [`sweep`], by the holder of the cluster's lock.
+/// As [`sweep`], by the holder of the cluster's lock, which stays.
 pub fn sweep_locked(layout: &Layout) -> Result<()> {
     cgroup::destroy(&layout.cgroup(), Duration::from_secs(15))?;
     for dir in [layout.data(), layout.run()] {
@@ -42,22 +52,42 @@ pub fn sweep_locked(layout: &Layout) -> Result<()> {
 
 /// Takes the lock at `path`, which the kernel releases with its holder;
 /// `None` when another process has it.
+///
+/// # Errors
+/// When the file cannot be created, opened or locked.
 pub fn try_lock(path: &Path) -> Result<Option<File>> {
     if let Some(dir) = path.parent() {
         fs::create_dir_all(dir).with_context(|| format!("cannot create {}", dir.display()))?;
     }
-    let file = File::options()
-        .create(true)
-        .truncate(false)
-        .write(true)
-        .open(path)
-        .with_context(|| format!("cannot open lock {}", path.display()))?;
-    match file.try_lock() {
-        Ok(()) => Ok(Some(file)),
-        Err(fs::TryLockError::WouldBlock) => Ok(None),
-        Err(fs::TryLockError::Error(error)) => {
-            Err(error).with_context(|| format!("cannot lock {}", path.display()))
+    loop {
+        let file = File::options()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .open(path)
+            .with_context(|| format!("cannot open lock {}", path.display()))?;
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(fs::TryLockError::WouldBlock) => return Ok(None),
+            Err(fs::TryLockError::Error(error)) => {
+                return Err(error).with_context(|| format!("cannot lock {}", path.display()));
+            }
         }
+        // Its last holder may have removed the file between open and lock:
+        // such a lock would be held beside that of the next file.
+        let held = file.metadata()?.ino();
+        if fs::metadata(path).is_ok_and(|there| there.ino() == held) {
+            return Ok(Some(file));
+        }
+    }
+}
+
+fn remove_file(path: &Path) -> Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != ErrorKind::NotFound => {
+            Err(error).with_context(|| format!("cannot remove {}", path.display()))
+        }
+        _ => Ok(()),
     }
 }
 

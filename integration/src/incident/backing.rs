@@ -1,6 +1,8 @@
 //! The file system under the shared file: it decides whether `drop_caches` cures the incident.
 
 use std::fmt;
+use std::fs;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use nix::sys::statfs::{EXT4_SUPER_MAGIC, TMPFS_MAGIC, statfs};
@@ -9,6 +11,7 @@ use nix::unistd::{AccessFlags, access};
 use serde::{Deserialize, Serialize};
 
 use super::IncidentError;
+use super::state::FILE_PREFIX;
 
 /// What must stay free where the shared file is.
 const MARGIN: u64 = 256 << 20;
@@ -110,6 +113,39 @@ fn roomy(
         need_mib: need.div_ceil(MIB),
         free_mib: free_bytes / MIB,
     })
+}
+
+/// Shared files in the places where makers put them by default. Whoever holds the machine's lock
+/// knows that they are leftovers: of a maker that was killed before a reboot, which empties /run,
+/// or whose state directory was removed.
+pub(crate) fn stray_files() -> Vec<PathBuf> {
+    let places = [Backing::Ext4, Backing::Tmpfs].map(Backing::candidates);
+    let entries = places
+        .concat()
+        .into_iter()
+        .filter_map(|place| fs::read_dir(place).ok());
+    let mut files: Vec<PathBuf> = entries
+        .flatten()
+        .flatten()
+        .filter(is_shared_file)
+        .map(|entry| entry.path())
+        .collect();
+    files.sort();
+    files.dedup();
+    files
+}
+
+/// A regular file of root, named as makers name theirs: others may write to these places too.
+fn is_shared_file(entry: &fs::DirEntry) -> bool {
+    let name = entry.file_name();
+    let number = name
+        .to_str()
+        .and_then(|name| name.strip_prefix(FILE_PREFIX));
+    number
+        .is_some_and(|number| !number.is_empty() && number.bytes().all(|one| one.is_ascii_digit()))
+        && entry
+            .metadata()
+            .is_ok_and(|data| data.is_file() && data.uid() == 0)
 }
 
 impl fmt::Display for Backing {

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
+use super::backing::stray_files;
 use super::lock::MachineLock;
 use super::options::state_file;
 use super::state::State;
@@ -17,8 +18,12 @@ use super::{Cancel, Hierarchy, IncidentError, check, zombies};
 /// machine at rest.
 const FREED_WITHIN: Duration = Duration::from_secs(60);
 
-/// When the count has not fallen for this long, it will not.
-const FALLS_WITHIN: Duration = Duration::from_secs(5);
+/// When the count has not fallen for this long, no more is about to be freed: the kernel frees in
+/// batches that are at most some 0.1 s apart.
+const STILL_FOR: Duration = Duration::from_millis(500);
+
+/// The same while most of the incident is still there, and the machine may just be busy.
+const STUCK_FOR: Duration = Duration::from_secs(5);
 
 /// How long a cgroup may refuse to go because the process that was in it is not quite gone.
 const EMPTY_WITHIN: Duration = Duration::from_secs(5);
@@ -58,8 +63,10 @@ impl fmt::Display for Cleaned {
                 .iter()
                 .map(|file| format!("unlinked {}", file.display())),
         );
-        if self.cgroups > 0 {
-            parts.push(format!("removed {} cgroups", self.cgroups));
+        match self.cgroups {
+            0 => {}
+            1 => parts.push("removed 1 cgroup".into()),
+            many => parts.push(format!("removed {many} cgroups")),
         }
         formatter.write_str(&parts.join(", "))
     }
@@ -95,8 +102,14 @@ pub(crate) fn leftovers(
             undo(hierarchy, &state, path, &mut cleaned)?;
         }
     }
-    // A maker may have died before its state said anything of cgroups.
+    // What no state tells of: it may have been lost, or never written.
     cleaned.cgroups += remove_group(&hierarchy.group())?;
+    for file in stray_files() {
+        fs::remove_file(&file).map_err(IncidentError::io("cannot remove", &file))?;
+        cleaned.files.push(file);
+    }
+    // The next count shall not see what is about to be freed.
+    settle(hierarchy)?;
     Ok(cleaned)
 }
 
@@ -114,22 +127,53 @@ pub(crate) fn undo(
         cleaned.files.push(state.file.clone());
     }
     cleaned.cgroups += remove_group(&hierarchy.group())?;
-    let left = wait_freed(hierarchy, state.before + tolerance(state.zombies))?;
+    let left = wait_freed(hierarchy, state)?;
     State::forget(state_file)?;
     Ok(left)
 }
 
-/// Waits until no more than `enough` zombies are left on this machine, or until they fall no more:
-/// cgroups of others may have become zombies meanwhile, or the count may be of an earlier boot.
-fn wait_freed(hierarchy: &Hierarchy, enough: u64) -> Result<u64, IncidentError> {
-    let mut least = u64::MAX;
-    let mut fell = Instant::now();
+/// Waits until the zombies of an incident are gone, and gives what is left on this machine: as few
+/// as before it, or a count that falls no more, since cgroups of others may have died meanwhile.
+fn wait_freed(hierarchy: &Hierarchy, state: &State) -> Result<u64, IncidentError> {
+    let enough = state.before + tolerance(state.zombies);
+    let mut falling = Falling::new();
     zombies::wait_until(hierarchy, FREED_WITHIN, |now| {
-        if now < least {
-            (least, fell) = (now, Instant::now());
-        }
-        now <= enough || fell.elapsed() > FALLS_WITHIN
+        let limit = if now <= enough { STILL_FOR } else { STUCK_FOR };
+        now <= state.before || falling.stood_still(now) > limit
     })
+}
+
+/// Waits until those zombies are gone that are about to be freed anyway.
+fn settle(hierarchy: &Hierarchy) -> Result<(), IncidentError> {
+    let mut falling = Falling::new();
+    let still = |now| falling.stood_still(now) > STILL_FOR;
+    zombies::wait_until(hierarchy, FREED_WITHIN, still).map(drop)
+}
+
+/// A count that is watched for its fall.
+struct Falling {
+    least: u64,
+    since: Instant,
+}
+
+impl Falling {
+    fn new() -> Self {
+        Self {
+            least: u64::MAX,
+            since: Instant::now(),
+        }
+    }
+
+    /// For how long the count has not fallen below what it was.
+    fn stood_still(&mut self, now: u64) -> Duration {
+        if now < self.least {
+            *self = Self {
+                least: now,
+                since: Instant::now(),
+            };
+        }
+        self.since.elapsed()
+    }
 }
 
 /// Removes every cgroup directory of the incident, then their parent; gives how many there were in
@@ -163,11 +207,15 @@ pub(crate) fn remove_children(group: &Path) -> Result<u32, IncidentError> {
 fn remove_patiently(cgroup: &Path) -> Result<(), IncidentError> {
     let until = Instant::now() + EMPTY_WITHIN;
     loop {
-        match fs::remove_dir(cgroup) {
-            Err(error) if error.kind() == io::ErrorKind::ResourceBusy && Instant::now() < until => {
+        let Err(error) = fs::remove_dir(cgroup) else {
+            return Ok(());
+        };
+        match error.kind() {
+            io::ErrorKind::NotFound => return Ok(()),
+            io::ErrorKind::ResourceBusy if Instant::now() < until => {
                 std::thread::sleep(Duration::from_millis(20));
             }
-            other => return other.map_err(IncidentError::io("cannot remove", cgroup)),
+            _ => return Err(IncidentError::io("cannot remove", cgroup)(error)),
         }
     }
 }

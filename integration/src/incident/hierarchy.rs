@@ -72,9 +72,8 @@ impl Hierarchy {
         self.root.join(GROUP)
     }
 
-    /// The file through which a process moves itself: v1 needs `tasks`, since its `cgroup.procs`
-    /// takes `0` only from 3.x on in some controllers and moves whole processes; v2 has
-    /// `cgroup.procs` alone.
+    /// The file through which the worker moves itself: `tasks` of v1 takes a single thread, which
+    /// is all that the worker has, on any kernel.
     pub(crate) fn procs_file(&self) -> &'static str {
         match self.version {
             Version::V1 => "tasks",

@@ -85,7 +85,7 @@ impl MachineLock {
     fn write_note(&mut self, state_file: &Path) -> io::Result<()> {
         let note = Note {
             holder: ProcessId::of(std::process::id())?,
-            state_file: state_file.to_path_buf(),
+            state_file: std::path::absolute(state_file)?,
         };
         self.file.set_len(0)?;
         self.file.rewind()?;

@@ -1,7 +1,8 @@
 //! Timed reads of the root's `memory.stat`, as a person or a test wants to see them.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::os::unix::fs::FileExt;
+use std::path::Path;
 use std::time::Duration;
 
 use nix::time::{ClockId, clock_gettime};
@@ -73,6 +74,33 @@ pub fn time_root(reads: u32, spacing: Duration) -> Result<Reads, IncidentError> 
         times.push(on_cpu().map_err(failed())?.saturating_sub(before));
     }
     Reads::new(times).ok_or_else(|| failed()(std::io::ErrorKind::InvalidInput.into()))
+}
+
+/// The other processes that keep the root's `memory.stat` open. A read just after one of theirs
+/// finds nothing to flush and is fast: a busy reader hides an incident from all others. Processes
+/// that end meanwhile, or may not be looked at, are left out.
+///
+/// # Errors
+/// [`IncidentError::NoHierarchy`] or [`IncidentError::Io`].
+pub fn other_readers() -> Result<Vec<u32>, IncidentError> {
+    let path = Hierarchy::find()?.memory_stat();
+    let processes = fs::read_dir("/proc").map_err(IncidentError::io("cannot list", "/proc"))?;
+    let mut readers: Vec<u32> = processes
+        .flatten()
+        .filter_map(|process| process.file_name().to_str()?.parse().ok())
+        .filter(|pid| *pid != std::process::id() && has_open(*pid, &path))
+        .collect();
+    readers.sort_unstable();
+    Ok(readers)
+}
+
+fn has_open(pid: u32, path: &Path) -> bool {
+    let Ok(files) = fs::read_dir(format!("/proc/{pid}/fd")) else {
+        return false;
+    };
+    files
+        .flatten()
+        .any(|file| fs::read_link(file.path()).is_ok_and(|target| target == path))
 }
 
 fn on_cpu() -> std::io::Result<Duration> {

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
+use super::backing::stray_files;
 use super::lock::{holder, named_state_file};
 use super::options::state_file;
 use super::state::State;
@@ -21,6 +22,8 @@ pub struct Status {
     pub incident: Option<Described>,
     /// Cgroup directories of an incident that are still there, their parent included.
     pub cgroups: u32,
+    /// Shared files in the places where makers put them by default.
+    pub files: Vec<PathBuf>,
 }
 
 /// What a state file says.
@@ -40,7 +43,8 @@ impl Status {
     /// Whether a killed maker left something that `clean` would remove.
     #[must_use]
     pub fn has_leftovers(&self) -> bool {
-        self.maker.is_none() && (self.incident.is_some() || self.cgroups > 0)
+        let nothing = self.incident.is_none() && self.cgroups == 0 && self.files.is_empty();
+        self.maker.is_none() && !nothing
     }
 }
 
@@ -69,6 +73,7 @@ pub fn status(state_dir: &Path) -> Result<Status, IncidentError> {
                 .collect(),
         }),
         cgroups: cgroups(&hierarchy.group()),
+        files: stray_files(),
     })
 }
 

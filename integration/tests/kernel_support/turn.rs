@@ -1,8 +1,9 @@
 //! What the kernel tests share: when they may run, and one incident after another.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, Once, PoisonError};
 
 use unstall_integration::incident;
+use unstall_integration::testing::{real, skip};
 
 /// Small enough to be made in under a second, and reads are then some 50 times slower than at rest.
 pub const ZOMBIES: u32 = 2_000;
@@ -16,18 +17,24 @@ static TURN: Mutex<()> = Mutex::new(());
 
 /// This test's turn, or nothing where the kernel tests cannot run.
 pub fn ready() -> Option<MutexGuard<'static, ()>> {
+    static SAID: Once = Once::new();
     match incident::check() {
-        // A failed test says nothing of the next one.
-        Ok(_) => Some(TURN.lock().unwrap_or_else(PoisonError::into_inner)),
+        Ok(hierarchy) => {
+            SAID.call_once(|| {
+                let kernel = nix::sys::utsname::uname();
+                let kernel = kernel.map(|names| names.release().to_string_lossy().into_owned());
+                real(&format!(
+                    "zombie memory cgroups, pulses and drop_caches on kernel {}, cgroup {:?}",
+                    kernel.unwrap_or_else(|error| error.to_string()),
+                    hierarchy.version
+                ));
+            });
+            // A failed test says nothing of the next one.
+            Some(TURN.lock().unwrap_or_else(PoisonError::into_inner))
+        }
         Err(error) => {
             skip(&error.to_string());
             None
         }
     }
-}
-
-/// Says why a test does not run; under CI that is a failure.
-pub fn skip(why: &str) {
-    assert!(std::env::var_os("CI").is_none(), "cannot run: {why}");
-    println!("skipped: {why}");
 }

@@ -1,0 +1,46 @@
+//! How far a drain is.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::condition::BlockedReason;
+use crate::schema::atomic;
+
+/// How far a drain is, in numbers of pods. DaemonSet and static pods are not
+/// counted.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct DrainProgress {
+    /// Pods to move when it began, and those that came since.
+    pub total: u32,
+    /// Pods that are gone.
+    pub gone: u32,
+    /// Pods that are terminating.
+    pub terminating: u32,
+    /// Pods that a rule leaves on the node.
+    pub skipped: u32,
+    /// Pods that are left, at most 20 of them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 20), transform = atomic)]
+    pub left: Vec<LeftPod>,
+}
+
+/// A pod that is still on the node.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct LeftPod {
+    /// The pod's namespace.
+    #[schemars(length(min = 1, max = 63))]
+    pub namespace: String,
+    /// The pod's name.
+    #[schemars(length(min = 1, max = 253))]
+    pub name: String,
+    /// Why it is still there; absent while its turn has not come.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<BlockedReason>,
+    /// The same in a sentence, with the name of what forbids it. At most 256
+    /// characters.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 256))]
+    pub message: Option<String>,
+}

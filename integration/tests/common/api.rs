@@ -1,0 +1,100 @@
+//! A real API server, spoken to with the real kubectl.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::OnceLock;
+
+use serde_json::Value;
+
+/// An API server and the client for it.
+pub struct Api {
+    /// How to reach the server.
+    pub kubeconfig: PathBuf,
+    /// The kubectl to use.
+    pub kubectl: PathBuf,
+}
+
+/// What kubectl printed, and whether it succeeded.
+pub struct Answer {
+    pub success: bool,
+    pub stdout: String,
+    pub stderr: String,
+}
+
+/// The API server for these tests, with our definitions installed; None, with
+/// the reason printed, when there is none. Under CI that is an error.
+pub fn api() -> Option<&'static Api> {
+    static API: OnceLock<Option<Api>> = OnceLock::new();
+    API.get_or_init(|| {
+        let Some(kubeconfig) = std::env::var_os("UNSTALL_TEST_KUBECONFIG") else {
+            let why = "UNSTALL_TEST_KUBECONFIG is not set: it must name the kubeconfig of a test cluster";
+            assert!(std::env::var_os("CI").is_none(), "{why}");
+            println!("skipped: {why}");
+            return None;
+        };
+        let kubectl = std::env::var_os("UNSTALL_TEST_KUBECTL").unwrap_or_else(|| "kubectl".into());
+        let api = Api { kubeconfig: kubeconfig.into(), kubectl: kubectl.into() };
+        api.install_definitions();
+        Some(api)
+    })
+    .as_ref()
+}
+
+impl Api {
+    /// Runs kubectl with these arguments.
+    pub fn kubectl(&self, arguments: &[&str]) -> Answer {
+        self.kubectl_with_input(arguments, "")
+    }
+
+    /// Runs kubectl with these arguments and this standard input.
+    pub fn kubectl_with_input(&self, arguments: &[&str], input: &str) -> Answer {
+        let mut child = Command::new(&self.kubectl)
+            .arg("--kubeconfig")
+            .arg(&self.kubeconfig)
+            .args(arguments)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap_or_else(|e| panic!("cannot run {}: {e}", self.kubectl.display()));
+        let mut stdin = child.stdin.take().unwrap();
+        stdin.write_all(input.as_bytes()).unwrap();
+        drop(stdin);
+        let output = child.wait_with_output().unwrap();
+        Answer {
+            success: output.status.success(),
+            stdout: String::from_utf8(output.stdout).unwrap(),
+            stderr: String::from_utf8(output.stderr).unwrap(),
+        }
+    }
+
+    /// Runs kubectl, which must succeed, and returns what it printed.
+    pub fn must(&self, arguments: &[&str]) -> String {
+        let answer = self.kubectl(arguments);
+        assert!(answer.success, "kubectl {arguments:?}: {}", answer.stderr);
+        answer.stdout
+    }
+
+    /// Sends a document, which must succeed, and returns the server's object.
+    pub fn must_send(&self, arguments: &[&str], document: &Value) -> Value {
+        let arguments = [arguments, &["-o", "json", "-f", "-"]].concat();
+        let answer = self.kubectl_with_input(&arguments, &document.to_string());
+        assert!(answer.success, "kubectl {arguments:?}: {}\n{document:#}", answer.stderr);
+        serde_json::from_str(&answer.stdout).unwrap()
+    }
+
+    /// The object as the server has it, or None when it does not exist.
+    pub fn get(&self, kind: &str, name: &str) -> Option<Value> {
+        let text = self.must(&["get", kind, name, "--ignore-not-found", "-o", "json"]);
+        (!text.trim().is_empty()).then(|| serde_json::from_str(&text).unwrap())
+    }
+
+    /// Installs the committed definitions and waits until they are served.
+    fn install_definitions(&self) {
+        let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("../crds/yaml");
+        let dir = dir.to_string_lossy();
+        self.must(&["apply", "--server-side", "--force-conflicts", "-f", &dir]);
+        self.must(&["wait", "--for=condition=Established", "--timeout=60s", "-f", &dir]);
+    }
+}

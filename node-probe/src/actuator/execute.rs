@@ -1,0 +1,328 @@
+//! From a signed command to its outcome: verify, write the intent down, act, write the end down.
+
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread;
+
+use jiff::Timestamp;
+use nix::unistd::Pid;
+use unstall_crds::command::{CommandPayload, SignedCommand};
+use unstall_crds::health::{CommandState, RefusalReason};
+
+use super::child;
+use super::drop_caches::{self, DropSettings};
+use super::journal::{JournalError, JournalFile};
+use super::keys;
+use super::limit::Limits;
+use super::log;
+use super::outcome::{CommandOutcome, Ending, Refusal};
+use super::passes::Ladder;
+use super::record::{Entry, Moment, Record};
+use super::verify::{self, Decision, Situation};
+use crate::sample::{Buffer, Host, Roots, monotonic};
+
+/// What the actuator is told at its start.
+#[derive(Debug)]
+pub struct Settings {
+    /// This node's name.
+    pub node_name: String,
+    /// The directory of `*.pub` files.
+    pub keys_dir: PathBuf,
+    /// Where this process's own kernel files are.
+    pub roots: Roots,
+    /// The limits that no command can lift.
+    pub limits: Limits,
+    /// How `dropCaches` is done.
+    pub drop: DropSettings,
+}
+
+/// The one that acts. Shared by the socket's thread and the one that carries a command out.
+#[derive(Debug)]
+pub struct Actuator {
+    settings: Settings,
+    journal: JournalFile,
+    /// Also guards the journal: both threads write it.
+    work: Mutex<Work>,
+    stop: AtomicBool,
+}
+
+#[derive(Debug, Default)]
+struct Work {
+    /// The id of the command being carried out.
+    running: Option<String>,
+    /// Killed children that were still in the kernel when last seen.
+    stuck: Vec<Pid>,
+}
+
+/// What a command led to.
+enum Step {
+    /// The intent is on the disk: carry it out.
+    Begin(Entry, Ladder),
+    /// The journal knows it.
+    Known(CommandOutcome),
+}
+
+impl Actuator {
+    /// An actuator that holds `journal`.
+    #[must_use]
+    pub fn new(settings: Settings, journal: JournalFile) -> Self {
+        Self {
+            settings,
+            journal,
+            work: Mutex::default(),
+            stop: AtomicBool::new(false),
+        }
+    }
+
+    /// Obeys or refuses `command`. Returns as soon as that is decided and on the disk.
+    pub fn execute(self: &Arc<Self>, command: &SignedCommand) -> CommandOutcome {
+        let mut work = self.lock();
+        match self.begin(command, &mut work) {
+            Ok(Step::Begin(entry, ladder)) => self.start(entry, ladder, &mut work),
+            Ok(Step::Known(outcome)) => outcome,
+            Err(refusal) => {
+                let reason = refusal.reason;
+                let outcome = refusal.into_outcome(&command.payload);
+                log::warn(
+                    "command refused",
+                    &[
+                        ("id", &outcome.id),
+                        ("reason", &reason),
+                        ("message", &outcome.message),
+                    ],
+                );
+                outcome
+            }
+        }
+    }
+
+    /// Where the command `id` stands; `None` if it was never begun.
+    ///
+    /// # Errors
+    /// When the journal cannot be used.
+    pub fn status(&self, id: &str) -> Result<Option<CommandOutcome>, JournalError> {
+        let work = self.lock();
+        let mut record = self.journal.load()?;
+        if work.running.is_none()
+            && let Ok((_, now)) = self.host_now()
+            && record.interrupt_unfinished(&now)
+        {
+            self.journal.save(&record)?;
+        }
+        Ok(record.find(id).map(|entry| entry.outcome(false)))
+    }
+
+    /// Ends what a predecessor left behind as `Interrupted`.
+    ///
+    /// # Errors
+    /// A sentence, when that cannot be done; commands will be refused until it can.
+    pub fn recover(&self) -> Result<(), String> {
+        let _work = self.lock();
+        let (_, now) = self.host_now().map_err(|refusal| refusal.message)?;
+        self.load(&now).map(drop).map_err(|error| error.to_string())
+    }
+
+    /// Tells the command being carried out to end. Later ones are refused.
+    pub fn stop(&self) {
+        self.stop.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether nothing is being carried out.
+    #[must_use]
+    pub fn is_idle(&self) -> bool {
+        self.lock().running.is_none()
+    }
+
+    fn begin(&self, command: &SignedCommand, work: &mut Work) -> Result<Step, Refusal> {
+        let (kernel, now) = self.host_now()?;
+        let mut record = match &work.running {
+            Some(_) => self.journal.load(),
+            None => self.load(&now),
+        }
+        .map_err(unusable)?;
+        let key_set = keys::read_keys(&self.settings.keys_dir);
+        let busy = self.busy(work);
+        let verdict = verify::verify(
+            command,
+            &Situation {
+                keys: &key_set,
+                node_name: &self.settings.node_name,
+                now: &now,
+                record: &record,
+                limits: &self.settings.limits,
+                busy: busy.as_deref(),
+            },
+        );
+        let rises = verdict
+            .genuine_epoch
+            .is_some_and(|epoch| record.raise_epoch(epoch));
+        match verdict.decision {
+            Decision::Obey { payload, key_id } => {
+                let entry = intent(&payload, key_id, &now);
+                record.pin_node_uid(&payload.node_uid);
+                record.begin(entry.clone(), &now);
+                self.journal.save(&record).map_err(unusable)?;
+                Ok(Step::Begin(
+                    entry,
+                    Ladder::new(payload.level.unwrap_or_default(), &kernel),
+                ))
+            }
+            Decision::Replayed { id } => {
+                self.save_if(rises, &record)?;
+                let known = record.find(&id).map(|entry| entry.outcome(true));
+                known.map(Step::Known).ok_or_else(|| unknown(&id))
+            }
+            Decision::Refuse(refusal) => {
+                self.save_if(rises, &record)?;
+                Err(refusal)
+            }
+        }
+    }
+
+    fn save_if(&self, changed: bool, record: &Record) -> Result<(), Refusal> {
+        if changed {
+            self.journal.save(record).map_err(unusable)
+        } else {
+            Ok(())
+        }
+    }
+
+    /// Carries the command out on a thread of its own.
+    fn start(self: &Arc<Self>, entry: Entry, ladder: Ladder, work: &mut Work) -> CommandOutcome {
+        log::info(
+            "command accepted",
+            &[("id", &entry.id), ("key", &entry.key_id)],
+        );
+        let (actuator, begun) = (Arc::clone(self), entry.clone());
+        match thread::Builder::new().spawn(move || actuator.carry_out(&begun, &ladder)) {
+            Ok(_) => {
+                work.running = Some(entry.id.clone());
+                entry.outcome(false)
+            }
+            Err(error) => {
+                let ending = Ending {
+                    state: CommandState::Failed,
+                    message: format!("starting a thread: {error}; nothing was dropped"),
+                    passes: Vec::new(),
+                    finished_at: Timestamp::now(),
+                };
+                self.write_end(&entry, ending.clone());
+                Entry {
+                    ending: Some(ending),
+                    ..entry
+                }
+                .outcome(false)
+            }
+        }
+    }
+
+    fn carry_out(&self, entry: &Entry, ladder: &Ladder) {
+        let done = drop_caches::perform(&self.settings.drop, ladder, &self.stop);
+        log::info(
+            "command ended",
+            &[
+                ("id", &entry.id),
+                ("state", &done.state),
+                ("message", &done.message),
+            ],
+        );
+        let ending = Ending {
+            state: done.state,
+            message: done.message,
+            passes: done.passes,
+            finished_at: Timestamp::now(),
+        };
+        let mut work = self.lock();
+        self.write_end(entry, ending);
+        work.stuck.extend(done.stuck);
+        work.running = None;
+    }
+
+    /// Where the end cannot be written, the intent stays and is `Interrupted` at the next look:
+    /// the limits still count it.
+    fn write_end(&self, entry: &Entry, ending: Ending) {
+        let written = self.journal.load().and_then(|mut record| {
+            record.end(entry, ending);
+            self.journal.save(&record)
+        });
+        if let Err(error) = written {
+            log::warn(
+                "outcome not recorded",
+                &[("id", &entry.id), ("error", &error)],
+            );
+        }
+    }
+
+    /// The journal, in which nothing is unfinished: to be called while nothing runs.
+    fn load(&self, now: &Moment) -> Result<Record, JournalError> {
+        let mut record = self.journal.load()?;
+        if record.interrupt_unfinished(now) {
+            self.journal.save(&record)?;
+        }
+        Ok(record)
+    }
+
+    /// What keeps a new command from being begun, if anything.
+    fn busy(&self, work: &mut Work) -> Option<String> {
+        work.stuck.retain(|pid| !child::has_gone(*pid));
+        if self.stop.load(Ordering::Relaxed) {
+            return Some("the actuator is stopping".to_owned());
+        }
+        if let Some(id) = &work.running {
+            return Some(format!("command {id:?} is being carried out"));
+        }
+        let pid = work.stuck.first()?;
+        Some(format!(
+            "the killed child {pid} of an earlier command is still in the kernel"
+        ))
+    }
+
+    /// The kernel's release, and now on this boot.
+    fn host_now(&self) -> Result<(String, Moment), Refusal> {
+        let host = Host::discover(&self.settings.roots, &mut Buffer::default());
+        let boot_id = host.boot_id.map_err(|error| {
+            Refusal::new(
+                RefusalReason::NotAvailable,
+                format!("this boot's ID: {error}"),
+            )
+        })?;
+        let uptime = monotonic().since_boot();
+        let moment = Moment {
+            wall: Timestamp::now(),
+            boot_id,
+            uptime,
+        };
+        // An unreadable release is one whose level order is not known.
+        Ok((host.kernel_release.unwrap_or_default(), moment))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Work> {
+        // Each change under the lock is one assignment: a panic elsewhere leaves no half of it.
+        self.work.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn intent(payload: &CommandPayload, key_id: String, now: &Moment) -> Entry {
+    Entry {
+        id: payload.id.clone(),
+        epoch: payload.epoch,
+        action: payload.action,
+        key_id,
+        boot_id: now.boot_id.clone(),
+        started_at: now.wall,
+        uptime_milliseconds: u64::try_from(now.uptime.as_millis()).unwrap_or(u64::MAX),
+        ending: None,
+    }
+}
+
+fn unusable(error: JournalError) -> Refusal {
+    Refusal::new(RefusalReason::JournalUnavailable, error.to_string())
+}
+
+fn unknown(id: &str) -> Refusal {
+    Refusal::new(
+        RefusalReason::JournalUnavailable,
+        format!("the journal has lost command {id:?}"),
+    )
+}

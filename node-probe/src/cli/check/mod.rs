@@ -1,0 +1,17 @@
+//! `node-probe check`: one shot, without a cluster, without root.
+
+mod args;
+
+mod measure;
+
+mod report;
+mod schema;
+
+mod color;
+mod text;
+
+mod run;
+
+pub use args::CheckArgs;
+pub use run::run;
+pub use schema::json_schema;

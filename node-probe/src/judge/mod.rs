@@ -1,0 +1,41 @@
+//! Observations to a verdict. (pure)
+//!
+//! An observation's parts are believed or not ([`reading`]), kept per signal
+//! ([`Series`]), and judged by rules ([`Trigger`]) and for people ([`Verdict`]).
+//! [`Judge`] holds all of it for one node.
+#![deny(clippy::disallowed_methods, clippy::disallowed_types)]
+
+mod signal;
+
+mod trust;
+
+mod history;
+mod series;
+
+mod rule;
+mod trigger;
+
+mod proof;
+
+mod evidence;
+mod verdict;
+
+mod node;
+
+#[cfg(test)]
+mod node_tests;
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod trigger_tests;
+
+pub use evidence::{Evidence, READS};
+pub use history::{CAPACITY, GAP_MAX, History, Summary, TooFew};
+pub use node::Judge;
+pub use proof::Proof;
+pub use rule::Rule;
+pub use series::Series;
+pub use signal::{Signal, Statistic, Unit};
+pub use trigger::{State, Trigger, UnknownReason};
+pub use trust::{Distrust, Reading, leaf_reading, reading};
+pub use verdict::{Level, READS_MIN, Thresholds, Verdict};

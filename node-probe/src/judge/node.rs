@@ -1,0 +1,123 @@
+//! Everything that one node's observations say. (pure)
+#![deny(clippy::disallowed_methods, clippy::disallowed_types)]
+
+use super::evidence::{Evidence, READS};
+use super::proof::Proof;
+use super::rule::Rule;
+use super::series::Series;
+use super::signal::Signal;
+use super::trigger::Trigger;
+use super::trust::{leaf_reading, reading};
+use super::verdict::{Thresholds, Verdict};
+use crate::pace::Mode;
+use crate::sample::Observation;
+use crate::time::MonotonicTime;
+
+/// Takes in observations; gives triggers, a verdict, proofs, and how eagerly
+/// more samples are wanted.
+#[derive(Debug, Default)]
+pub struct Judge {
+    signals: [Series; Signal::ALL.len()],
+    leaf: Series,
+    triggers: Vec<Trigger>,
+    thresholds: Thresholds,
+}
+
+impl Judge {
+    /// A judge without rules or history whose verdicts go by `thresholds`.
+    #[must_use]
+    pub fn new(thresholds: Thresholds) -> Self {
+        Self {
+            thresholds,
+            ..Self::default()
+        }
+    }
+
+    /// Judges by `rules` from `now` on. A trigger keeps its state where policy,
+    /// name and hash are the same, so that an edit elsewhere in a policy resets
+    /// no timer.
+    pub fn set_rules(&mut self, rules: Vec<Rule>, now: MonotonicTime) {
+        let mut known = std::mem::take(&mut self.triggers);
+        self.triggers = rules
+            .into_iter()
+            .map(|rule| {
+                let same = known
+                    .iter()
+                    .position(|trigger| trigger.rule().is_same_as(&rule));
+                match same {
+                    Some(index) => {
+                        let mut trigger = known.swap_remove(index);
+                        trigger.set_rule(rule);
+                        trigger
+                    }
+                    None => Trigger::new(rule, now),
+                }
+            })
+            .collect();
+        self.evaluate(now);
+    }
+
+    /// Takes in one observation and judges every trigger by it.
+    pub fn observe(&mut self, observation: &Observation) {
+        for signal in Signal::ALL {
+            self.signals[signal.index()].add(observation.at, reading(signal, observation));
+        }
+        self.leaf.add(observation.at, leaf_reading(observation));
+        self.evaluate(observation.at);
+    }
+
+    /// Judges every trigger at `now` by what is known: samples go stale when
+    /// none follow.
+    pub fn evaluate(&mut self, now: MonotonicTime) {
+        for trigger in &mut self.triggers {
+            trigger.evaluate(now, &self.signals[trigger.rule().signal.index()]);
+        }
+    }
+
+    /// The triggers, in the order of their rules.
+    #[must_use]
+    pub fn triggers(&self) -> &[Trigger] {
+        &self.triggers
+    }
+
+    /// What is known of `signal`.
+    #[must_use]
+    pub fn series(&self, signal: Signal) -> &Series {
+        &self.signals[signal.index()]
+    }
+
+    /// What is known of the control.
+    #[must_use]
+    pub fn leaf(&self) -> &Series {
+        &self.leaf
+    }
+
+    /// The verdict at `now`, over the last [`READS`] reads.
+    #[must_use]
+    pub fn verdict(&self, now: MonotonicTime) -> Verdict {
+        self.verdict_over(READS, now)
+    }
+
+    /// The verdict at `now`, over the last `reads` reads.
+    #[must_use]
+    pub fn verdict_over(&self, reads: usize, now: MonotonicTime) -> Verdict {
+        let evidence = Evidence::gather(&self.signals, &self.leaf, reads, now);
+        Verdict::of(evidence, &self.thresholds)
+    }
+
+    /// What the samples since `remedied` prove about `rule`.
+    #[must_use]
+    pub fn proof(&self, rule: &Rule, remedied: MonotonicTime) -> Proof {
+        Proof::of(rule, self.series(rule.signal), remedied)
+    }
+
+    /// How eagerly more samples are wanted for the triggers' sake.
+    #[must_use]
+    pub fn mode(&self) -> Mode {
+        let is_wanted = self
+            .triggers
+            .iter()
+            .any(|trigger| trigger.wants_samples(self.series(trigger.rule().signal)));
+        if is_wanted { Mode::Fast } else { Mode::Quiet }
+    }
+}

@@ -1,0 +1,152 @@
+//! One node's judge, from observations to triggers and verdict.
+
+use std::time::Duration;
+
+use super::history::GAP_MAX;
+use super::node::Judge;
+use super::proof::Proof;
+use super::rule::Rule;
+use super::signal::{Signal, Statistic};
+use super::testing::{at, observation, rule};
+use super::trigger::State;
+use super::verdict::Level;
+use crate::pace::Mode;
+use crate::sample::SampleError;
+
+const MS: fn(u64) -> Duration = Duration::from_millis;
+
+/// Fires above 50 ms by the median of 3 reads, clears below 20 ms.
+fn slow_reads() -> Rule {
+    Rule {
+        above: 50_000_000,
+        clear_below: 20_000_000,
+        ..rule()
+    }
+}
+
+fn judge_of(rules: Vec<Rule>, reads: &[u64]) -> Judge {
+    let mut judge = Judge::default();
+    judge.set_rules(rules, at(0));
+    for (second, read) in (1..).zip(reads) {
+        judge.observe(&observation(second, MS(*read)));
+    }
+    judge
+}
+
+#[test]
+fn each_trigger_judges_its_own_signal() {
+    let zombies = Rule {
+        name: "zombies".to_owned(),
+        signal: Signal::ZombieMemcgs,
+        statistic: Statistic::Min,
+        above: 999,
+        clear_below: 500,
+        ..rule()
+    };
+    let judge = judge_of(vec![slow_reads(), zombies], &[1, 1, 1]);
+    let states: Vec<State> = judge.triggers().iter().map(super::Trigger::state).collect();
+    assert_eq!(states, [State::Clear, State::Firing]);
+}
+
+#[test]
+fn the_verdict_gathers_what_was_seen() {
+    let verdict = judge_of(vec![], &[80, 82, 84]).verdict(at(4));
+    assert_eq!(verdict.level, Level::Degraded);
+    assert_eq!(verdict.evidence.cpu.unwrap().p50, 82_000_000);
+    assert_eq!(verdict.evidence.wall.unwrap().max, 84_000_000);
+    assert_eq!(verdict.evidence.leaf.unwrap().p50, 5_000);
+    assert_eq!(verdict.evidence.root_to_leaf(), Some(16_400));
+    assert_eq!(verdict.evidence.zombies, Some(1_000));
+    assert!(verdict.evidence.unreadable.is_empty());
+}
+
+#[test]
+fn a_verdict_without_fresh_reads_is_unknown() {
+    assert_eq!(Judge::default().verdict(at(1)).level, Level::Unknown);
+    let judge = judge_of(vec![], &[1, 1, 1]);
+    assert_eq!(judge.verdict(at(3).after(GAP_MAX)).level, Level::Healthy);
+    let late = judge.verdict(at(4).after(GAP_MAX));
+    assert_eq!((late.level, late.evidence.cpu), (Level::Unknown, None));
+}
+
+#[test]
+fn a_part_that_cannot_be_read_leaves_the_rest_alone() {
+    let mut judge = Judge::default();
+    let why = SampleError::Unusable {
+        path: "/proc/cgroups".into(),
+        why: "broken",
+    };
+    for second in 1..=3 {
+        let mut seen = observation(second, MS(1));
+        seen.zombies = Err(why.clone());
+        judge.observe(&seen);
+    }
+    let verdict = judge.verdict(at(4));
+    assert_eq!(verdict.level, Level::Healthy);
+    assert_eq!(verdict.evidence.zombies, None);
+    assert_eq!(
+        verdict.evidence.unreadable,
+        [(Signal::ZombieMemcgs, why.to_string())]
+    );
+    assert!(
+        verdict
+            .sentence
+            .ends_with("zombie memcgs could not be counted")
+    );
+}
+
+#[test]
+fn state_survives_a_new_list_of_rules_by_hash_alone() {
+    let mut judge = judge_of(vec![slow_reads()], &[80, 80, 80]);
+    let other = Rule {
+        policy: "another".to_owned(),
+        ..slow_reads()
+    };
+    judge.set_rules(vec![other, slow_reads()], at(9));
+    let [other, same] = judge.triggers() else {
+        panic!("two triggers")
+    };
+    assert_eq!((same.state(), same.since()), (State::Firing, at(3)));
+    assert_eq!((other.state(), other.since()), (State::Firing, at(9)));
+
+    let changed = Rule {
+        signal_hash: "b2".to_owned(),
+        samples: 4,
+        ..slow_reads()
+    };
+    judge.set_rules(vec![changed], at(10));
+    assert_eq!(
+        (judge.triggers()[0].state(), judge.triggers()[0].since()),
+        (State::Unknown, at(10))
+    );
+}
+
+#[test]
+fn samples_come_fast_only_while_a_trigger_is_undecided() {
+    assert_eq!(judge_of(vec![], &[80]).mode(), Mode::Quiet);
+    assert_eq!(judge_of(vec![slow_reads()], &[80]).mode(), Mode::Fast);
+    assert_eq!(
+        judge_of(vec![slow_reads()], &[80, 80, 80]).mode(),
+        Mode::Quiet
+    );
+    assert_eq!(judge_of(vec![slow_reads()], &[1, 1, 1]).mode(), Mode::Quiet);
+    assert_eq!(
+        judge_of(vec![slow_reads()], &[1, 1, 1, 80]).mode(),
+        Mode::Fast
+    );
+}
+
+#[test]
+fn a_cure_is_proven_by_the_statistic_that_fired() {
+    let rule = slow_reads();
+    let mut judge = judge_of(vec![rule.clone()], &[80, 80, 80]);
+    judge.observe(&observation(5, MS(1)));
+    judge.observe(&observation(6, MS(1)));
+    assert_eq!(
+        judge.proof(&rule, at(4)),
+        Proof::Waiting { have: 2, need: 3 }
+    );
+    judge.observe(&observation(7, MS(1)));
+    assert_eq!(judge.proof(&rule, at(4)), Proof::Good { value: 1_000_000 });
+    assert_eq!(judge.triggers()[0].state(), State::Clear);
+}

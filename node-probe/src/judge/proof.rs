@@ -1,0 +1,121 @@
+//! Whether a remedy worked, by the statistic that called for it. (pure)
+#![deny(clippy::disallowed_methods, clippy::disallowed_types)]
+
+use super::rule::Rule;
+use super::series::Series;
+use crate::time::MonotonicTime;
+
+/// What the samples taken since a remedy say.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Proof {
+    /// Too few trusted samples since then.
+    Waiting {
+        /// Samples there are.
+        have: usize,
+        /// Samples the rule asks for.
+        need: usize,
+    },
+    /// The statistic is below the limit at which the rule clears.
+    Good {
+        /// The statistic over the samples since then.
+        value: u64,
+    },
+    /// It is not.
+    Bad {
+        /// The statistic over the samples since then.
+        value: u64,
+    },
+    /// The signal cannot be read, so nothing is proven.
+    Unreadable(String),
+}
+
+impl Proof {
+    /// The same statistic over as many samples as `rule` fires by, all of them
+    /// taken after `remedied`. A minimum of a few early samples would pass where
+    /// the rule's own statistic does not.
+    #[must_use]
+    pub fn of(rule: &Rule, series: &Series, remedied: MonotonicTime) -> Self {
+        if let Some(why) = series.unreadable() {
+            return Self::Unreadable(why.to_owned());
+        }
+        let history = series.history();
+        match history.statistic_after(rule.statistic, rule.samples, remedied) {
+            Ok(value) if value < rule.clear_below => Self::Good { value },
+            Ok(value) => Self::Bad { value },
+            Err(few) => Self::Waiting {
+                have: few.have,
+                need: rule.samples,
+            },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::judge::testing::{at, rule};
+    use crate::judge::trust::Reading;
+
+    fn series(values: &[u64]) -> Series {
+        let mut series = Series::default();
+        for (second, value) in (1..).zip(values) {
+            series.add(at(second), Reading::Trusted(*value));
+        }
+        series
+    }
+
+    #[test]
+    fn samples_from_before_the_remedy_prove_nothing() {
+        let rule = Rule {
+            samples: 3,
+            ..rule()
+        };
+        let series = series(&[1, 1, 1, 1, 1]);
+        assert_eq!(
+            Proof::of(&rule, &series, at(3)),
+            Proof::Waiting { have: 2, need: 3 }
+        );
+        assert_eq!(Proof::of(&rule, &series, at(2)), Proof::Good { value: 1 });
+    }
+
+    #[test]
+    fn one_fast_read_among_slow_ones_is_no_cure() {
+        let rule = Rule {
+            samples: 3,
+            ..rule()
+        };
+        let series = series(&[90, 90, 90, 1, 90, 80]);
+        assert_eq!(Proof::of(&rule, &series, at(3)), Proof::Bad { value: 80 });
+    }
+
+    #[test]
+    fn between_the_limits_is_not_cured() {
+        let rule = Rule {
+            samples: 1,
+            ..rule()
+        };
+        assert_eq!(
+            Proof::of(&rule, &series(&[20]), at(0)),
+            Proof::Bad { value: 20 }
+        );
+        assert_eq!(
+            Proof::of(&rule, &series(&[19]), at(0)),
+            Proof::Good { value: 19 }
+        );
+    }
+
+    #[test]
+    fn a_signal_that_went_away_is_no_cure() {
+        let mut series = series(&[1, 1, 1]);
+        series.add(at(9), Reading::Unreadable("gone".to_owned()));
+        let proof = Proof::of(
+            &Rule {
+                samples: 1,
+                ..rule()
+            },
+            &series,
+            at(0),
+        );
+        assert_eq!(proof, Proof::Unreadable("gone".to_owned()));
+    }
+}

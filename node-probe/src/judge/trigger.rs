@@ -1,0 +1,237 @@
+//! A rule and the state that its signal has put it in. (pure)
+#![deny(clippy::disallowed_methods, clippy::disallowed_types)]
+
+use std::fmt;
+use std::time::Duration;
+
+use super::history::{CAPACITY, GAP_MAX};
+use super::rule::Rule;
+use super::series::Series;
+use crate::text;
+use crate::time::MonotonicTime;
+
+/// What a trigger says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum State {
+    /// The value was above its limit for as long as the rule asks, and has not
+    /// been below the lower limit since.
+    Firing,
+    /// The value is known, and the rule does not fire.
+    Clear,
+    /// It cannot be said.
+    Unknown,
+}
+
+/// Why a trigger is [`State::Unknown`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum UnknownReason {
+    /// The signal cannot be read.
+    Unreadable(String),
+    /// There are not enough trusted samples yet.
+    TooFewSamples {
+        /// Samples there are.
+        have: usize,
+        /// Samples the rule asks for.
+        need: usize,
+    },
+    /// The rule asks for more samples than the probe keeps.
+    TooManyAsked {
+        /// Samples the rule asks for.
+        need: usize,
+    },
+    /// The newest trusted sample is too old to speak for now.
+    Stale {
+        /// Its age.
+        age: Duration,
+    },
+    /// The first value known is above the limit, but not for long enough yet.
+    Pending {
+        /// For how long it has been.
+        above_for: Duration,
+    },
+}
+
+impl fmt::Display for UnknownReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unreadable(why) => f.write_str(why),
+            Self::TooFewSamples { have, need } => {
+                write!(f, "{have} of the {need} samples that the rule asks for")
+            }
+            Self::TooManyAsked { need } => {
+                write!(
+                    f,
+                    "the rule asks for {need} samples, the probe keeps {CAPACITY}"
+                )
+            }
+            Self::Stale { age } => {
+                write!(
+                    f,
+                    "the newest trusted sample is {} old",
+                    text::duration(*age)
+                )
+            }
+            Self::Pending { above_for } => {
+                write!(
+                    f,
+                    "above the limit for {} so far",
+                    text::duration(*above_for)
+                )
+            }
+        }
+    }
+}
+
+/// A rule and its state.
+#[derive(Clone, Debug)]
+pub struct Trigger {
+    rule: Rule,
+    state: State,
+    since: MonotonicTime,
+    above_since: Option<MonotonicTime>,
+    value: Option<u64>,
+    unknown: Option<UnknownReason>,
+}
+
+impl Trigger {
+    /// `rule`, of which nothing is known at `now`.
+    #[must_use]
+    pub fn new(rule: Rule, now: MonotonicTime) -> Self {
+        let unknown = UnknownReason::TooFewSamples {
+            have: 0,
+            need: rule.samples,
+        };
+        Self {
+            rule,
+            state: State::Unknown,
+            since: now,
+            above_since: None,
+            value: None,
+            unknown: Some(unknown),
+        }
+    }
+
+    /// The rule.
+    #[must_use]
+    pub fn rule(&self) -> &Rule {
+        &self.rule
+    }
+
+    /// Takes over thresholds of a rule that is the same by its hash.
+    pub fn set_rule(&mut self, rule: Rule) {
+        self.rule = rule;
+    }
+
+    /// What it says.
+    #[must_use]
+    pub fn state(&self) -> State {
+        self.state
+    }
+
+    /// Since when it has said that.
+    #[must_use]
+    pub fn since(&self) -> MonotonicTime {
+        self.since
+    }
+
+    /// Since when the value has been above the limit, if it is.
+    #[must_use]
+    pub fn above_since(&self) -> Option<MonotonicTime> {
+        self.above_since
+    }
+
+    /// The rule's statistic at the last evaluation, in the signal's unit.
+    #[must_use]
+    pub fn value(&self) -> Option<u64> {
+        self.value
+    }
+
+    /// Why it is unknown, if it is.
+    #[must_use]
+    pub fn unknown(&self) -> Option<&UnknownReason> {
+        self.unknown.as_ref()
+    }
+
+    /// Judges `series`, the rule's signal, at `now`.
+    pub fn evaluate(&mut self, now: MonotonicTime, series: &Series) {
+        match self.known_value(now, series) {
+            Ok(value) => {
+                self.value = Some(value);
+                self.judge(now, value);
+            }
+            Err(reason) => {
+                self.value = None;
+                self.above_since = None;
+                self.enter(State::Unknown, now, Some(reason));
+            }
+        }
+    }
+
+    /// Whether more samples, sooner, would decide something: a limit is being
+    /// crossed, or there are too few samples of a signal that can be read.
+    #[must_use]
+    pub fn wants_samples(&self, series: &Series) -> bool {
+        if series.unreadable().is_some() {
+            return false;
+        }
+        let last = series.history().last().map(|(_, value)| value);
+        match self.state {
+            State::Firing => last.is_some_and(|value| value < self.rule.clear_below),
+            State::Clear => {
+                self.above_since.is_some() || last.is_some_and(|value| value > self.rule.above)
+            }
+            State::Unknown => !matches!(self.unknown, Some(UnknownReason::TooManyAsked { .. })),
+        }
+    }
+
+    fn known_value(&self, now: MonotonicTime, series: &Series) -> Result<u64, UnknownReason> {
+        let need = self.rule.samples;
+        if let Some(why) = series.unreadable() {
+            return Err(UnknownReason::Unreadable(why.to_owned()));
+        }
+        if need > CAPACITY {
+            return Err(UnknownReason::TooManyAsked { need });
+        }
+        let age = series.history().last().map(|(at, _)| now.since(at));
+        if let Some(age) = age
+            && age > GAP_MAX
+        {
+            return Err(UnknownReason::Stale { age });
+        }
+        let value = series.history().statistic(self.rule.statistic, need);
+        value.map_err(|few| UnknownReason::TooFewSamples {
+            have: few.have,
+            need,
+        })
+    }
+
+    fn judge(&mut self, now: MonotonicTime, value: u64) {
+        if value > self.rule.above {
+            let above_for = now.since(*self.above_since.get_or_insert(now));
+            if self.state == State::Firing || above_for >= self.rule.hold {
+                self.enter(State::Firing, now, None);
+            } else if self.state == State::Unknown {
+                // Neither is true yet: it does not fire, nor is it clear.
+                self.enter(
+                    State::Unknown,
+                    now,
+                    Some(UnknownReason::Pending { above_for }),
+                );
+            }
+            return;
+        }
+        self.above_since = None;
+        if self.state != State::Firing || value < self.rule.clear_below {
+            self.enter(State::Clear, now, None);
+        }
+    }
+
+    /// Changes `since` only with the state, so that it tells how long.
+    fn enter(&mut self, state: State, now: MonotonicTime, unknown: Option<UnknownReason>) {
+        if self.state != state {
+            self.state = state;
+            self.since = now;
+        }
+        self.unknown = unknown;
+    }
+}

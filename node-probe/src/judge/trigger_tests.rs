@@ -1,0 +1,219 @@
+//! When triggers fire, clear and do not know.
+
+use std::time::Duration;
+
+use proptest::prelude::*;
+
+use super::history::{CAPACITY, GAP_MAX};
+use super::rule::Rule;
+use super::series::Series;
+use super::testing::{at, rule};
+use super::trigger::{State, Trigger, UnknownReason};
+use super::trust::{Distrust, Reading};
+use crate::time::MonotonicTime;
+
+/// Feeds one value per second, the first at second 1, and judges after each.
+fn run(rule: &Rule, values: &[u64]) -> (Trigger, Series) {
+    let mut trigger = Trigger::new(rule.clone(), at(0));
+    let mut series = Series::default();
+    for (second, value) in (1..).zip(values) {
+        series.add(at(second), Reading::Trusted(*value));
+        trigger.evaluate(at(second), &series);
+    }
+    (trigger, series)
+}
+
+fn held(seconds: u64) -> Rule {
+    Rule {
+        samples: 1,
+        hold: Duration::from_secs(seconds),
+        ..rule()
+    }
+}
+
+#[test]
+fn it_fires_when_the_statistic_has_been_above_for_as_long_as_asked() {
+    assert_eq!(run(&held(3), &[1, 51, 51, 51]).0.state(), State::Clear);
+    let (trigger, _) = run(&held(3), &[1, 51, 51, 51, 51]);
+    assert_eq!(trigger.state(), State::Firing);
+    assert_eq!(trigger.since(), at(5));
+    assert_eq!(trigger.above_since(), Some(at(2)));
+    assert_eq!(trigger.value(), Some(51));
+}
+
+#[test]
+fn a_dip_to_the_limit_starts_the_clock_again() {
+    assert_eq!(
+        run(&held(3), &[1, 51, 51, 50, 51, 51, 51]).0.state(),
+        State::Clear
+    );
+}
+
+#[test]
+fn it_clears_below_the_lower_limit_only() {
+    assert_eq!(run(&held(0), &[51, 50, 21, 20]).0.state(), State::Firing);
+    let (trigger, _) = run(&held(0), &[51, 50, 21, 20, 19]);
+    assert_eq!((trigger.state(), trigger.since()), (State::Clear, at(5)));
+    assert_eq!(run(&held(0), &[51, 19, 50]).0.state(), State::Clear);
+}
+
+#[test]
+fn too_few_samples_are_unknown_whatever_they_say() {
+    for values in [&[99, 99][..], &[1, 1]] {
+        let (trigger, _) = run(&rule(), values);
+        assert_eq!(trigger.state(), State::Unknown);
+        assert_eq!(
+            trigger.unknown(),
+            Some(&UnknownReason::TooFewSamples { have: 2, need: 3 })
+        );
+    }
+    assert_eq!(run(&rule(), &[1, 1, 1]).0.state(), State::Clear);
+}
+
+#[test]
+fn a_first_value_above_is_unknown_until_it_fires() {
+    let (trigger, _) = run(&held(3), &[51, 51]);
+    assert_eq!((trigger.state(), trigger.since()), (State::Unknown, at(0)));
+    let above_for = Duration::from_secs(1);
+    assert_eq!(
+        trigger.unknown(),
+        Some(&UnknownReason::Pending { above_for })
+    );
+    assert_eq!(run(&held(3), &[51, 51, 51, 51]).0.state(), State::Firing);
+}
+
+#[test]
+fn a_signal_that_went_away_is_unknown_and_does_not_stay_firing() {
+    let (mut trigger, mut series) = run(&held(0), &[51]);
+    series.add(at(2), Reading::Unreadable("gone".to_owned()));
+    trigger.evaluate(at(2), &series);
+    assert_eq!((trigger.state(), trigger.value()), (State::Unknown, None));
+    assert_eq!(trigger.unknown().unwrap().to_string(), "gone");
+    assert!(!trigger.wants_samples(&series), "it could not give any");
+}
+
+#[test]
+fn untrusted_samples_change_nothing_until_the_last_trusted_one_is_stale() {
+    let (mut trigger, mut series) = run(&held(0), &[51]);
+    series.add(at(2), Reading::Untrusted(Distrust::Steal));
+    trigger.evaluate(at(2), &series);
+    assert_eq!(trigger.state(), State::Firing);
+    assert_eq!(series.untrusted().get(&Distrust::Steal), Some(&1));
+    trigger.evaluate(at(1).after(GAP_MAX), &series);
+    assert_eq!(trigger.state(), State::Firing);
+    let late = at(2).after(GAP_MAX);
+    trigger.evaluate(late, &series);
+    assert_eq!((trigger.state(), trigger.since()), (State::Unknown, late));
+}
+
+#[test]
+fn a_rule_that_asks_for_more_samples_than_are_kept_says_so() {
+    let (trigger, series) = run(
+        &Rule {
+            samples: CAPACITY + 1,
+            ..rule()
+        },
+        &[1; 200],
+    );
+    assert_eq!(trigger.state(), State::Unknown);
+    assert_eq!(
+        trigger.unknown().unwrap().to_string(),
+        "the rule asks for 129 samples, the probe keeps 128"
+    );
+    assert!(!trigger.wants_samples(&series), "more would not help");
+}
+
+#[test]
+fn samples_are_wanted_while_something_is_undecided() {
+    let wants = |rule: &Rule, values: &[u64]| {
+        let (trigger, series) = run(rule, values);
+        trigger.wants_samples(&series)
+    };
+    assert!(wants(&rule(), &[1]), "too few");
+    assert!(!wants(&rule(), &[1, 1, 1]), "clear");
+    assert!(
+        wants(&rule(), &[1, 1, 1, 51]),
+        "clear, but the last one was slow"
+    );
+    assert!(wants(&held(9), &[1, 51, 51]), "about to fire");
+    assert!(!wants(&rule(), &[51, 51, 51]), "firing");
+    assert!(
+        wants(&rule(), &[51, 51, 51, 1]),
+        "firing, but the last one was fast"
+    );
+}
+
+#[derive(Clone, Debug)]
+enum Step {
+    Value(u64),
+    Disturbed,
+    Gone,
+}
+
+fn step() -> impl Strategy<Value = (u64, Step)> {
+    let kind = prop_oneof![
+        12 => (0..100u64).prop_map(Step::Value),
+        6 => (51..100u64).prop_map(Step::Value),
+        2 => Just(Step::Disturbed),
+        1 => Just(Step::Gone),
+    ];
+    let delay = prop_oneof![20 => 0..30u64, 1 => 0..2_000u64];
+    (delay, kind)
+}
+
+proptest! {
+    /// The transitions, checked against the rule's own words.
+    #[test]
+    fn transitions_are_those_of_the_rule(
+        steps in prop::collection::vec(step(), 1..80),
+        samples in 1..6usize,
+        hold in 0..120u64,
+    ) {
+        let rule = Rule { samples, hold: Duration::from_secs(hold), ..rule() };
+        let mut trigger = Trigger::new(rule.clone(), at(0));
+        let mut series = Series::default();
+        let mut now = 0;
+        let mut above_since: Option<MonotonicTime> = None;
+        for (delay, step) in steps {
+            now += delay;
+            series.add(at(now), match step {
+                Step::Value(value) => Reading::Trusted(value),
+                Step::Disturbed => Reading::Untrusted(Distrust::Steal),
+                Step::Gone => Reading::Unreadable("gone".to_owned()),
+            });
+            let was = (trigger.state(), trigger.since());
+            trigger.evaluate(at(now), &series);
+            above_since = match trigger.value() {
+                Some(value) if value > rule.above => above_since.or(Some(at(now))),
+                _ => None,
+            };
+            let is_ripe = above_since.is_some_and(|since| at(now).since(since) >= rule.hold);
+            match (was.0, trigger.state(), trigger.value()) {
+                (_, State::Unknown, value) => prop_assert!(value.is_none() || !is_ripe),
+                (_, _, None) => prop_assert!(false, "a state without a value"),
+                (State::Firing, State::Clear, Some(value)) => {
+                    prop_assert!(value < rule.clear_below);
+                }
+                (State::Firing, State::Firing, Some(value)) => {
+                    prop_assert!(value >= rule.clear_below);
+                }
+                (_, State::Firing, _) => prop_assert!(is_ripe),
+                (_, State::Clear, _) => prop_assert!(!is_ripe),
+            }
+            let changed = was.0 != trigger.state();
+            prop_assert_eq!(trigger.since(), if changed { at(now) } else { was.1 });
+            prop_assert_eq!(trigger.state() == State::Unknown, trigger.unknown().is_some());
+        }
+    }
+
+    /// Between the limits a trigger keeps the state that it has.
+    #[test]
+    fn nothing_flaps_between_the_limits(values in prop::collection::vec(20..=50u64, 1..40)) {
+        for (first, state) in [(51, State::Firing), (19, State::Clear)] {
+            let mut all = vec![first];
+            all.extend(&values);
+            let (trigger, _) = run(&held(0), &all);
+            prop_assert_eq!((trigger.state(), trigger.since()), (state, at(1)));
+        }
+    }
+}

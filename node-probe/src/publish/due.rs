@@ -1,0 +1,121 @@
+//! When a status is worth a write. (pure)
+#![deny(clippy::disallowed_methods, clippy::disallowed_types)]
+
+use std::time::Duration;
+
+use unstall_crds::health::NodeHealthStatus;
+
+use crate::time::MonotonicTime;
+
+/// The last write.
+#[derive(Clone, Copy, Debug)]
+pub struct Written {
+    /// When.
+    pub at: MonotonicTime,
+    /// Any number: it spreads the heartbeats of a fleet.
+    pub jitter: u32,
+}
+
+/// Whether `next` is to be written now: something that others act on changed,
+/// or the heartbeat is due. Numbers alone wait for the heartbeat.
+#[must_use]
+pub fn is_due(
+    next: &NodeHealthStatus,
+    on_record: &NodeHealthStatus,
+    written: Option<Written>,
+    report_interval: Duration,
+    now: MonotonicTime,
+) -> bool {
+    let Some(written) = written else { return true };
+    // 90 % to 100 %: never later than the interval, or two late ones and a
+    // lost one would look like silence.
+    let spared = report_interval / 10 * (written.jitter % 1_000) / 1_000;
+    now.since(written.at) >= report_interval - spared || essence(next) != essence(on_record)
+}
+
+/// What others act on.
+fn essence(status: &NodeHealthStatus) -> impl PartialEq {
+    let triggers: Vec<_> = status
+        .triggers
+        .iter()
+        .map(|t| {
+            let key = (t.policy.clone(), t.name.clone(), t.signal_hash.clone());
+            (key, t.state, t.value_since_command.is_some())
+        })
+        .collect();
+    let signals: Vec<_> = status
+        .signals
+        .iter()
+        .map(|signal| (signal.name, signal.state))
+        .collect();
+    (
+        (
+            status.observed_generation,
+            status.boot_id.clone(),
+            status.verdict,
+        ),
+        (
+            status.command.clone(),
+            status.probe.clone(),
+            triggers,
+            signals,
+        ),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use unstall_crds::health::Verdict;
+
+    fn at(second: u64) -> MonotonicTime {
+        MonotonicTime::from_boot(Duration::from_secs(second))
+    }
+
+    fn due(next: &NodeHealthStatus, jitter: u32, second: u64) -> bool {
+        let written = Some(Written {
+            at: at(1_000),
+            jitter,
+        });
+        is_due(
+            next,
+            &NodeHealthStatus::default(),
+            written,
+            Duration::from_mins(5),
+            at(second),
+        )
+    }
+
+    #[test]
+    fn the_first_status_is_written_at_once() {
+        let status = NodeHealthStatus::default();
+        assert!(is_due(
+            &status,
+            &status,
+            None,
+            Duration::from_mins(5),
+            at(1)
+        ));
+    }
+
+    #[test]
+    fn a_heartbeat_comes_at_nine_tenths_of_the_interval_or_later_and_never_late() {
+        let same = NodeHealthStatus::default();
+        for jitter in [0, 1, 499, 999, u32::MAX] {
+            assert!(!due(&same, jitter, 1_269), "{jitter}");
+            assert!(due(&same, jitter, 1_300), "{jitter}");
+        }
+        assert!(!due(&same, 0, 1_299));
+    }
+
+    #[test]
+    fn numbers_alone_wait_and_changes_do_not() {
+        let mut next = NodeHealthStatus {
+            summary: Some("other words".into()),
+            ..Default::default()
+        };
+        assert!(!due(&next, 0, 1_001));
+        next.verdict = Some(Verdict::Stalled);
+        assert!(due(&next, 0, 1_001));
+    }
+}

@@ -1,0 +1,18 @@
+//! Observations -> the status of the node's own `NodeHealth`.
+//!
+//! Reading order: what is asked ([`rules`]), what is said ([`status`]), when it
+//! is worth a write ([`due`]); then the I/O: the actuator's errands, the API
+//! object, and the loop that joins them.
+
+pub mod rules;
+
+pub mod status;
+
+pub mod due;
+
+mod command;
+mod object;
+
+mod run;
+
+pub use run::{ProbeArgs, run};

@@ -1,0 +1,82 @@
+//! The node's own `NodeHealth`: watched by its name, and its status written.
+
+use std::time::Duration;
+
+use futures::StreamExt;
+use kube::api::{Api, Patch, PatchParams};
+use kube::runtime::{WatchStreamExt, watcher};
+use kube::{Client, Config, ResourceExt};
+use serde_json::json;
+use tokio::sync::mpsc;
+use unstall_crds::health::{NodeHealth, NodeHealthStatus};
+use unstall_crds::names::manager;
+
+use crate::log;
+
+/// A write that takes longer has failed; the next one carries the present.
+const WRITE_LIMIT: Duration = Duration::from_secs(15);
+
+/// Connects to the API server of the pod's cluster.
+///
+/// # Errors
+/// A sentence that says what is missing.
+pub async fn connect() -> Result<Client, String> {
+    let mut config = Config::infer().await.map_err(|error| {
+        format!("no way to the API server (run in a pod, or set KUBECONFIG): {error}")
+    })?;
+    // A retried write would carry the past; the loop writes the present again.
+    config.default_retry = false;
+    Client::try_from(config)
+        .map_err(|error| format!("cannot make a client for the API server: {error}"))
+}
+
+/// Watches the object called `node` and hands on each version of it, until
+/// `seen` closes. An outage is waited out.
+pub async fn watch(client: Client, node: String, seen: mpsc::UnboundedSender<Option<NodeHealth>>) {
+    let config = watcher::Config::default().fields(&format!("metadata.name={node}"));
+    let mut events = watcher(Api::<NodeHealth>::all(client), config)
+        .default_backoff()
+        .boxed();
+    while let Some(event) = events.next().await {
+        let object = match event {
+            Ok(watcher::Event::Apply(object) | watcher::Event::InitApply(object)) => Some(object),
+            Ok(watcher::Event::Delete(_)) => None,
+            Ok(watcher::Event::Init | watcher::Event::InitDone) => continue,
+            Err(error) => {
+                log::warn("watch of NodeHealth interrupted", &[("error", &error)]);
+                continue;
+            }
+        };
+        if seen.send(object).is_err() {
+            return;
+        }
+    }
+}
+
+/// Writes `status` to the object called `node`.
+///
+/// # Errors
+/// A sentence; nothing was written, or it is not known.
+pub async fn write(
+    client: &Client,
+    object: &NodeHealth,
+    status: &NodeHealthStatus,
+) -> Result<(), String> {
+    let api: Api<NodeHealth> = Api::all(client.clone());
+    let name = object.name_any();
+    let patch = json!({
+        "apiVersion": "unstall.dev/v1alpha1",
+        "kind": "NodeHealth",
+        // Of another node made again under the same name, nothing is written.
+        "metadata": {"name": name, "uid": object.uid()},
+        "status": status,
+    });
+    let params = PatchParams::apply(manager::PROBE).force();
+    let patch = Patch::Apply(&patch);
+    let call = api.patch_status(&name, &params, &patch);
+    match tokio::time::timeout(WRITE_LIMIT, call).await {
+        Ok(Ok(_)) => Ok(()),
+        Ok(Err(error)) => Err(error.to_string()),
+        Err(_) => Err(format!("no answer in {} s", WRITE_LIMIT.as_secs())),
+    }
+}

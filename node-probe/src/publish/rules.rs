@@ -1,0 +1,149 @@
+//! The triggers of the spec as rules for the judge. (pure)
+#![deny(clippy::disallowed_methods, clippy::disallowed_types)]
+
+use unstall_crds::health::HealthTrigger;
+use unstall_crds::units::{Quantity, Threshold};
+
+use crate::judge::{CAPACITY, Rule, Signal, Statistic};
+
+/// A trigger of the spec, as far as this probe can judge it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Asked {
+    /// It is judged by this rule.
+    Rule(Rule),
+    /// It is not judged, and why: its state is Unknown.
+    NotJudged(Box<HealthTrigger>, String),
+}
+
+/// Turns the triggers of a spec into rules.
+#[must_use]
+pub fn asked(triggers: &[HealthTrigger]) -> Vec<Asked> {
+    let one = |trigger: &HealthTrigger| match rule(trigger) {
+        Ok(rule) => Asked::Rule(rule),
+        Err(why) => Asked::NotJudged(Box::new(trigger.clone()), why),
+    };
+    triggers.iter().map(one).collect()
+}
+
+/// The rules among them.
+#[must_use]
+pub fn rules(asked: &[Asked]) -> Vec<Rule> {
+    let rule = |one: &Asked| match one {
+        Asked::Rule(rule) => Some(rule.clone()),
+        Asked::NotJudged(..) => None,
+    };
+    asked.iter().filter_map(rule).collect()
+}
+
+fn rule(trigger: &HealthTrigger) -> Result<Rule, String> {
+    let asked = &trigger.signal;
+    let signal = Signal::from_name(asked.name.as_str())
+        .ok_or_else(|| format!("this probe does not measure {}", asked.name))?;
+    if !trigger.corroborated_by.is_empty() || trigger.only_on_kernel.is_some() {
+        return Err("this probe does not judge corroboratedBy and onlyOnKernel".to_owned());
+    }
+    let samples = usize::from(asked.samples);
+    if samples > CAPACITY {
+        return Err(format!(
+            "{samples} samples are asked for, this probe keeps {CAPACITY}"
+        ));
+    }
+    let statistic = Statistic::from_name(asked.statistic.as_str())
+        .ok_or_else(|| format!("this probe does not know the statistic {}", asked.statistic))?;
+    Ok(Rule {
+        policy: trigger.policy.clone(),
+        name: trigger.name.clone(),
+        signal_hash: trigger.signal_hash.clone(),
+        signal,
+        statistic,
+        samples,
+        above: value(signal, &asked.above)?,
+        clear_below: value(signal, &asked.clear_below)?,
+        hold: asked.r#for.get(),
+    })
+}
+
+/// A threshold in the unit of the judge's values.
+fn value(signal: Signal, threshold: &Threshold) -> Result<u64, String> {
+    match (signal, threshold.get()) {
+        (Signal::ZombieMemcgs, Quantity::Count(count)) => Ok(count),
+        (Signal::MemoryStatReadCpu | Signal::MemoryStatReadWall, Quantity::Duration { micros }) => {
+            Ok(micros.saturating_mul(1_000))
+        }
+        _ => Err(format!("{threshold} is not in the unit of {signal}")),
+    }
+}
+
+/// A value of the judge in the unit that the API has for its signal.
+#[must_use]
+pub fn quantity(signal: Signal, value: u64) -> Quantity {
+    match signal {
+        Signal::ZombieMemcgs => Quantity::Count(value),
+        Signal::MemoryStatReadCpu | Signal::MemoryStatReadWall => {
+            // Rounded up: what took time never shows as none.
+            Quantity::Duration {
+                micros: value.div_ceil(1_000),
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::{Value, json};
+
+    fn trigger(signal: Value) -> HealthTrigger {
+        serde_json::from_value(json!({
+            "policy": "p", "name": "t", "signalHash": "0123456789abcdef", "signal": signal,
+        }))
+        .unwrap()
+    }
+
+    fn refused(trigger: HealthTrigger) -> String {
+        match asked(&[trigger]).remove(0) {
+            Asked::NotJudged(_, why) => why,
+            Asked::Rule(rule) => panic!("{rule:?}"),
+        }
+    }
+
+    #[test]
+    fn thresholds_arrive_in_the_judges_unit() {
+        let read = json!({"name": "MemoryStatReadCPU", "statistic": "P90", "samples": 20, "above": "5ms", "clearBelow": "1500us", "for": "2m"});
+        let zombies = json!({"name": "ZombieMemcgs", "above": 20000, "clearBelow": "500"});
+        let rules = rules(&asked(&[trigger(read), trigger(zombies)]));
+        assert_eq!(
+            (rules[0].above, rules[0].clear_below),
+            (5_000_000, 1_500_000)
+        );
+        assert_eq!((rules[0].statistic, rules[0].samples), (Statistic::P90, 20));
+        assert_eq!(rules[0].hold.as_secs(), 120);
+        assert_eq!((rules[1].above, rules[1].clear_below), (20_000, 500));
+    }
+
+    #[test]
+    fn what_is_not_judged_says_why() {
+        let read =
+            |above: &str| json!({"name": "MemoryStatReadCPU", "above": above, "clearBelow": "1ms"});
+        assert!(
+            refused(trigger(
+                json!({"name": "CPUSteal", "above": "20%", "clearBelow": "10%"})
+            ))
+            .contains("CPUSteal")
+        );
+        assert!(refused(trigger(read("20%"))).contains("20% is not in the unit"));
+        let mut corroborated = trigger(read("5ms"));
+        corroborated.corroborated_by = vec![unstall_crds::signal::SignalName::NetworkStall];
+        assert!(refused(corroborated).contains("corroboratedBy"));
+    }
+
+    #[test]
+    fn what_took_time_never_shows_as_none() {
+        assert_eq!(quantity(Signal::MemoryStatReadCpu, 1).to_string(), "1us");
+        assert_eq!(
+            quantity(Signal::MemoryStatReadCpu, 33_000_000).to_string(),
+            "33ms"
+        );
+        assert_eq!(quantity(Signal::ZombieMemcgs, 0).to_string(), "0");
+    }
+}

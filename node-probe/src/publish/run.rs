@@ -1,0 +1,304 @@
+//! `node-probe probe`: the loop that joins measuring, judging and publishing.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::Args;
+use jiff::Timestamp;
+use kube::Client;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::{mpsc, watch};
+use unstall_crds::command::SignedCommand;
+use unstall_crds::health::{CommandState, CommandStatus, NodeHealth, NodeHealthStatus};
+
+use super::command::{self, Said};
+use super::due::{Written, is_due};
+use super::object;
+use super::rules::{Asked, asked, rules};
+use super::status::{Facts, Inputs, Now, status};
+use crate::cli::duration;
+use crate::jitter::Jitter;
+use crate::judge::{Judge, Proof, Thresholds};
+use crate::log;
+use crate::pace::{Mode, Pace};
+use crate::sample::{Buffer, Hierarchy, Host, Observation, Roots, monotonic};
+use crate::sampler::Sampler;
+use crate::time::MonotonicTime;
+
+/// Something is looked at at least this often: samples go stale, writes fail.
+const TICK: Duration = Duration::from_secs(5);
+/// After a failed write: doubled each time, from the first to the last.
+const RETRY_FIRST: Duration = Duration::from_secs(2);
+const RETRY_LAST: Duration = Duration::from_secs(60);
+
+/// Measure, judge what policies ask for, and publish the node's NodeHealth
+#[derive(Debug, Args)]
+pub struct ProbeArgs {
+    /// Where the host's proc and sys/fs/cgroup are: / on a host, /host in a pod
+    #[arg(long, default_value = "/", value_name = "DIR")]
+    root: PathBuf,
+    /// Time between samples while nothing is wrong, 1s to 10m; a dear read earns a longer pause
+    #[arg(long, default_value = "60s", value_name = "DURATION", value_parser = interval)]
+    interval: Duration,
+    /// Name of this node, which is that of its NodeHealth
+    #[arg(long, env = "NODE_NAME", value_name = "NAME")]
+    node_name: String,
+    /// Unix socket of the actuator; without it every command goes unanswered
+    #[arg(long, value_name = "PATH")]
+    actuator_socket: Option<PathBuf>,
+}
+
+/// Runs the probe until it is told to stop.
+#[must_use]
+pub fn run(args: ProbeArgs) -> ExitCode {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build();
+    let outcome = match runtime {
+        Ok(runtime) => runtime.block_on(probe(args)),
+        Err(error) => Err(format!("cannot start: {error}")),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("node-probe probe: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn probe(args: ProbeArgs) -> Result<(), String> {
+    let roots = roots(&args.root);
+    let (samples, mut observed) = mpsc::unbounded_channel();
+    let pace = Pace {
+        quiet: args.interval,
+        fast: Pace::default().fast.min(args.interval),
+    };
+    let sampler = Sampler::start(roots.clone(), pace, move |observation| {
+        // The receiver is gone only when the probe ends.
+        let _ = samples.send(observation);
+    })
+    .map_err(|error| format!("cannot start the sampling thread: {error}"))?;
+    let client = object::connect().await?;
+    let (seen, mut objects) = mpsc::unbounded_channel();
+    tokio::spawn(object::watch(client.clone(), args.node_name.clone(), seen));
+    let (orders, ordered) = watch::channel(None);
+    let (said, mut answers) = mpsc::unbounded_channel();
+    if let Some(socket) = args.actuator_socket {
+        tokio::spawn(command::serve(socket, ordered, said));
+    }
+    let mut probe = Probe::new(client, orders, facts(&roots));
+    let mut terminate = signal(SignalKind::terminate()).map_err(|error| error.to_string())?;
+    log::info(
+        "probe started",
+        &[
+            ("node", &args.node_name),
+            ("version", &env!("CARGO_PKG_VERSION")),
+        ],
+    );
+    loop {
+        tokio::select! {
+            Some(observation) = observed.recv() => probe.observe(&observation),
+            Some(object) = objects.recv() => probe.take_object(object),
+            Some(answer) = answers.recv() => probe.hear(answer),
+            () = tokio::time::sleep(TICK) => {}
+            _ = terminate.recv() => return Ok(()),
+        }
+        sampler.set_mode(probe.mode());
+        probe.publish().await;
+    }
+}
+
+/// Everything between the inputs and the API server.
+struct Probe {
+    client: Client,
+    orders: watch::Sender<Option<SignedCommand>>,
+    facts: Facts,
+    judge: Judge,
+    asked: Vec<Asked>,
+    object: Option<NodeHealth>,
+    on_record: NodeHealthStatus,
+    written: Option<Written>,
+    retry: Option<(MonotonicTime, Duration)>,
+    actuator: bool,
+    command: Option<CommandStatus>,
+    command_ended: Option<MonotonicTime>,
+    jitter: Jitter,
+}
+
+impl Probe {
+    fn new(client: Client, orders: watch::Sender<Option<SignedCommand>>, facts: Facts) -> Self {
+        Self {
+            client,
+            orders,
+            facts,
+            judge: Judge::new(Thresholds::default()),
+            asked: Vec::new(),
+            object: None,
+            on_record: NodeHealthStatus::default(),
+            written: None,
+            retry: None,
+            actuator: false,
+            command: None,
+            command_ended: None,
+            jitter: Jitter::seeded(),
+        }
+    }
+
+    fn observe(&mut self, observation: &Observation) {
+        self.judge.observe(observation);
+    }
+
+    fn take_object(&mut self, object: Option<NodeHealth>) {
+        let is_first = self.object.is_none();
+        if let Some(object) = &object {
+            self.asked = asked(&object.spec.triggers);
+            self.judge.set_rules(rules(&self.asked), monotonic());
+            self.orders.send_replace(object.spec.command.clone());
+            // After a restart of the probe, what it said before still holds.
+            if let (true, Some(before)) = (is_first, &object.status) {
+                self.on_record = before.clone();
+                self.command.clone_from(&before.command);
+                self.command_ended = self
+                    .command
+                    .as_ref()
+                    .filter(|c| has_ended(c))
+                    .map(|_| monotonic());
+            }
+        } else {
+            self.written = None;
+            self.on_record = NodeHealthStatus::default();
+        }
+        self.object = object;
+    }
+
+    fn hear(&mut self, said: Said) {
+        match said {
+            Said::Present(present) => self.actuator = present,
+            Said::Command(status) => {
+                self.actuator = true;
+                let is_same = self.command.as_ref().is_some_and(|c| c.id == status.id);
+                if !has_ended(&status) {
+                    self.command_ended = None;
+                } else if !is_same || self.command_ended.is_none() {
+                    self.command_ended = Some(monotonic());
+                }
+                self.command = Some(*status);
+            }
+        }
+    }
+
+    /// Fast while a trigger is being confirmed or a cure verified.
+    fn mode(&self) -> Mode {
+        let verifying = self.command_ended.is_some_and(|ended| {
+            let rules = rules(&self.asked);
+            rules
+                .iter()
+                .any(|rule| matches!(self.judge.proof(rule, ended), Proof::Waiting { .. }))
+        });
+        let at_work = self
+            .command
+            .as_ref()
+            .is_some_and(|command| !has_ended(command));
+        if verifying || at_work {
+            Mode::Fast
+        } else {
+            self.judge.mode()
+        }
+    }
+
+    async fn publish(&mut self) {
+        let Some(object) = &self.object else { return };
+        let now = Now {
+            monotonic: monotonic(),
+            wall: Timestamp::now(),
+        };
+        if self.retry.is_some_and(|(after, _)| now.monotonic < after) {
+            return;
+        }
+        self.judge.evaluate(now.monotonic);
+        let inputs = Inputs {
+            facts: &self.facts,
+            asked: &self.asked,
+            generation: object.metadata.generation,
+            actuator: self.actuator,
+            command: self.command.as_ref(),
+            command_ended: self.command_ended,
+            before: &self.on_record,
+        };
+        let next = status(&self.judge, &inputs, now);
+        let interval = object.spec.report_interval.get();
+        if !is_due(
+            &next,
+            &self.on_record,
+            self.written,
+            interval,
+            now.monotonic,
+        ) {
+            return;
+        }
+        match object::write(&self.client, object, &next).await {
+            Ok(()) => {
+                self.on_record = next;
+                self.written = Some(Written {
+                    at: now.monotonic,
+                    jitter: self.jitter.draw(),
+                });
+                self.retry = None;
+            }
+            Err(error) => {
+                let pause = self
+                    .retry
+                    .map_or(RETRY_FIRST, |(_, last)| (last * 2).min(RETRY_LAST));
+                log::warn(
+                    "status not written",
+                    &[("error", &error), ("again_in_s", &pause.as_secs())],
+                );
+                self.retry = Some((now.monotonic.after(pause), pause));
+            }
+        }
+    }
+}
+
+fn has_ended(command: &CommandStatus) -> bool {
+    command.state != CommandState::Accepted
+}
+
+fn roots(root: &Path) -> Roots {
+    let mut roots = Roots::under(root);
+    if root != Path::new("/") {
+        // What the container runtime mounted for this container itself.
+        roots.own_cgroup = Some(PathBuf::from("/sys/fs/cgroup"));
+    }
+    roots
+}
+
+fn facts(roots: &Roots) -> Facts {
+    let host = Host::discover(roots, &mut Buffer::default());
+    for problem in [
+        host.boot_id.as_ref().err(),
+        host.kernel_release.as_ref().err(),
+    ]
+    .into_iter()
+    .flatten()
+    {
+        log::warn("cannot be read", &[("error", problem)]);
+    }
+    Facts {
+        boot_id: host.boot_id.ok(),
+        kernel_release: host.kernel_release.ok(),
+        cgroup_version: host.memory.ok().map(|memory| match memory.hierarchy {
+            Hierarchy::V1 => 1,
+            Hierarchy::V2 => 2,
+        }),
+    }
+}
+
+fn interval(text: &str) -> Result<Duration, String> {
+    let interval = duration::parse(text)?;
+    if !(Duration::from_secs(1)..=Duration::from_mins(10)).contains(&interval) {
+        return Err(format!("{text} is not between 1s and 10m"));
+    }
+    Ok(interval)
+}

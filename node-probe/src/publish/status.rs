@@ -1,0 +1,327 @@
+//! What the judge knows, as the status of a `NodeHealth`. (pure)
+#![deny(clippy::disallowed_methods, clippy::disallowed_types)]
+
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use unstall_crds::condition::{self, Condition, ConditionReason, ConditionStatus, ConditionType};
+use unstall_crds::health::{
+    CommandStatus, Evidence, EvidenceKind, Kernel, NodeHealthStatus, ProbeInfo, SignalState,
+    SignalStatus, TriggerState, TriggerStatus, Verdict as ApiVerdict,
+};
+use unstall_crds::signal::SignalName;
+use unstall_crds::units::Reading;
+
+use super::rules::{Asked, quantity};
+use crate::judge::{Judge, Level, Proof, READS, Rule, Signal, State, Verdict};
+use crate::text;
+use crate::time::MonotonicTime;
+
+/// The API's bounds, in characters.
+const MAX_SUMMARY: usize = 256;
+const MAX_MESSAGE: usize = 256;
+const MAX_EVIDENCE: usize = 512;
+
+/// What does not change while this probe runs.
+#[derive(Clone, Debug)]
+pub struct Facts {
+    /// The boot ID, if it can be read.
+    pub boot_id: Option<String>,
+    /// The running kernel, as `uname -r` prints it.
+    pub kernel_release: Option<String>,
+    /// 1 or 2; `None` where no memory hierarchy is mounted.
+    pub cgroup_version: Option<u8>,
+}
+
+/// The same moment on both clocks.
+#[derive(Clone, Copy, Debug)]
+pub struct Now {
+    /// Monotonic: what durations are taken from.
+    pub monotonic: MonotonicTime,
+    /// Wall clock: what people and the API read.
+    pub wall: Timestamp,
+}
+
+impl Now {
+    /// When `at` was, by the wall clock of now.
+    #[must_use]
+    pub fn wall_of(&self, at: MonotonicTime) -> Time {
+        let ago = SignedDuration::try_from(self.monotonic.since(at)).unwrap_or_default();
+        Time(self.wall.saturating_sub(ago).unwrap_or(self.wall))
+    }
+}
+
+/// What the status is made of, beside the judge.
+#[derive(Clone, Debug)]
+pub struct Inputs<'a> {
+    /// The constants.
+    pub facts: &'a Facts,
+    /// The triggers of the spec.
+    pub asked: &'a [Asked],
+    /// The generation of that spec.
+    pub generation: Option<i64>,
+    /// Whether an actuator answers.
+    pub actuator: bool,
+    /// What became of the latest command.
+    pub command: Option<&'a CommandStatus>,
+    /// When this probe knew that the command had ended.
+    pub command_ended: Option<MonotonicTime>,
+    /// The status as it stands, whose times hold for what did not change.
+    pub before: &'a NodeHealthStatus,
+}
+
+/// The status at `now`.
+#[must_use]
+pub fn status(judge: &Judge, inputs: &Inputs<'_>, now: Now) -> NodeHealthStatus {
+    let verdict = judge.verdict(now.monotonic);
+    let before = inputs.before;
+    let level = level(verdict.level);
+    let triggers: Vec<TriggerStatus> = inputs
+        .asked
+        .iter()
+        .map(|asked| trigger(judge, asked, inputs, now))
+        .collect();
+    let mut conditions = before.conditions.clone();
+    condition::set(&mut conditions, ready(inputs, now));
+    NodeHealthStatus {
+        observed_generation: inputs.generation,
+        boot_id: inputs.facts.boot_id.clone(),
+        kernel: kernel(inputs.facts),
+        probe: Some(ProbeInfo {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            cgroup_version: inputs.facts.cgroup_version,
+            actuator: inputs.actuator,
+        }),
+        heartbeat: Some(Time(now.wall)),
+        verdict: Some(level),
+        verdict_since: match &before.verdict_since {
+            Some(since) if before.verdict == Some(level) => Some(since.clone()),
+            _ => Some(Time(now.wall)),
+        },
+        summary: Some(cut(&verdict.sentence, MAX_SUMMARY)),
+        evidence: evidence(&verdict),
+        firing: firing(&triggers),
+        triggers,
+        signals: Signal::ALL
+            .into_iter()
+            .map(|signal| signal_status(judge, signal, now))
+            .collect(),
+        command: inputs.command.cloned(),
+        conditions,
+    }
+}
+
+fn kernel(facts: &Facts) -> Option<Kernel> {
+    let running = facts.kernel_release.as_ref()?.parse().ok()?;
+    Some(Kernel {
+        running,
+        staged: None,
+        reboot_required: None,
+    })
+}
+
+fn level(level: Level) -> ApiVerdict {
+    match level {
+        Level::Unknown => ApiVerdict::Unknown,
+        Level::Healthy => ApiVerdict::Healthy,
+        Level::Watch => ApiVerdict::Watch,
+        Level::Degraded => ApiVerdict::Degraded,
+        Level::Stalled => ApiVerdict::Stalled,
+    }
+}
+
+fn trigger(judge: &Judge, asked: &Asked, inputs: &Inputs<'_>, now: Now) -> TriggerStatus {
+    match asked {
+        Asked::NotJudged(trigger, why) => {
+            let mut status = unknown(
+                &trigger.policy,
+                &trigger.name,
+                &trigger.signal_hash,
+                why,
+                now,
+            );
+            keep_since(&mut status, inputs.before);
+            status
+        }
+        Asked::Rule(rule) => judged(judge, rule, inputs, now),
+    }
+}
+
+fn judged(judge: &Judge, rule: &Rule, inputs: &Inputs<'_>, now: Now) -> TriggerStatus {
+    let name = (&rule.policy, &rule.name, &rule.signal_hash);
+    let Some(trigger) = judge
+        .triggers()
+        .iter()
+        .find(|trigger| trigger.rule().is_same_as(rule))
+    else {
+        return unknown(name.0, name.1, name.2, "not judged yet", now);
+    };
+    let since_command = inputs
+        .command_ended
+        .and_then(|ended| match judge.proof(rule, ended) {
+            Proof::Good { value } | Proof::Bad { value } => Some(reading(rule.signal, value)),
+            Proof::Waiting { .. } | Proof::Unreadable(_) => None,
+        });
+    let mut status = TriggerStatus {
+        policy: rule.policy.clone(),
+        name: rule.name.clone(),
+        signal_hash: rule.signal_hash.clone(),
+        state: match trigger.state() {
+            State::Firing => TriggerState::Firing,
+            State::Clear => TriggerState::Clear,
+            State::Unknown => TriggerState::Unknown,
+        },
+        since: now.wall_of(trigger.since()),
+        value: trigger.value().map(|value| reading(rule.signal, value)),
+        value_since_command: since_command,
+        message: trigger
+            .unknown()
+            .map(|why| cut(&why.to_string(), MAX_MESSAGE)),
+    };
+    keep_since(&mut status, inputs.before);
+    status
+}
+
+fn unknown(policy: &str, name: &str, hash: &str, why: &str, now: Now) -> TriggerStatus {
+    TriggerStatus {
+        policy: policy.to_owned(),
+        name: name.to_owned(),
+        signal_hash: hash.to_owned(),
+        state: TriggerState::Unknown,
+        since: Time(now.wall),
+        value: None,
+        value_since_command: None,
+        message: Some(cut(why, MAX_MESSAGE)),
+    }
+}
+
+/// A state that stands keeps its time: the two clocks drift apart by a little.
+fn keep_since(status: &mut TriggerStatus, before: &NodeHealthStatus) {
+    let same = before.triggers.iter().find(|old| {
+        (&old.policy, &old.name, &old.signal_hash, old.state)
+            == (
+                &status.policy,
+                &status.name,
+                &status.signal_hash,
+                status.state,
+            )
+    });
+    if let Some(old) = same {
+        status.since = old.since.clone();
+    }
+}
+
+fn firing(triggers: &[TriggerStatus]) -> Option<String> {
+    let names: Vec<String> = triggers
+        .iter()
+        .filter(|trigger| trigger.state == TriggerState::Firing)
+        .map(|trigger| format!("{}/{}", trigger.policy, trigger.name))
+        .collect();
+    (!names.is_empty()).then(|| cut(&names.join(","), MAX_SUMMARY))
+}
+
+fn signal_status(judge: &Judge, signal: Signal, now: Now) -> SignalStatus {
+    let series = judge.series(signal);
+    let summary = series.history().summary(READS);
+    let last = series.history().last();
+    let show = |value: u64| Some(reading(signal, value));
+    let message = series.unreadable().map(str::to_owned).or_else(|| {
+        let left_out = series
+            .untrusted()
+            .iter()
+            .map(|(why, times)| format!("{times} left out: {why}"));
+        let text = left_out.collect::<Vec<_>>().join("; ");
+        (!text.is_empty()).then_some(text)
+    });
+    SignalStatus {
+        name: api_name(signal),
+        state: match (series.unreadable(), &summary) {
+            (Some(_), _) => SignalState::Unknown,
+            (None, None) => SignalState::Warming,
+            (None, Some(_)) => SignalState::Known,
+        },
+        last: last.and_then(|(_, value)| show(value)),
+        min: summary.as_ref().and_then(|s| show(s.min)),
+        p50: summary.as_ref().and_then(|s| show(s.p50)),
+        p90: summary.as_ref().and_then(|s| show(s.p90)),
+        max: summary.as_ref().and_then(|s| show(s.max)),
+        samples: summary.map_or(0, |s| u32::try_from(s.samples).unwrap_or(u32::MAX)),
+        sampled_at: last.map(|(at, _)| now.wall_of(at)),
+        message: message.map(|text| cut(&text, MAX_MESSAGE)),
+    }
+}
+
+const fn api_name(signal: Signal) -> SignalName {
+    match signal {
+        Signal::MemoryStatReadCpu => SignalName::MemoryStatReadCPU,
+        Signal::MemoryStatReadWall => SignalName::MemoryStatReadWall,
+        Signal::ZombieMemcgs => SignalName::ZombieMemcgs,
+    }
+}
+
+fn reading(signal: Signal, value: u64) -> Reading {
+    Reading(quantity(signal, value))
+}
+
+fn evidence(verdict: &Verdict) -> Vec<Evidence> {
+    let mut evidence = vec![Evidence {
+        kind: EvidenceKind::Measurement,
+        message: cut(&verdict.sentence, MAX_EVIDENCE),
+    }];
+    if let (Some(root), Some(leaf)) = (&verdict.evidence.cpu, &verdict.evidence.leaf) {
+        let nanos = |value| text::duration(Duration::from_nanos(value));
+        let text = format!(
+            "the same read of a leaf cgroup takes {} (median of {}), of the root {}",
+            nanos(leaf.p50),
+            leaf.samples,
+            nanos(root.p50)
+        );
+        evidence.push(Evidence {
+            kind: EvidenceKind::Control,
+            message: cut(&text, MAX_EVIDENCE),
+        });
+    }
+    for (signal, why) in &verdict.evidence.unreadable {
+        let text = format!("{signal} cannot be read: {why}");
+        evidence.push(Evidence {
+            kind: EvidenceKind::Distrust,
+            message: cut(&text, MAX_EVIDENCE),
+        });
+    }
+    evidence
+}
+
+fn ready(inputs: &Inputs<'_>, now: Now) -> Condition {
+    let judged = inputs
+        .asked
+        .iter()
+        .filter(|asked| matches!(asked, Asked::Rule(_)))
+        .count();
+    let first_not = inputs.asked.iter().find_map(|asked| match asked {
+        Asked::NotJudged(trigger, why) => {
+            Some(format!("{}/{}: {why}", trigger.policy, trigger.name))
+        }
+        Asked::Rule(_) => None,
+    });
+    let (status, reason, message) = match first_not {
+        None => (
+            ConditionStatus::True,
+            ConditionReason::Evaluated,
+            format!("{judged} triggers are judged"),
+        ),
+        Some(why) => (ConditionStatus::False, ConditionReason::InvalidSpec, why),
+    };
+    Condition {
+        type_: ConditionType::Ready.to_string(),
+        status,
+        observed_generation: inputs.generation,
+        last_transition_time: Time(now.wall),
+        reason: reason.to_string(),
+        message,
+    }
+}
+
+fn cut(text: &str, max: usize) -> String {
+    text.chars().take(max).collect()
+}

@@ -1,0 +1,32 @@
+//! Kernel files to values. Every root path is injected, and every value may be
+//! missing with a reason.
+//!
+//! An [`Observer`] keeps the files open and yields one [`Observation`] per
+//! cycle.
+
+mod error;
+mod roots;
+
+mod clock;
+mod file;
+mod rows;
+
+mod host;
+mod leaf;
+
+mod directories;
+mod interference;
+mod observe;
+mod stall;
+mod zombies;
+
+pub use clock::monotonic;
+pub use error::SampleError;
+pub use file::{Buffer, KeptFile};
+pub use host::{CgroupVersion, Hierarchy, Host, MemoryRoot};
+pub use interference::{Interference, InterferenceWatch, Look};
+pub use observe::{Observation, Observer};
+pub use roots::Roots;
+pub use rows::Rows;
+pub use stall::{ReadTiming, Stopwatch};
+pub use zombies::{ZombieCount, ZombieCounter};

@@ -1,0 +1,180 @@
+//! One cycle of all measurements.
+
+use std::time::Duration;
+
+use super::clock;
+use super::error::SampleError;
+use super::file::{Buffer, KeptFile};
+use super::host::Host;
+use super::interference::{Interference, InterferenceWatch};
+use super::leaf;
+use super::roots::Roots;
+use super::stall::{ReadTiming, Stopwatch};
+use super::zombies::{ZombieCount, ZombieCounter};
+use crate::time::MonotonicTime;
+
+/// What one cycle measured. Each part may have failed by itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Observation {
+    /// When the cycle began.
+    pub at: MonotonicTime,
+    /// The read of the root's `memory.stat`.
+    pub root: Result<ReadTiming, SampleError>,
+    /// The read of a leaf's `memory.stat`, right after the root's.
+    pub leaf: Result<ReadTiming, SampleError>,
+    /// Zombie memory cgroups.
+    pub zombies: Result<ZombieCount, SampleError>,
+    /// What disturbed the reads.
+    pub interference: Interference,
+    /// Whether this was the first read of a new descriptor, whose code and
+    /// data the CPU had not cached.
+    pub is_cold: bool,
+    /// CPU time of the whole cycle: what pacing is based on.
+    pub cost: Duration,
+}
+
+/// The open files of all measurements.
+///
+/// It belongs to the thread that made it; see [`Stopwatch`].
+#[derive(Debug)]
+pub struct Observer {
+    roots: Roots,
+    host: Host,
+    stopwatch: Stopwatch,
+    interference: InterferenceWatch,
+    root: Result<KeptFile, SampleError>,
+    leaf: Result<KeptFile, SampleError>,
+    zombies: Result<ZombieCounter, SampleError>,
+    is_cold: bool,
+    buffer: Buffer,
+}
+
+impl Observer {
+    /// Opens everything that can be opened; what cannot is tried again in
+    /// every cycle and its error carried by every observation.
+    #[must_use]
+    pub fn open(roots: Roots) -> Self {
+        let mut buffer = Buffer::default();
+        let host = Host::discover(&roots, &mut buffer);
+        let memory = host.memory.as_ref();
+        let root = memory
+            .map_err(Clone::clone)
+            .and_then(|memory| KeptFile::open(memory.stat()));
+        let leaf = memory
+            .map_err(Clone::clone)
+            .and_then(|found| leaf::open(&roots, found, &mut buffer));
+        let zombies = memory
+            .map_err(Clone::clone)
+            .and_then(|found| ZombieCounter::open(&roots, found));
+        Self {
+            stopwatch: Stopwatch::of_this_thread(&roots.proc),
+            interference: InterferenceWatch::open(&roots, memory.ok(), &mut buffer),
+            root,
+            leaf,
+            zombies,
+            is_cold: true,
+            buffer,
+            host,
+            roots,
+        }
+    }
+
+    /// What is constant for this boot.
+    #[must_use]
+    pub fn host(&self) -> &Host {
+        &self.host
+    }
+
+    /// The file that serves as the control, if there is one.
+    pub fn leaf(&self) -> Result<&std::path::Path, &SampleError> {
+        self.leaf.as_ref().map(KeptFile::path)
+    }
+
+    /// The inputs of trust that cannot be read, and why.
+    pub fn unread_inputs(&self) -> impl Iterator<Item = (&'static str, &SampleError)> {
+        let delay = self
+            .stopwatch
+            .unread()
+            .map(|error| ("own wait for a CPU", error));
+        delay.into_iter().chain(self.interference.unread())
+    }
+
+    /// Measures once: zombies, the root's `memory.stat`, then the control.
+    ///
+    /// The zombies come first because counting them flushes no statistics; the
+    /// root comes before the leaf because a leaf's read may flush what the root
+    /// would have had to, on some kernels.
+    pub fn observe(&mut self) -> Observation {
+        let cost_before = clock::thread_cpu();
+        let at = clock::monotonic();
+        self.reopen();
+        let buffer = &mut self.buffer;
+        let zombies = match &self.zombies {
+            Ok(counter) => counter.count(buffer),
+            Err(error) => Err(error.clone()),
+        };
+        let look = self.interference.look(buffer);
+        let root = timed(&self.stopwatch, &self.root, buffer);
+        let leaf = timed(&self.stopwatch, &self.leaf, buffer);
+        let interference = self.interference.since(&look, buffer);
+        let is_cold = std::mem::replace(&mut self.is_cold, root.is_err());
+        self.drop_if_gone(&root, &leaf);
+        let cost = clock::thread_cpu().saturating_sub(cost_before);
+        Observation {
+            at,
+            root,
+            leaf,
+            zombies,
+            interference,
+            is_cold,
+            cost,
+        }
+    }
+
+    /// Looks again for what was missing: a mount that came late, a leaf instead
+    /// of one that is gone.
+    fn reopen(&mut self) {
+        if self.root.is_err() {
+            *self = Self::open(self.roots.clone());
+            return;
+        }
+        let Ok(memory) = &self.host.memory else {
+            return;
+        };
+        if self.zombies.is_err() {
+            self.zombies = ZombieCounter::open(&self.roots, memory);
+        }
+        if self.leaf.is_err() {
+            self.leaf = leaf::open(&self.roots, memory, &mut self.buffer);
+        }
+    }
+
+    /// A removed cgroup's files never answer again: forget them.
+    fn drop_if_gone(
+        &mut self,
+        root: &Result<ReadTiming, SampleError>,
+        leaf: &Result<ReadTiming, SampleError>,
+    ) {
+        if let Err(error) = root
+            && KeptFile::is_gone(error)
+        {
+            self.root = Err(error.clone());
+        }
+        if let Err(error) = leaf
+            && KeptFile::is_gone(error)
+        {
+            self.leaf = Err(error.clone());
+        }
+    }
+}
+
+fn timed(
+    stopwatch: &Stopwatch,
+    file: &Result<KeptFile, SampleError>,
+    buffer: &mut Buffer,
+) -> Result<ReadTiming, SampleError> {
+    match file {
+        Ok(file) => stopwatch.time(file, buffer),
+        Err(error) => Err(error.clone()),
+    }
+}

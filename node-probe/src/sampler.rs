@@ -1,0 +1,182 @@
+//! The thread that measures.
+//!
+//! A thread of the operating system, not a task of an async runtime: its CPU
+//! clock must count one read and nothing else, and a read that stalls must
+//! stall nobody.
+
+use std::io;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use crate::jitter::Jitter;
+use crate::pace::{DELAY_PER_COST, Mode, Pace};
+use crate::sample::{Observation, Observer, Roots};
+
+/// What the thread is told from outside.
+#[derive(Debug, Default)]
+struct Orders {
+    mode: Mode,
+    is_stopped: bool,
+}
+
+#[derive(Debug, Default)]
+struct Shared {
+    orders: Mutex<Orders>,
+    changed: Condvar,
+}
+
+impl Shared {
+    /// The orders are plain values, valid whatever a panicking thread left.
+    fn lock(&self) -> MutexGuard<'_, Orders> {
+        self.orders.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A running sampling thread. Dropping it stops the thread after the read in
+/// flight, without waiting for it.
+#[derive(Debug)]
+pub struct Sampler {
+    shared: Arc<Shared>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Sampler {
+    /// Starts measuring below `roots` at `pace`, quietly; each observation goes
+    /// to `sink` on the sampling thread, which must not block there.
+    ///
+    /// # Errors
+    /// If the thread cannot be started.
+    pub fn start(
+        roots: Roots,
+        pace: Pace,
+        mut sink: impl FnMut(Observation) + Send + 'static,
+    ) -> io::Result<Self> {
+        let shared = Arc::new(Shared::default());
+        let orders = Arc::clone(&shared);
+        let thread = std::thread::Builder::new()
+            .name("sampler".to_owned())
+            .spawn(move || {
+                // Opened here: its clocks and files belong to this thread.
+                let mut observer = Observer::open(roots);
+                let mut jitter = Jitter::seeded();
+                loop {
+                    let observation = observer.observe();
+                    let cost = observation.cost;
+                    sink(observation);
+                    if !wait(&orders, &pace, cost, jitter.draw()) {
+                        return;
+                    }
+                }
+            })?;
+        Ok(Self {
+            shared,
+            thread: Some(thread),
+        })
+    }
+
+    /// Samples as eagerly as `mode` says from now on, also when the thread is
+    /// waiting: the wait becomes that of the new mode.
+    pub fn set_mode(&self, mode: Mode) {
+        self.shared.lock().mode = mode;
+        self.shared.changed.notify_all();
+    }
+
+    /// Stops and waits for the read in flight.
+    pub fn stop(mut self) {
+        self.order_stop();
+        if let Some(thread) = self.thread.take() {
+            // A panic of the sink is not worth another one here.
+            let _ = thread.join();
+        }
+    }
+
+    fn order_stop(&self) {
+        self.shared.lock().is_stopped = true;
+        self.shared.changed.notify_all();
+    }
+}
+
+impl Drop for Sampler {
+    fn drop(&mut self) {
+        self.order_stop();
+    }
+}
+
+/// Waits for the delay after a cycle of `cost`; false if told to stop.
+fn wait(shared: &Shared, pace: &Pace, cost: Duration, jitter: u32) -> bool {
+    let ended = Instant::now();
+    let mut orders = shared.lock();
+    while !orders.is_stopped {
+        // Asked again after each order: the mode may have changed.
+        let delay = pace.next_delay(orders.mode, cost, jitter);
+        debug_assert!(
+            delay >= cost.saturating_mul(DELAY_PER_COST),
+            "duty above 1 %"
+        );
+        let left = delay.saturating_sub(ended.elapsed());
+        if left.is_zero() {
+            return true;
+        }
+        orders = match shared.changed.wait_timeout(orders, left) {
+            Ok((orders, _)) => orders,
+            Err(poisoned) => poisoned.into_inner().0,
+        };
+    }
+    false
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::path::Path;
+    use std::sync::mpsc::{RecvTimeoutError, channel};
+
+    const SOON: Duration = Duration::from_secs(20);
+
+    fn start(pace: Pace) -> (Sampler, std::sync::mpsc::Receiver<Observation>) {
+        let (send, receive) = channel();
+        let sampler = Sampler::start(Roots::under(Path::new("/")), pace, move |observation| {
+            // The test may have seen enough.
+            let _ = send.send(observation);
+        });
+        (sampler.unwrap(), receive)
+    }
+
+    #[test]
+    fn it_samples_at_its_pace_and_within_the_duty() {
+        let quiet = Duration::from_millis(20);
+        let (sampler, observations) = start(Pace { quiet, fast: quiet });
+        let seen: Vec<_> = (0..5)
+            .map(|_| observations.recv_timeout(SOON).unwrap())
+            .collect();
+        sampler.stop();
+        assert!(seen[0].is_cold && !seen[4].is_cold || seen[4].root.is_err());
+        for pair in seen.windows(2) {
+            let between = pair[1].at.since(pair[0].at);
+            assert!(between >= pair[0].cost * DELAY_PER_COST, "{pair:?}");
+            assert!(between >= quiet * 8 / 10, "{pair:?}");
+        }
+    }
+
+    #[test]
+    fn fast_mode_cuts_a_quiet_wait_short_and_stop_ends_it() {
+        let quiet = Duration::from_secs(3_600);
+        let (sampler, observations) = start(Pace {
+            quiet,
+            fast: Duration::from_millis(1),
+        });
+        observations.recv_timeout(SOON).unwrap();
+        let none = observations.recv_timeout(Duration::from_millis(300));
+        assert_eq!(none, Err(RecvTimeoutError::Timeout));
+        sampler.set_mode(Mode::Fast);
+        observations.recv_timeout(SOON).unwrap();
+        sampler.set_mode(Mode::Quiet);
+        sampler.stop();
+        while observations.recv_timeout(SOON).is_ok() {}
+        assert_eq!(
+            observations.recv_timeout(SOON),
+            Err(RecvTimeoutError::Disconnected)
+        );
+    }
+}
