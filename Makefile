@@ -3,13 +3,16 @@
 .DEFAULT_GOAL := help
 CLUSTER = cargo --locked run -q -p unstall-integration --bin cluster --
 
-.PHONY: help demo test check cluster-up cluster-down cluster-status generate
+.PHONY: help demo demo-down test check cluster-up cluster-down cluster-status generate
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: ## a real stall, found, cured and proven on a real cluster (root; KEEP=1 keeps the cluster)
 	@.ci/demo
+
+demo-down: ## take down the cluster that KEEP=1 kept
+	@$(CLUSTER) down --name demo
 
 test: ## every test; ends with totals
 	@.ci/test

@@ -3,5 +3,7 @@
 pub mod cluster;
 pub mod incident;
 
+pub mod demo;
+
 pub mod interrupt;
 pub mod testing;

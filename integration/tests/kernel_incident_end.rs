@@ -131,10 +131,13 @@ fn runs(number: u64) -> bool {
     })
 }
 
+fn live_cgroups() -> Vec<PathBuf> {
+    Hierarchy::find().unwrap().live_cgroups().unwrap()
+}
+
 fn assert_nothing_left(file: &Path, before: u64) {
     assert!(!file.exists(), "{} is left", file.display());
-    let group = Hierarchy::find().unwrap().group();
-    assert!(!group.exists(), "{} is left", group.display());
+    assert_eq!(live_cgroups(), Vec::<PathBuf>::new());
     let now = zombies::count().unwrap();
     assert!(
         now < before + u64::from(ZOMBIES) / 4,
@@ -238,14 +241,7 @@ fn a_maker_that_dies_or_is_interrupted_while_making_leaves_nothing() {
     for signal in [Signal::SIGKILL, Signal::SIGINT] {
         let before = zombies::count().unwrap();
         let mut maker = Maker::start(100_000, &[]);
-        let group = Hierarchy::find().unwrap().group();
-        wait_for("the worker's cgroups", || {
-            fs::read_dir(&group).is_ok_and(|entries| {
-                entries
-                    .flatten()
-                    .any(|entry| entry.file_name().as_encoded_bytes()[0] == b'z')
-            })
-        });
+        wait_for("the worker's cgroups", || !live_cgroups().is_empty());
         let file = status()["incident"]["file"].as_str().unwrap().to_owned();
         maker.signal(signal);
         assert!(
@@ -279,7 +275,7 @@ fn more_than_memory_holds_is_refused_with_value_and_limit() {
     assert!(said.contains("4000000000 zombies need"), "{said}");
     assert!(said.contains("MemAvailable is"), "{said}");
     assert!(said.contains("ask for at most"), "{said}");
-    assert!(!Hierarchy::find().unwrap().group().exists());
+    assert_eq!(live_cgroups(), Vec::<PathBuf>::new());
 }
 
 #[test]

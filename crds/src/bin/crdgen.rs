@@ -1,5 +1,6 @@
-//! Writes `crds/yaml/<plural>.yaml`, one file for each kind; with `--check` it
-//! only compares, and fails when a file is stale.
+//! Writes `<plural>.yaml`, one file for each kind, into `crds/yaml` and into the
+//! chart, which Helm cannot make include files from elsewhere; with `--check`
+//! it only compares, and fails when a file is stale.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -16,8 +17,11 @@ fn main() -> Result<()> {
         ["--check"] => true,
         _ => bail!("unknown arguments {arguments:?}: call crdgen with no argument or with --check"),
     };
-    let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("yaml");
-    let files = render(&dir)?;
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut files = Vec::new();
+    for dir in ["yaml", "../charts/unstall/crds"] {
+        files.extend(render(&here.join(dir))?);
+    }
     let stale: Vec<&(PathBuf, String)> = files
         .iter()
         .filter(|(path, text)| fs::read_to_string(path).ok().as_ref() != Some(text))

@@ -4,6 +4,7 @@
 //! Everything it says is read from the kernel or the API server at that
 //! moment; it ends well only if all of it happened.
 
+mod run;
 
 mod preflight;
 mod tell;
@@ -11,7 +12,4 @@ mod tell;
 mod scene;
 mod watch;
 
-mod run;
-
-
-pub use run::{Demo, run};
+pub use run::run;

@@ -53,5 +53,6 @@ fn on_path(program: &str) -> bool {
 /// When it is not there any more: the demo builds the product it shows.
 pub fn workspace() -> Result<std::path::PathBuf> {
     let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-    dir.canonicalize().with_context(|| format!("the checkout {} is gone", dir.display()))
+    dir.canonicalize()
+        .with_context(|| format!("the checkout {} is gone", dir.display()))
 }

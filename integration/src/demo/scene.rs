@@ -10,7 +10,8 @@ use anyhow::{Context, Result, bail};
 use super::run::{CLUSTER, Demo};
 use super::tell::{Who, count, duration};
 use crate::cluster::{
-    Cluster, ClusterOptions, KUBERNETES_VERSION, Layout, WorkspaceImages, build_workspace_images, ensure,
+    Cluster, ClusterOptions, KUBERNETES_VERSION, Layout, WorkspaceImages, build_workspace_images,
+    ensure,
 };
 use crate::incident::{Backing, Incident, Options, read};
 use crate::interrupt::Interrupt;
@@ -23,7 +24,7 @@ pub const NAMESPACE: &str = "unstall-system";
 const ZOMBIES: u32 = 20_000;
 const PULSE_EVERY: Duration = Duration::from_millis(200);
 /// Reads that the demo takes itself, beside the probe's.
-const OWN_READS: usize = 10;
+const OWN_READS: u32 = 10;
 const OWN_SPACING: Duration = Duration::from_millis(300);
 /// How long the chart's pods may take to be ready.
 const INSTALL_LIMIT: &str = "120s";
@@ -31,7 +32,10 @@ const POLICY: &str = include_str!("policy.yaml");
 
 /// Builds the images and starts the cluster with them.
 pub fn cluster(demo: &Demo) -> Result<Cluster> {
-    demo.teller.line(Who::Demo, "building the product's images and the cluster's programs (cached)");
+    demo.teller.line(
+        Who::Demo,
+        "building the product's images and the cluster's programs (cached)",
+    );
     ensure(true)?;
     demo.interrupt.check()?;
     let built = Instant::now();
@@ -39,7 +43,10 @@ pub fn cluster(demo: &Demo) -> Result<Cluster> {
     demo.interrupt.check()?;
     demo.teller.line(
         Who::Demo,
-        &format!("images of version {tag} are built ({:.0} s)", built.elapsed().as_secs_f32()),
+        &format!(
+            "images of version {tag} are built ({:.0} s)",
+            built.elapsed().as_secs_f32()
+        ),
     );
     let options = ClusterOptions {
         name: CLUSTER.to_owned(),
@@ -78,16 +85,28 @@ pub fn install(demo: &Demo, cluster: &Cluster) -> Result<()> {
     ];
     let mut helm = cluster.helm();
     helm.args(["install", "unstall"]).arg(&chart);
-    helm.args(["--namespace", NAMESPACE, "--create-namespace", "--wait", "--timeout", INSTALL_LIMIT]);
+    helm.args([
+        "--namespace",
+        NAMESPACE,
+        "--create-namespace",
+        "--wait",
+        "--timeout",
+        INSTALL_LIMIT,
+    ]);
     for setting in &settings {
         helm.args(["--set", setting]);
     }
     demo.teller.line(
         Who::Demo,
-        &format!("$ helm install unstall charts/unstall --namespace {NAMESPACE} --set {}", settings.join(" --set ")),
+        &format!(
+            "$ helm install unstall charts/unstall --namespace {NAMESPACE} --set {}",
+            settings.join(" --set ")
+        ),
     );
     output(&demo.interrupt, &mut helm, "helm install")?;
-    let pods = cluster.kubectl().run(&["get", "pods", "--namespace", NAMESPACE, "--no-headers"])?;
+    let pods = cluster
+        .kubectl()
+        .run(&["get", "pods", "--namespace", NAMESPACE, "--no-headers"])?;
     for pod in pods.lines() {
         demo.teller.line(Who::Demo, &format!("  {pod}"));
     }
@@ -98,9 +117,15 @@ pub fn install(demo: &Demo, cluster: &Cluster) -> Result<()> {
 pub fn policy(demo: &Demo, cluster: &Cluster) -> Result<()> {
     let file = cluster.layout().data().join("policy.yaml");
     std::fs::write(&file, POLICY)?;
-    cluster.kubectl().run(&[Path::new("apply"), Path::new("-f"), &file])?;
-    demo.teller.line(Who::Demo, "$ kubectl apply -f policy.yaml");
-    for line in POLICY.lines().filter(|line| !line.trim_start().starts_with('#')) {
+    cluster
+        .kubectl()
+        .run(&[Path::new("apply"), Path::new("-f"), &file])?;
+    demo.teller
+        .line(Who::Demo, "$ kubectl apply -f policy.yaml");
+    for line in POLICY
+        .lines()
+        .filter(|line| !line.trim_start().starts_with('#'))
+    {
         demo.teller.line(Who::Demo, &format!("  {line}"));
     }
     Ok(())
@@ -172,7 +197,11 @@ fn output(interrupt: &Interrupt, command: &mut Command, what: &str) -> Result<()
             if let Some(mut stderr) = child.stderr.take() {
                 std::io::Read::read_to_string(&mut stderr, &mut said)?;
             }
-            return if status.success() { Ok(()) } else { bail!("{what}: {}", said.trim()) };
+            return if status.success() {
+                Ok(())
+            } else {
+                bail!("{what}: {}", said.trim())
+            };
         }
         if let Err(interrupted) = interrupt.sleep(Duration::from_millis(100)) {
             // It may have ended by the same signal.

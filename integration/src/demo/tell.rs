@@ -33,13 +33,10 @@ impl Teller {
     pub fn new() -> Self {
         let colour = std::io::stdout().is_terminal()
             && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
-        Self { started: Instant::now(), colour }
-    }
-
-    /// The time since the start.
-    #[must_use]
-    pub fn elapsed(&self) -> Duration {
-        self.started.elapsed()
+        Self {
+            started: Instant::now(),
+            colour,
+        }
     }
 
     /// Prints a line.

@@ -35,7 +35,7 @@ pub struct Cleaned {
     pub killed: Vec<u32>,
     /// Shared files that were unlinked.
     pub files: Vec<PathBuf>,
-    /// Cgroup directories that were removed, their parent included.
+    /// Live cgroups that were removed.
     pub cgroups: u32,
 }
 
@@ -103,7 +103,7 @@ pub(crate) fn leftovers(
         }
     }
     // What no state tells of: it may have been lost, or never written.
-    cleaned.cgroups += remove_group(&hierarchy.group())?;
+    cleaned.cgroups += remove_cgroups(hierarchy)?;
     for file in stray_files() {
         fs::remove_file(&file).map_err(IncidentError::io("cannot remove", &file))?;
         cleaned.files.push(file);
@@ -126,7 +126,7 @@ pub(crate) fn undo(
     if state.unlink_file()? {
         cleaned.files.push(state.file.clone());
     }
-    cleaned.cgroups += remove_group(&hierarchy.group())?;
+    cleaned.cgroups += remove_cgroups(hierarchy)?;
     let left = wait_freed(hierarchy, state)?;
     State::forget(state_file)?;
     Ok(left)
@@ -176,30 +176,12 @@ impl Falling {
     }
 }
 
-/// Removes every cgroup directory of the incident, then their parent; gives how many there were in
-/// all.
-fn remove_group(group: &Path) -> Result<u32, IncidentError> {
-    let removed = remove_children(group)?;
-    if !group.exists() {
-        return Ok(removed);
-    }
-    remove_patiently(group)?;
-    Ok(removed + 1)
-}
-
-/// Removes every cgroup directory of the incident, and leaves their parent.
-pub(crate) fn remove_children(group: &Path) -> Result<u32, IncidentError> {
-    let entries = match fs::read_dir(group) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(0),
-        other => other.map_err(IncidentError::io("cannot list", group))?,
-    };
+/// Removes every live cgroup of the incident; gives how many there were.
+pub(crate) fn remove_cgroups(hierarchy: &Hierarchy) -> Result<u32, IncidentError> {
     let mut removed = 0;
-    for entry in entries {
-        let entry = entry.map_err(IncidentError::io("cannot list", group))?;
-        if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
-            remove_patiently(&entry.path())?;
-            removed += 1;
-        }
+    for cgroup in hierarchy.live_cgroups()? {
+        remove_patiently(&cgroup)?;
+        removed += 1;
     }
     Ok(removed)
 }

@@ -2,7 +2,6 @@
 
 use std::ffi::OsString;
 use std::fs;
-use std::io;
 use std::os::unix::ffi::OsStringExt;
 use std::path::{Path, PathBuf};
 
@@ -15,8 +14,14 @@ use super::IncidentError;
 /// include/linux/proc_ns.h).
 const HOST_CGROUP_NAMESPACE: &str = "cgroup:[4026531835]";
 
-/// The directory under the root of the hierarchy that holds the incident's cgroups.
-const GROUP: &str = "unstall-incident";
+/// How the names of the incident's cgroups begin; a number follows.
+///
+/// They are made right under the root on purpose. With a parent in between, kernel 6.18 hid the
+/// pulses for seconds (30 % of reads were fast at 50,000 zombies, and half of the medians): a flush
+/// of the root resets the parent's counter of changes before its own, a pulse at that moment leaves
+/// only the parent marked as changed, and then `memcg_rstat_updated` stops at the parent and tells
+/// the root no more, until somebody flushes again.
+const CGROUP_PREFIX: &str = "unstall-incident-";
 
 /// Which cgroup interface the memory controller is on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -66,10 +71,26 @@ impl Hierarchy {
         self.root.join("memory.stat")
     }
 
-    /// The parent of all cgroups that an incident makes.
-    #[must_use]
-    pub fn group(&self) -> PathBuf {
-        self.root.join(GROUP)
+    /// The incident's cgroup of this number.
+    pub(crate) fn cgroup(root: &Path, number: u32) -> PathBuf {
+        root.join(format!("{CGROUP_PREFIX}{number}"))
+    }
+
+    /// The incident's cgroups that are alive: the worker's while it runs, then leftovers of a
+    /// killed maker. Zombies have no directories.
+    ///
+    /// # Errors
+    /// [`IncidentError::Io`] when the root cannot be listed.
+    pub fn live_cgroups(&self) -> Result<Vec<PathBuf>, IncidentError> {
+        let failed = || IncidentError::io("cannot list", &self.root);
+        let mut found = Vec::new();
+        for entry in fs::read_dir(&self.root).map_err(failed())? {
+            let entry = entry.map_err(failed())?;
+            if is_ours(&entry.file_name().to_string_lossy()) {
+                found.push(entry.path());
+            }
+        }
+        Ok(found)
     }
 
     /// The file through which the worker moves itself: `tasks` of v1 takes a single thread, which
@@ -102,25 +123,12 @@ impl Hierarchy {
         }
         Ok(())
     }
+}
 
-    /// Makes the parent of the incident's cgroups.
-    pub(crate) fn make_group(&self) -> Result<PathBuf, IncidentError> {
-        let group = self.group();
-        let not_writable = |source| IncidentError::NotWritable {
-            path: self.root.clone(),
-            source,
-        };
-        match fs::create_dir(&group) {
-            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
-                return Err(not_writable(error));
-            }
-            _ => {}
-        }
-        if self.version == Version::V2 {
-            fs::write(group.join("cgroup.subtree_control"), "+memory").map_err(not_writable)?;
-        }
-        Ok(group)
-    }
+/// Whether a cgroup of this name is an incident's.
+fn is_ours(name: &str) -> bool {
+    name.strip_prefix(CGROUP_PREFIX)
+        .is_some_and(|number| number.parse::<u32>().is_ok())
 }
 
 /// Picks the memory hierarchy from the text of `mountinfo`. A v1 mount of the controller wins:
@@ -227,5 +235,26 @@ mod tests {
         let part = "35 31 0:32 /docker/ab /sys/fs/cgroup/memory ro - cgroup cgroup rw,memory\n";
         assert_eq!(parse(part.as_bytes(), |_| String::new()), None);
         assert_eq!(parse(b"broken line\n35 31\n", |_| String::new()), None);
+    }
+
+    #[test]
+    fn only_numbered_cgroups_are_ours() {
+        let root = tempfile::tempdir().unwrap();
+        for name in [
+            "unstall-incident-7",
+            "unstall-incident-x",
+            "unstall-incident",
+            "kubepods",
+        ] {
+            fs::create_dir(root.path().join(name)).unwrap();
+        }
+        let hierarchy = Hierarchy {
+            version: Version::V2,
+            root: root.path().into(),
+        };
+        assert_eq!(
+            hierarchy.live_cgroups().unwrap(),
+            [Hierarchy::cgroup(root.path(), 7)]
+        );
     }
 }

@@ -201,7 +201,7 @@ impl Incident {
             .open(&made.file)
             .map_err(IncidentError::io("cannot make", &made.file))?;
         let task = worker::Task {
-            group: made.hierarchy.make_group()?,
+            root: made.hierarchy.root.clone(),
             procs_file: made.hierarchy.procs_file().into(),
             file: made.file.clone(),
             count: made.zombies,
@@ -218,7 +218,7 @@ impl Incident {
             self.state.save(&path)
         })?;
         self.state.children.clear();
-        clean::remove_children(&task.group)?;
+        clean::remove_cgroups(&made.hierarchy)?;
         let (before, asked) = (made.before, made.zombies);
         made.after = zombies::wait_until(&made.hierarchy, COUNTED_WITHIN, |after| {
             is_as_asked(asked, before, after)

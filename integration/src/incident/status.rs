@@ -1,6 +1,5 @@
 //! What there is of an incident on this machine, without touching it.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
@@ -20,8 +19,8 @@ pub struct Status {
     pub zombies: u64,
     /// The incident that the state file describes.
     pub incident: Option<Described>,
-    /// Cgroup directories of an incident that are still there, their parent included.
-    pub cgroups: u32,
+    /// Live cgroups of an incident: its worker's, or leftovers.
+    pub cgroups: Vec<PathBuf>,
     /// Shared files in the places where makers put them by default.
     pub files: Vec<PathBuf>,
 }
@@ -43,7 +42,7 @@ impl Status {
     /// Whether a killed maker left something that `clean` would remove.
     #[must_use]
     pub fn has_leftovers(&self) -> bool {
-        let nothing = self.incident.is_none() && self.cgroups == 0 && self.files.is_empty();
+        let nothing = self.incident.is_none() && self.cgroups.is_empty() && self.files.is_empty();
         self.maker.is_none() && !nothing
     }
 }
@@ -72,18 +71,7 @@ pub fn status(state_dir: &Path) -> Result<Status, IncidentError> {
                 .map(|child| child.process.pid)
                 .collect(),
         }),
-        cgroups: cgroups(&hierarchy.group()),
+        cgroups: hierarchy.live_cgroups()?,
         files: stray_files(),
     })
-}
-
-fn cgroups(group: &Path) -> u32 {
-    let Ok(entries) = fs::read_dir(group) else {
-        return 0;
-    };
-    let is_directory = |entry: &fs::DirEntry| entry.file_type().is_ok_and(|kind| kind.is_dir());
-    entries
-        .flatten()
-        .filter(is_directory)
-        .fold(1, |sum, _| sum + 1)
 }

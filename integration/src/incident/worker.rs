@@ -12,7 +12,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use super::process::{hear_signals, maker_is_gone};
-use super::{Cancel, IncidentError};
+use super::{Cancel, Hierarchy, IncidentError};
 
 /// The hidden subcommand, which also tells this process from others.
 pub const ROLE: &str = "zombie-worker";
@@ -28,9 +28,9 @@ const LIMIT_PER_CGROUP: Duration = Duration::from_millis(5);
 /// What a worker is told on its command line.
 #[derive(Clone, Debug, clap::Args)]
 pub struct Task {
-    /// The cgroup directory to work in.
+    /// The root of the memory hierarchy.
     #[arg(long)]
-    pub group: PathBuf,
+    pub root: PathBuf,
     /// The name of the file that moves a process.
     #[arg(long)]
     pub procs_file: String,
@@ -66,7 +66,7 @@ pub fn run(task: &Task) -> Result<(), IncidentError> {
         {
             return Err(IncidentError::Cancelled);
         }
-        let cgroup = task.group.join(format!("z{index}"));
+        let cgroup = Hierarchy::cgroup(&task.root, index);
         fs::create_dir(&cgroup).map_err(IncidentError::io("cannot make", &cgroup))?;
         let procs = cgroup.join(&task.procs_file);
         fs::write(&procs, "0").map_err(IncidentError::io("cannot write", &procs))?;
@@ -92,8 +92,8 @@ pub(crate) fn start_and_wait(
     let failed = |why: String| IncidentError::Child { role: ROLE, why };
     let mut child = Command::new(program)
         .arg(ROLE)
-        .arg("--group")
-        .arg(&task.group)
+        .arg("--root")
+        .arg(&task.root)
         .args(["--procs-file", &task.procs_file])
         .arg("--file")
         .arg(&task.file)

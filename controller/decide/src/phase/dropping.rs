@@ -15,6 +15,10 @@ use crate::{Action, judge, record};
 /// reads of 1 s take 17 minutes.
 const PROOF_LIMIT: SignedDuration = SignedDuration::from_mins(30);
 
+/// How long a command may travel. Actuators refuse one that is valid for more
+/// than 10 minutes, and what was not delivered by then is not wanted any more.
+const DELIVERY: SignedDuration = SignedDuration::from_mins(2);
+
 impl Step<'_> {
     pub(super) fn dropping(&mut self) {
         let now = self.snapshot.now;
@@ -100,7 +104,7 @@ impl Step<'_> {
             node_uid: self.node.uid.clone(),
             expect_boot_id: boot_id,
             issued_at: Time(whole_seconds(self.snapshot.now)),
-            expires_at: Time(whole_seconds(deadline)),
+            expires_at: Time(whole_seconds(deadline.min(add(self.snapshot.now, DELIVERY)))),
         };
         self.actions.push(Action::SendCommand {
             node: self.node.name.clone(),

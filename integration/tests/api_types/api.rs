@@ -28,13 +28,17 @@ pub fn api() -> Option<&'static Api> {
     static API: OnceLock<Option<Api>> = OnceLock::new();
     API.get_or_init(|| {
         let Some(kubeconfig) = std::env::var_os("UNSTALL_TEST_KUBECONFIG") else {
-            let why = "UNSTALL_TEST_KUBECONFIG is not set: it must name the kubeconfig of a test cluster";
+            let why =
+                "UNSTALL_TEST_KUBECONFIG is not set: it must name the kubeconfig of a test cluster";
             assert!(std::env::var_os("CI").is_none(), "{why}");
             println!("skipped: {why}");
             return None;
         };
         let kubectl = std::env::var_os("UNSTALL_TEST_KUBECTL").unwrap_or_else(|| "kubectl".into());
-        let api = Api { kubeconfig: kubeconfig.into(), kubectl: kubectl.into() };
+        let api = Api {
+            kubeconfig: kubeconfig.into(),
+            kubectl: kubectl.into(),
+        };
         api.install_definitions();
         Some(api)
     })
@@ -80,7 +84,11 @@ impl Api {
     pub fn must_send(&self, arguments: &[&str], document: &Value) -> Value {
         let arguments = [arguments, &["-o", "json", "-f", "-"]].concat();
         let answer = self.kubectl_with_input(&arguments, &document.to_string());
-        assert!(answer.success, "kubectl {arguments:?}: {}\n{document:#}", answer.stderr);
+        assert!(
+            answer.success,
+            "kubectl {arguments:?}: {}\n{document:#}",
+            answer.stderr
+        );
         serde_json::from_str(&answer.stdout).unwrap()
     }
 
@@ -95,6 +103,12 @@ impl Api {
         let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("../crds/yaml");
         let dir = dir.to_string_lossy();
         self.must(&["apply", "--server-side", "--force-conflicts", "-f", &dir]);
-        self.must(&["wait", "--for=condition=Established", "--timeout=60s", "-f", &dir]);
+        self.must(&[
+            "wait",
+            "--for=condition=Established",
+            "--timeout=60s",
+            "-f",
+            &dir,
+        ]);
     }
 }

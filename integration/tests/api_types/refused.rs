@@ -1,15 +1,13 @@
 //! Bad documents are refused by the real API server, each for the one reason
 //! that its case names: take a rule away, and its case turns red.
 
-mod common;
-
 use std::collections::BTreeSet;
 use std::fs;
 
-use common::answer::{Cause, causes_by_file};
-use common::api::{Api, api};
-use common::existing::Existing;
-use common::table::{Case, Table, Via};
+use crate::answer::{Cause, causes_by_file};
+use crate::api::{Api, api};
+use crate::existing::Existing;
+use crate::table::{Case, Table, Via};
 use serde_json::Value;
 
 /// A test for each group of tables, so that a failure names what is broken.
@@ -58,12 +56,24 @@ fn check(api: &Api, name: &str) {
         .filter_map(|case| {
             let said = causes.get(&case.name).map_or(&[][..], Vec::as_slice);
             (!is_expected(case, said)).then(|| {
-                format!("{name}/{}: expected {}: ... {}\n    got {said:#?}", case.name, case.field, case.says)
+                format!(
+                    "{name}/{}: expected {}: ... {}\n    got {said:#?}",
+                    case.name, case.field, case.says
+                )
             })
         })
         .collect();
-    assert!(wrong.is_empty(), "{} of {} cases:\n{}", wrong.len(), table.cases.len(), wrong.join("\n"));
-    println!("{name}: {} bad documents refused by the API server", table.cases.len());
+    assert!(
+        wrong.is_empty(),
+        "{} of {} cases:\n{}",
+        wrong.len(),
+        table.cases.len(),
+        wrong.join("\n")
+    );
+    println!(
+        "{name}: {} bad documents refused by the API server",
+        table.cases.len()
+    );
 }
 
 /// Sends every case in one call, dry, and returns what kubectl complained of.
@@ -80,16 +90,28 @@ fn send_all(api: &Api, table: &Table, base: &Value) -> String {
         Via::ReplaceStatus => &["replace", "--subresource=status"],
     };
     let dir = dir.path().to_string_lossy().into_owned();
-    let rest = ["--dry-run=server", "--validate=strict", "-o", "name", "-f", &dir];
+    let rest = [
+        "--dry-run=server",
+        "--validate=strict",
+        "-o",
+        "name",
+        "-f",
+        &dir,
+    ];
     api.kubectl(&[verb, &rest].concat()).stderr
 }
 
 /// Whether the causes are those of the case, and no others.
 fn is_expected(case: &Case, said: &[Cause]) -> bool {
-    let expected = std::iter::once((&case.field, &case.says))
-        .chain(case.also.iter().map(|further| (&further.field, &further.says)));
+    let expected = std::iter::once((&case.field, &case.says)).chain(
+        case.also
+            .iter()
+            .map(|further| (&further.field, &further.says)),
+    );
     said.len() == 1 + case.also.len()
-        && expected.into_iter().all(|(field, says)| said.iter().any(|cause| cause.is(field, says)))
+        && expected
+            .into_iter()
+            .all(|(field, says)| said.iter().any(|cause| cause.is(field, says)))
 }
 
 #[test]
@@ -105,17 +127,32 @@ fn every_rule_has_a_bad_document_that_nothing_else_refuses() {
         collect_messages(&serde_json::to_value(&crd).unwrap(), &mut rules);
     }
     let missing: Vec<&String> = rules.difference(&alone).collect();
-    assert!(missing.is_empty(), "write a case for each of these rules: {missing:#?}");
+    assert!(
+        missing.is_empty(),
+        "write a case for each of these rules: {missing:#?}"
+    );
     println!("{} rules, each with a bad document of its own", rules.len());
 }
 
 fn collect_messages(schema: &Value, into: &mut BTreeSet<String>) {
     match schema {
         Value::Object(fields) => {
-            for rule in fields.get("x-kubernetes-validations").and_then(Value::as_array).into_iter().flatten() {
-                into.insert(rule["message"].as_str().expect("every rule has a message").to_owned());
+            for rule in fields
+                .get("x-kubernetes-validations")
+                .and_then(Value::as_array)
+                .into_iter()
+                .flatten()
+            {
+                into.insert(
+                    rule["message"]
+                        .as_str()
+                        .expect("every rule has a message")
+                        .to_owned(),
+                );
             }
-            fields.values().for_each(|value| collect_messages(value, into));
+            fields
+                .values()
+                .for_each(|value| collect_messages(value, into));
         }
         Value::Array(items) => items.iter().for_each(|item| collect_messages(item, into)),
         _ => {}

@@ -12,7 +12,9 @@ pub fn parse_yaml(path: &Path) -> Value {
 
 /// The YAML files of a folder below the workspace, by name.
 pub fn yaml_files(folder: &str) -> Vec<PathBuf> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(folder);
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("..")
+        .join(folder);
     let mut files: Vec<PathBuf> = std::fs::read_dir(&folder)
         .unwrap_or_else(|e| panic!("{}: {e}", folder.display()))
         .map(|entry| entry.unwrap().path())
@@ -30,14 +32,18 @@ pub fn merge_defaults(sent: &Value, stored: &Value, path: &str) -> Result<(), St
     match (sent, stored) {
         (Value::Object(sent), Value::Object(stored)) => sent.iter().try_for_each(|(key, value)| {
             let path = format!("{path}.{key}");
-            let kept = stored.get(key).ok_or_else(|| format!("{path} was dropped"))?;
+            let kept = stored
+                .get(key)
+                .ok_or_else(|| format!("{path} was dropped"))?;
             merge_defaults(value, kept, &path)
         }),
-        (Value::Array(sent), Value::Array(stored)) if sent.len() == stored.len() => {
-            sent.iter().zip(stored).enumerate().try_for_each(|(i, (sent, stored))| {
+        (Value::Array(sent), Value::Array(stored)) if sent.len() == stored.len() => sent
+            .iter()
+            .zip(stored)
+            .enumerate()
+            .try_for_each(|(i, (sent, stored))| {
                 merge_defaults(sent, stored, &format!("{path}[{i}]"))
-            })
-        }
+            }),
         (sent, stored) if sent == stored => Ok(()),
         (sent, stored) => Err(format!("{path}: sent {sent}, stored {stored}")),
     }

@@ -39,7 +39,10 @@ const UNCHECKED: &str = "some validation rules were not checked because the obje
 /// by commas, which messages hold too: a cause begins where a field does.
 fn causes(answer: &str) -> Vec<Cause> {
     if let Some((_, unknown)) = answer.split_once("strict decoding error: ") {
-        return unknown.split(", ").map(|cause| Cause(cause.to_owned())).collect();
+        return unknown
+            .split(", ")
+            .map(|cause| Cause(cause.to_owned()))
+            .collect();
     }
     let (_, all) = answer
         .split_once(" is invalid: ")
@@ -64,8 +67,18 @@ fn causes(answer: &str) -> Vec<Cause> {
 /// Whether the text begins with a path and one of the words that the API server
 /// puts after it.
 fn begins_a_cause(text: &str) -> bool {
-    let Some((path, rest)) = text.split_once(": ") else { return false };
-    let kinds = ["Invalid value", "Unsupported value", "Required value", "Duplicate value", "Too many", "Too long", "Forbidden"];
+    let Some((path, rest)) = text.split_once(": ") else {
+        return false;
+    };
+    let kinds = [
+        "Invalid value",
+        "Unsupported value",
+        "Required value",
+        "Duplicate value",
+        "Too many",
+        "Too long",
+        "Forbidden",
+    ];
     !path.contains(' ') && kinds.iter().any(|kind| rest.starts_with(kind))
 }
 

@@ -6,7 +6,7 @@ use std::path::Path;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::json::parse_yaml;
+use crate::json::parse_yaml;
 
 /// Cases that start from the same good document.
 #[derive(Deserialize)]
@@ -64,7 +64,8 @@ impl Table {
     /// Reads `data/refused/<name>.yaml`.
     pub fn read(name: &str) -> Self {
         let path = data(&format!("refused/{name}.yaml"));
-        serde_json::from_value(parse_yaml(&path)).unwrap_or_else(|e| panic!("{}: {e}", path.display()))
+        serde_json::from_value(parse_yaml(&path))
+            .unwrap_or_else(|e| panic!("{}: {e}", path.display()))
     }
 
     /// The good document.
@@ -93,7 +94,10 @@ impl Case {
         }
         for pointer in &self.remove {
             let (parent, key) = split(pointer);
-            let removed = self.parent(&mut bad, parent).as_object_mut().and_then(|o| o.remove(&key));
+            let removed = self
+                .parent(&mut bad, parent)
+                .as_object_mut()
+                .and_then(|o| o.remove(&key));
             assert!(removed.is_some(), "{}: {pointer} is not there", self.name);
         }
         assert!(bad != *good, "{} changes nothing", self.name);
@@ -101,15 +105,21 @@ impl Case {
     }
 
     fn parent<'a>(&self, document: &'a mut Value, pointer: &str) -> &'a mut Value {
-        document.pointer_mut(pointer).unwrap_or_else(|| panic!("{}: {pointer} is not there", self.name))
+        document
+            .pointer_mut(pointer)
+            .unwrap_or_else(|| panic!("{}: {pointer} is not there", self.name))
     }
 }
 
 fn split(pointer: &str) -> (&str, String) {
-    let (parent, key) = pointer.rsplit_once('/').expect("a JSON pointer begins with /");
+    let (parent, key) = pointer
+        .rsplit_once('/')
+        .expect("a JSON pointer begins with /");
     (parent, key.replace("~1", "/").replace("~0", "~"))
 }
 
 fn data(path: &str) -> std::path::PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data").join(path)
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/data")
+        .join(path)
 }
