@@ -1,4 +1,9 @@
-//! The committed YAML is what the types say.
+//! The committed YAML is what the types say, in both places.
+
+#![allow(
+    clippy::unwrap_used,
+    reason = "a helper of a test fails as the test does"
+)]
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -11,16 +16,6 @@ const COMMAND: &str = "cargo run -p unstall-crds --features generate --bin crdge
 
 #[test]
 fn the_committed_yaml_is_what_the_types_say() {
-    let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("yaml");
-    let committed: BTreeMap<String, Value> = fs::read_dir(&dir)
-        .unwrap()
-        .map(|entry| {
-            let entry = entry.unwrap();
-            let text = fs::read_to_string(entry.path()).unwrap();
-            let name = entry.file_name().to_string_lossy().into_owned();
-            (name, serde_saphyr::from_str(&text).unwrap())
-        })
-        .collect();
     let expected: BTreeMap<String, Value> = all_crds()
         .iter()
         .map(|crd| {
@@ -28,12 +23,30 @@ fn the_committed_yaml_is_what_the_types_say() {
             (name, serde_json::to_value(crd).unwrap())
         })
         .collect();
-    let names = |files: &BTreeMap<String, Value>| files.keys().cloned().collect::<Vec<_>>();
-    assert_eq!(names(&committed), names(&expected), "run `{COMMAND}`");
-    for (name, crd) in &expected {
+    for dir in ["yaml", "../charts/unstall/crds"] {
+        let committed = read(&Path::new(env!("CARGO_MANIFEST_DIR")).join(dir));
         assert!(
-            committed[name] == *crd,
-            "crds/yaml/{name} is stale: run `{COMMAND}`"
+            committed.keys().eq(expected.keys()),
+            "{dir} holds {:?}: run `{COMMAND}`",
+            committed.keys()
         );
+        for (name, crd) in &expected {
+            assert!(
+                committed[name] == *crd,
+                "{dir}/{name} is stale: run `{COMMAND}`"
+            );
+        }
     }
+}
+
+fn read(dir: &Path) -> BTreeMap<String, Value> {
+    fs::read_dir(dir)
+        .unwrap()
+        .map(|entry| {
+            let entry = entry.unwrap();
+            let text = fs::read_to_string(entry.path()).unwrap();
+            let name = entry.file_name().to_string_lossy().into_owned();
+            (name, serde_saphyr::from_str(&text).unwrap())
+        })
+        .collect()
 }

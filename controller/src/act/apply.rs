@@ -2,7 +2,7 @@
 
 use anyhow::{Context, Result};
 use kube::api::{Api, DeleteParams, Patch, PatchParams, PostParams, Preconditions};
-use kube::{Client, Error};
+use kube::{Client, Error, ResourceExt};
 use serde_json::{Value, json};
 use unstall_crds::health::NodeHealth;
 use unstall_crds::names::manager;
@@ -31,7 +31,7 @@ pub async fn apply(actor: &Actor, action: Action) -> Result<()> {
     let healths: Api<NodeHealth> = Api::all(actor.client.clone());
     match action {
         Action::CreateHealth(health) => {
-            tracing::info!(node = ?health.metadata.name, "creating NodeHealth");
+            tracing::info!(node = health.name_any(), "creating NodeHealth");
             let created = healths.create(&params(), &health).await;
             unless_there(created, "cannot create NodeHealth")
         }
@@ -45,7 +45,8 @@ pub async fn apply(actor: &Actor, action: Action) -> Result<()> {
             patch_spec(&healths, &node, spec, None).await
         }
         Action::OpenIncident(incident) => {
-            tracing::info!(incident = ?incident.metadata.name, trigger = ?incident.spec.trigger, "opening incident");
+            let trigger = incident.spec.trigger.as_deref().unwrap_or_default();
+            tracing::info!(incident = incident.name_any(), trigger, "opening incident");
             let incidents: Api<NodeRemediation> = Api::all(actor.client.clone());
             let created = incidents.create(&params(), &incident).await;
             unless_there(created, "cannot create NodeRemediation")

@@ -67,12 +67,14 @@ pub struct NodeHealthStatus {
     #[schemars(length(max = 64), transform = map_by(&["policy", "name"]))]
     pub triggers: Vec<TriggerStatus>,
 
-    /// What each signal measured last.
+    /// What each signal measured last, in the signal's unit. A number that is not
+    /// known is absent, never zero.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 11), transform = map_by_name)]
     pub signals: Vec<SignalStatus>,
 
-    /// What became of the latest command.
+    /// What became of the latest command. The actuator says it, the probe passes
+    /// it on.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub command: Option<CommandStatus>,
 

@@ -11,11 +11,16 @@ use crate::string_enum::string_enum;
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
 pub struct BlockedBy {
-    /// Pods that forbid to touch the node on which they run. At most 16.
+    /// Pods that forbid to touch the node on which they run, while they are
+    /// Pending or Running. At most 16.
     #[schemars(length(max = 16), transform = map_by_name)]
     pub pods: Vec<BlockingPods>,
 
-    /// Prometheus alerts that forbid to touch any node of the policy.
+    /// Prometheus alerts that forbid to touch any node of the policy while they
+    /// fire. Where Prometheus is, and how to log in there, is configured in the
+    /// chart: a policy cannot make the controller talk to another address. While
+    /// Prometheus does not answer, no alert can be ruled out, and nothing new
+    /// begins.
     pub alerts: BlockingAlerts,
 }
 

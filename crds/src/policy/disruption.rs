@@ -40,10 +40,12 @@ pub struct Disruption {
     ))]
     pub stop_when_unhealthy: Percent,
 
-    /// When disruptions may begin. Default always.
+    /// When disruptions may begin. Work in flight goes on when a window closes.
+    /// Default always.
     pub windows: Windows,
 
-    /// What forbids disruptions while it lasts. Default nothing.
+    /// What forbids a new disruption while it lasts; work in flight goes on.
+    /// Default nothing.
     pub blocked_by: BlockedBy,
 
     /// How long to wait between the end of one disruption and the begin of the

@@ -43,7 +43,8 @@ pub struct Remedy {
     pub cordon: Option<Cordon>,
 
     /// Hands the node over to another remediator that follows the external
-    /// remediation contract of Cluster API and medik8s.
+    /// remediation contract of Cluster API and medik8s: an object is made from a
+    /// template, and deleted when the trigger clears or the timeout is over.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hand_over: Option<HandOver>,
 

@@ -75,25 +75,33 @@ pub struct NodeHealthPolicySpec {
     #[schemars(length(max = 8), transform = map_by_name)]
     pub remedies: Vec<Remedy>,
 
-    /// How a node is emptied before a reboot.
+    /// How a node is emptied before a reboot. Names and defaults are those of
+    /// `kubectl drain`; DaemonSet and static pods always stay,
+    /// PodDisruptionBudgets are always respected by Evict, and a pod is never
+    /// deleted without its grace period.
     #[serde(default)]
     pub drain: Drain,
 
-    /// Points at which others may hold an incident up, as with hooks. Default
-    /// none.
+    /// Points at which others may hold an incident up, as with hooks. While one
+    /// waits, the Node carries the label unstall.dev/gate with the gate's name, so
+    /// that a DaemonSet can run where its work is needed. All gates of a point
+    /// must be open. Default none.
     #[serde(default)]
     pub gates: Gates,
 
-    /// How much at once, and when.
+    /// How much at once, and when. Every policy that covers a node limits it,
+    /// whichever policy supplies the remedy.
     #[serde(default)]
     pub disruption: Disruption,
 
     /// How roll-outs (the triggers kernel and rebootRequired) go through the
-    /// fleet.
+    /// fleet: canaries first, then the rest within spec.disruption. The first node
+    /// that fails halts the roll-out until a human resumes it in the ledger.
     #[serde(default)]
     pub rollout: Rollout,
 
-    /// What a node must show after its reboot before it is uncordoned.
+    /// What a node must show after its reboot before it is uncordoned: Ready,
+    /// displaced pods placed, signals good.
     #[serde(default)]
     pub soak: Soak,
 

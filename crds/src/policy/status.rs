@@ -25,7 +25,8 @@ pub struct NodeHealthPolicyStatus {
     #[schemars(length(max = 256))]
     pub summary: Option<String>,
 
-    /// How many nodes are in which state.
+    /// How many nodes are in which state. A node is healthy, sick, silent or
+    /// without probe; the other counts go across.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub nodes: Option<NodeCounts>,
 
@@ -42,7 +43,8 @@ pub struct NodeHealthPolicyStatus {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub window: Option<WindowStatus>,
 
-    /// The breaker.
+    /// The breaker against storms: when many nodes look sick at once, the reason
+    /// is rarely the nodes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub breaker: Option<Breaker>,
 

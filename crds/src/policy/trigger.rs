@@ -42,7 +42,8 @@ pub struct Trigger {
     )]
     pub name: String,
 
-    /// Fires when the node's own probe measures too much.
+    /// Fires when the node's own probe measures too much: above one threshold for
+    /// long enough, until it falls below another.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub signal: Option<Signal>,
 

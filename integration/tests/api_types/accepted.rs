@@ -80,7 +80,7 @@ fn every_good_document_is_accepted_with_its_status() {
 /// Stores the document, reads it back, and compares: the server adds defaults
 /// only, and exactly those that our type adds.
 fn read_back<K: Serialize + DeserializeOwned>(api: &Api, document: &Value, file: &Path) {
-    let existing = Existing::create(api, document);
+    let existing = Existing::create(api, document, "accepted");
     if !existing.ours() {
         println!("{}: not compared, the cluster has its own", file.display());
         return;
@@ -119,7 +119,8 @@ fn applying_an_example_again_changes_nothing() {
     let mut policy = parse_yaml(&yaml_files("docs/examples")[0]);
     policy["metadata"]["name"] = json!("unstall-api-test-again");
     policy["spec"]["nodeSelector"]["matchLabels"]["unstall.dev/api-test"] = json!("none");
-    let _existing = Existing::create(api, &policy);
+    let existing = Existing::create(api, &policy, "applied");
+    policy["metadata"]["name"] = json!(existing.name());
     let apply = [
         "apply",
         "--server-side",

@@ -46,7 +46,7 @@ refuses! {
 fn check(api: &Api, name: &str) {
     let table = Table::read(name);
     let good = table.good();
-    let existing = (table.via != Via::Create).then(|| Existing::create(api, &good));
+    let existing = (table.via != Via::Create).then(|| Existing::create(api, &good, name));
     let base = existing.as_ref().map_or(good, Existing::live);
     let stderr = send_all(api, &table, &base);
     let causes = causes_by_file(&stderr);

@@ -20,7 +20,7 @@ const CAPABILITY_SETS: [&str; 5] = ["CapInh", "CapPrm", "CapEff", "CapBnd", "Cap
 #[derive(Debug, thiserror::Error)]
 pub enum SandboxError {
     /// A system call failed.
-    #[error("{step}: {errno}")]
+    #[error("{step}: {errno}; run as user 0 in a container with capabilities drop: [ALL]")]
     Call {
         /// What was tried.
         step: &'static str,
