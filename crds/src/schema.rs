@@ -13,6 +13,10 @@ use serde_json::{Value, json};
 /// text of 16 characters overflows the server's 64-bit nanoseconds.
 const DURATION: &str = "^([0-9]{1,6}([.][0-9]{1,6})?(us|ms|s|m|h))+$";
 
+/// The times that our types can hold. The API server's own check of `date-time`
+/// lets pass what is none, such as an offset of 99 hours.
+pub(crate) const TIME: &str = "^(19|2[0-9])[0-9]{2}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}([.][0-9]{1,9})?(Z|[+-](0[0-9]|1[0-4]):[0-5][0-9])$";
+
 /// Adds a CEL rule with the message that a user sees when it fails.
 ///
 /// The API server names the field that carries the rule; the message says what
@@ -119,7 +123,12 @@ pub(crate) fn enumeration(values: &[(&str, &str)]) -> Schema {
 ///   without them the API server drops the `null`.
 /// - The values of an enumeration join the description of its field.
 /// - Each paragraph of a description becomes one line.
-/// - Formats that Kubernetes does not know (`uint32`) go.
+/// - Formats that Kubernetes does not know (`uint32`) become bounds.
+/// - Times get the pattern [`TIME`].
+///
+/// Whatever the schema accepts, the types must accept too: one object that they
+/// cannot read, written by one compromised probe, would blind the controller to
+/// the whole fleet.
 pub(crate) fn finish(mut crd: CustomResourceDefinition) -> CustomResourceDefinition {
     for version in &mut crd.spec.versions {
         let root = version
@@ -139,12 +148,17 @@ fn finish_props(props: &mut JSONSchemaProps) {
     if let Some(values) = &mut props.enum_ {
         values.retain(|value| !value.0.is_null());
     }
-    if props
-        .format
-        .as_deref()
-        .is_some_and(|f| f.starts_with("uint"))
-    {
-        props.format = None;
+    match props.format.as_deref() {
+        Some("uint8" | "uint16" | "uint32") => {
+            let largest = f64::from(u32::MAX);
+            props.maximum = Some(props.maximum.unwrap_or(largest));
+            props.format = None;
+        }
+        Some("date-time") => {
+            props.pattern = Some(TIME.to_owned());
+            props.max_length = Some(40);
+        }
+        _ => {}
     }
     for property in props.properties.iter_mut().flat_map(BTreeMap::values_mut) {
         finish_props(property);
@@ -194,6 +208,20 @@ fn join(description: Option<&str>, more: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn what_the_schema_accepts_as_a_time_is_accepted(
+            text in TIME.trim_matches(['^', '$']), month in 1..=12, day in 1..=28, hour in 0..24, minute in 0..60, second in 0..60,
+        ) {
+            // The API server checks the ranges, which the pattern leaves open.
+            let text = format!("{}{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}{}", &text[..5], &text[19..]);
+            let time = serde_json::from_value::<Time>(json!(text));
+            prop_assert!(time.is_ok(), "{text}: {time:?}");
+        }
+    }
 
     #[test]
     fn paragraphs_become_lines_and_lists_stay() {
@@ -234,11 +262,7 @@ mod tests {
         visit_all(|path, props| {
             let bounded = match props.type_.as_deref() {
                 Some("array") => props.max_items.is_some(),
-                Some("string") => {
-                    props.max_length.is_some()
-                        || props.enum_.is_some()
-                        || props.format.as_deref() == Some("date-time")
-                }
+                Some("string") => props.max_length.is_some() || props.enum_.is_some(),
                 Some("integer") if !path.contains(".status") => {
                     props.minimum.is_some() && props.maximum.is_some()
                 }

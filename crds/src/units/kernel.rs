@@ -9,13 +9,16 @@ use std::str::FromStr;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::schema::{rule, text};
+use crate::schema::rule;
 
 /// The most numbers that are compared; distributions use up to seven.
 const MAX_PARTS: usize = 8;
 
 /// The longest text, in characters; `uname` has 64 with its end mark.
 const MAX_LENGTH: u32 = 64;
+
+/// What every accepted text looks like.
+const PATTERN: &str = "^[0-9]{1,18}([^0-9].*)?$";
 
 /// A kernel version such as `6.1.0-40` or `5.14.0-503.el9.x86_64`, compared by
 /// its numbers from left to right.
@@ -44,14 +47,19 @@ impl KernelVersion {
     }
 
     /// The rule for a version that a user writes: numbers only, because the
-    /// rest (`-amd64`) is not compared and would suggest that it is.
+    /// rest (`-amd64`) is not compared and would suggest that it is. It takes the
+    /// place of the pattern, which would answer beside it and advises nothing.
     pub(crate) fn numbers_only(field: &str) -> impl FnMut(&mut Schema) + use<> {
-        rule(
+        let mut rule = rule(
             "self.matches('^[0-9]{1,9}([.-][0-9]{1,9}){1,7}$')",
             &format!(
                 "{field}: write the numbers of a kernel version only, such as 5.13 or 6.1.0-40, in quotes"
             ),
-        )
+        );
+        move |schema| {
+            schema.remove("pattern");
+            rule(schema);
+        }
     }
 }
 
@@ -140,7 +148,7 @@ impl JsonSchema for KernelVersion {
     }
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        text(MAX_LENGTH)
+        schemars::json_schema!({ "type": "string", "maxLength": MAX_LENGTH, "pattern": PATTERN })
     }
 }
 
@@ -207,6 +215,13 @@ mod tests {
             if let Ok(parsed) = text.parse::<KernelVersion>() {
                 prop_assert_eq!(parsed.as_str(), text);
             }
+        }
+
+        #[test]
+        fn what_the_schema_accepts_is_accepted(text in PATTERN.trim_matches(['^', '$'])) {
+            prop_assume!(text.chars().count() <= MAX_LENGTH as usize);
+            let parsed = version(&text);
+            prop_assert_eq!(parsed.as_str(), text);
         }
 
         #[test]

@@ -10,11 +10,15 @@ use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::{InvalidQuantity, Quantity, Unit};
-use crate::schema::{int_or_string, text};
+use crate::schema::int_or_string;
 
 /// The longest text that is looked at, in characters; longer than any that is
 /// accepted, so that our own rule answers what is almost right.
 const MAX_LENGTH: u32 = 24;
+
+/// What every accepted reading looks like: a count or rate of at most 19 digits,
+/// a ratio, or a duration of one part.
+const READING: &str = "^([0-9]{1,19}(/h)?|([0-9]{1,2}([.][0-9]{1,2})?|100([.]0{1,2})?)%|[0-9]{1,6}([.][0-9]{1,6})?(us|ms|s|m|h))$";
 
 /// A quantity that a signal is compared with, as a user wrote it: `100ms`,
 /// `20000`, `500/h` or `20%`.
@@ -168,15 +172,16 @@ impl JsonSchema for Reading {
     }
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        // A count of 64 bits has 20 digits, a rate two characters more.
-        text(24)
+        schemars::json_schema!({ "type": "string", "maxLength": MAX_LENGTH, "pattern": READING })
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
     use serde_json::json;
+    use std::time::Duration;
 
     #[test]
     fn a_threshold_stays_what_the_user_wrote() {
@@ -222,16 +227,44 @@ mod tests {
         );
     }
 
-    #[test]
-    fn the_longest_reading_fits_its_schema_and_is_read_back() {
-        for quantity in [
-            Quantity::of(std::time::Duration::MAX),
-            Quantity::Count(u64::MAX),
-            Quantity::PerHour(u64::MAX),
-        ] {
-            let text = Reading(quantity).to_string();
-            assert!(text.len() <= 24, "{text}");
-            assert_eq!(text.parse::<Quantity>().unwrap(), quantity);
+    proptest! {
+        #[test]
+        fn what_the_schema_accepts_is_accepted(text in READING.trim_matches(['^', '$'])) {
+            prop_assert!(text.len() <= MAX_LENGTH as usize);
+            prop_assert!(text.parse::<Quantity>().is_ok(), "{text}");
+        }
+
+        #[test]
+        fn what_is_measured_fits_the_schema(
+            micros: u64, count in 0_u64..10_u64.pow(19), hundredths in 0_u32..=10_000,
+        ) {
+            for quantity in [
+                Quantity::of(Duration::from_micros(micros)),
+                Quantity::Count(count),
+                Quantity::PerHour(count),
+                Quantity::Ratio { hundredths },
+            ] {
+                let text = Reading(quantity).to_string();
+                prop_assert!(fits(&text), "{text}");
+                prop_assert_eq!(text.parse::<Quantity>().unwrap(), quantity);
+            }
+        }
+    }
+
+    /// [`READING`], followed by hand: this crate needs no regular expressions.
+    fn fits(text: &str) -> bool {
+        let digits =
+            |t: &str, max| (1..=max).contains(&t.len()) && t.bytes().all(|b| b.is_ascii_digit());
+        let decimal = |t: &str, whole, part| match t.split_once('.') {
+            Some((w, p)) => digits(w, whole) && digits(p, part),
+            None => digits(t, whole),
+        };
+        let number = text.trim_end_matches(|c: char| !c.is_ascii_digit());
+        match &text[number.len()..] {
+            "" | "/h" => digits(number, 19),
+            "%" => number == "100" || decimal(number, 2, 2),
+            "us" | "ms" | "s" => decimal(number, 6, 6),
+            _ => false,
         }
     }
 }

@@ -4,9 +4,10 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
+use tempfile::TempDir;
 use unstall_integration::testing::{real, skip};
 
 /// An API server and the client for it.
@@ -15,6 +16,9 @@ pub struct Api {
     pub kubeconfig: PathBuf,
     /// The kubectl to use.
     pub kubectl: PathBuf,
+    /// What kubectl remembers of the server: of this run only, for what it
+    /// remembers of an earlier one lacks our kinds.
+    cache: TempDir,
 }
 
 /// What kubectl printed, and whether it succeeded.
@@ -41,6 +45,7 @@ fn find() -> Option<Api> {
     let api = Api {
         kubeconfig,
         kubectl: kubectl.into(),
+        cache: tempfile::tempdir().unwrap(),
     };
     api.install_definitions();
     let version = api.must(&["version", "-o", "json"]);
@@ -63,6 +68,8 @@ impl Api {
         let mut child = Command::new(&self.kubectl)
             .arg("--kubeconfig")
             .arg(&self.kubeconfig)
+            .arg("--cache-dir")
+            .arg(self.cache.path())
             .args(arguments)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -132,6 +139,26 @@ impl Api {
             // No condition says when a changed schema is served; the server
             // rebuilds it within a second.
             std::thread::sleep(Duration::from_secs(3));
+        }
+        self.wait_until_explained();
+    }
+
+    /// The documentation of new kinds comes a little after they are established.
+    fn wait_until_explained(&self) {
+        let deadline = Instant::now() + Duration::from_secs(60);
+        for name in ["nhp", "nh", "nr", "dl"] {
+            loop {
+                let answer = self.kubectl(&["explain", name]);
+                if answer.success {
+                    break;
+                }
+                assert!(
+                    Instant::now() < deadline,
+                    "kubectl explain {name}: {}",
+                    answer.stderr
+                );
+                std::thread::sleep(Duration::from_millis(200));
+            }
         }
     }
 }

@@ -107,7 +107,7 @@ struct Run<'a> {
 
 impl Run<'_> {
     fn all_passes(&mut self, ladder: &Ladder) -> Result<(), Trouble> {
-        while let Some(level) = ladder.next(self.passes.len(), self.last_count()) {
+        while let Some(level) = ladder.next(self.passes.len(), self.has_helped()) {
             if !self.passes.is_empty() && self.time_left().is_zero() {
                 break;
             }
@@ -209,11 +209,10 @@ impl Run<'_> {
         Some(lowest)
     }
 
-    fn last_count(&self) -> Option<CgroupCount> {
-        let pass = self.passes.last()?;
-        Some(CgroupCount {
-            before: pass.cgroups_before?,
-            after: pass.cgroups_after?,
+    fn has_helped(&self) -> bool {
+        self.passes.iter().any(|pass| {
+            let count = pass.cgroups_before.zip(pass.cgroups_after);
+            count.is_some_and(|(before, after)| CgroupCount { before, after }.fell())
         })
     }
 
