@@ -3,6 +3,8 @@
 pub mod cluster;
 pub mod incident;
 
+pub mod product;
+
 pub mod demo;
 
 pub mod interrupt;

@@ -206,6 +206,18 @@ impl Kubectl {
         }
     }
 
+    /// The program.
+    #[must_use]
+    pub fn program(&self) -> &Path {
+        &self.program
+    }
+
+    /// The kubeconfig it is given.
+    #[must_use]
+    pub fn kubeconfig(&self) -> &Path {
+        &self.kubeconfig
+    }
+
     /// A command that can be given arguments and input.
     #[must_use]
     pub fn command(&self) -> Command {

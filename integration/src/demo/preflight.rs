@@ -1,9 +1,8 @@
 //! What must be so before anything is started, each with the way out.
 
 use std::fs::File;
-use std::path::Path;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 
 use super::run::CLUSTER;
 use crate::cluster::{Cluster, Layout, try_lock};
@@ -45,14 +44,4 @@ pub fn check() -> Result<File> {
 fn on_path(program: &str) -> bool {
     let path = std::env::var_os("PATH").unwrap_or_default();
     std::env::split_paths(&path).any(|dir| dir.join(program).is_file())
-}
-
-/// The folder of this checkout, from which images are built.
-///
-/// # Errors
-/// When it is not there any more: the demo builds the product it shows.
-pub fn workspace() -> Result<std::path::PathBuf> {
-    let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-    dir.canonicalize()
-        .with_context(|| format!("the checkout {} is gone", dir.display()))
 }

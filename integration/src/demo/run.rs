@@ -20,8 +20,6 @@ pub struct Demo {
     pub teller: Teller,
     /// Ctrl-C.
     pub interrupt: Interrupt,
-    /// This checkout.
-    pub workspace: PathBuf,
     /// Whether the cluster stays (`KEEP=1`).
     pub keep: bool,
 }
@@ -42,11 +40,9 @@ impl Demo {
 pub fn run() -> Result<()> {
     let interrupt = Interrupt::listen()?;
     let keep = std::env::var_os("KEEP").is_some_and(|value| !value.is_empty() && value != "0");
-    let workspace = preflight::workspace()?;
     let demo = Demo {
         teller: Teller::new(),
         interrupt,
-        workspace,
         keep,
     };
     let _lock = preflight::check()?;
@@ -154,7 +150,7 @@ fn how_to_look_around(cluster: &Cluster) {
     println!("  kubectl describe nr");
     println!(
         "  kubectl logs --namespace {} deployment/unstall-controller",
-        scene::NAMESPACE
+        crate::product::NAMESPACE
     );
     println!("\nTo take it down: make demo-down");
 }

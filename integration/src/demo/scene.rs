@@ -1,23 +1,18 @@
 //! What the demo sets up: the product's images, a cluster, the chart, the
 //! policy, the stall.
 
-use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 
 use super::run::{CLUSTER, Demo};
 use super::tell::{Who, count, duration};
 use crate::cluster::{
-    Cluster, ClusterOptions, KUBERNETES_VERSION, Layout, WorkspaceImages, build_workspace_images,
-    ensure,
+    Cluster, ClusterOptions, KUBERNETES_VERSION, WorkspaceImages, build_workspace_images, ensure,
 };
 use crate::incident::{Backing, Incident, Options, read};
-use crate::interrupt::Interrupt;
+use crate::product::{self, NAMESPACE, RELEASE};
 
-/// The namespace of the release.
-pub const NAMESPACE: &str = "unstall-system";
 /// At 20,000 zombies a root read takes some 30 ms of CPU on the machine this
 /// was written on: slow enough to be no noise, fast enough for ten samples in
 /// half a minute at 1 % duty.
@@ -26,8 +21,6 @@ const PULSE_EVERY: Duration = Duration::from_millis(200);
 /// Reads that the demo takes itself, beside the probe's.
 const OWN_READS: u32 = 10;
 const OWN_SPACING: Duration = Duration::from_millis(300);
-/// How long the chart's pods may take to be ready.
-const INSTALL_LIMIT: &str = "120s";
 const POLICY: &str = include_str!("policy.yaml");
 
 /// Builds the images and starts the cluster with them.
@@ -75,35 +68,14 @@ pub fn cluster(demo: &Demo) -> Result<Cluster> {
 
 /// Installs the chart as a user does.
 pub fn install(demo: &Demo, cluster: &Cluster) -> Result<()> {
-    let chart = demo.workspace.join("charts/unstall");
-    let journal = journal_dir(cluster.layout());
-    let settings = [
-        // A demo has no minute to wait between samples of a healthy node, and
-        // its journal goes with its cluster.
-        "probe.interval=2s".to_owned(),
-        format!("actuator.journalDir={}", journal.display()),
-    ];
-    let mut helm = cluster.helm();
-    helm.args(["install", "unstall"]).arg(&chart);
-    helm.args([
-        "--namespace",
-        NAMESPACE,
-        "--create-namespace",
-        "--wait",
-        "--timeout",
-        INSTALL_LIMIT,
-    ]);
-    for setting in &settings {
-        helm.args(["--set", setting]);
-    }
-    demo.teller.line(
-        Who::Demo,
-        &format!(
-            "$ helm install unstall charts/unstall --namespace {NAMESPACE} --set {}",
-            settings.join(" --set ")
-        ),
+    // A demo has no minute to wait between samples of a healthy node.
+    let settings = ["probe.interval=2s"];
+    let shown = format!(
+        "$ helm install {RELEASE} charts/unstall --namespace {NAMESPACE} --set {}",
+        settings[0]
     );
-    output(&demo.interrupt, &mut helm, "helm install")?;
+    demo.teller.line(Who::Demo, &shown);
+    product::install(cluster, &demo.interrupt, &settings)?;
     let pods = cluster
         .kubectl()
         .run(&["get", "pods", "--namespace", NAMESPACE, "--no-headers"])?;
@@ -115,11 +87,7 @@ pub fn install(demo: &Demo, cluster: &Cluster) -> Result<()> {
 
 /// Applies the demo's policy.
 pub fn policy(demo: &Demo, cluster: &Cluster) -> Result<()> {
-    let file = cluster.layout().data().join("policy.yaml");
-    std::fs::write(&file, POLICY)?;
-    cluster
-        .kubectl()
-        .run(&[Path::new("apply"), Path::new("-f"), &file])?;
+    product::apply(cluster, POLICY)?;
     demo.teller
         .line(Who::Demo, "$ kubectl apply -f policy.yaml");
     for line in POLICY
@@ -176,38 +144,4 @@ pub fn own_reads(when: &str, demo: &Demo) -> Result<Duration> {
         ),
     );
     Ok(reads.p50())
-}
-
-/// Where the actuator keeps its journal in this cluster.
-fn journal_dir(layout: &Layout) -> PathBuf {
-    layout.data().join("actuator-journal")
-}
-
-/// Runs a command to its end, or kills it when interrupted.
-fn output(interrupt: &Interrupt, command: &mut Command, what: &str) -> Result<()> {
-    let mut child = command
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::piped())
-        .spawn()
-        .with_context(|| format!("cannot run {what}"))?;
-    loop {
-        if let Some(status) = child.try_wait()? {
-            let mut said = String::new();
-            if let Some(mut stderr) = child.stderr.take() {
-                std::io::Read::read_to_string(&mut stderr, &mut said)?;
-            }
-            return if status.success() {
-                Ok(())
-            } else {
-                bail!("{what}: {}", said.trim())
-            };
-        }
-        if let Err(interrupted) = interrupt.sleep(Duration::from_millis(100)) {
-            // It may have ended by the same signal.
-            let _ = child.kill();
-            let _ = child.wait();
-            return Err(interrupted);
-        }
-    }
 }

@@ -2,12 +2,13 @@
 
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 use serde_json::Value;
 
 use super::run::Demo;
 use super::tell::Who;
 use crate::cluster::Cluster;
+use crate::product::{NAMESPACE, Objects, list, text};
 
 /// How often the API server is asked.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
@@ -100,14 +101,13 @@ fn poll(
 }
 
 fn logs(cluster: &Cluster) -> String {
-    let namespace = super::scene::NAMESPACE;
     ["deployment/unstall-controller", "daemonset/unstall-probe"]
         .iter()
         .map(|what| {
             let args = [
                 "logs",
                 "--namespace",
-                namespace,
+                NAMESPACE,
                 "--all-containers",
                 "--tail=12",
                 what,
@@ -119,46 +119,6 @@ fn logs(cluster: &Cluster) -> String {
             format!("--- {what}\n{said}")
         })
         .collect()
-}
-
-/// The objects of a cluster with one node.
-struct Objects(Vec<Value>);
-
-static NOTHING: Value = Value::Null;
-
-impl Objects {
-    fn read(cluster: &Cluster) -> Result<Self> {
-        let kinds = "nodehealths,noderemediations,disruptionledgers";
-        let json = cluster
-            .kubectl()
-            .run(&["get", kinds, "-o", "json", "--request-timeout=5s"])?;
-        let list: Value = serde_json::from_str(&json).context("kubectl did not print JSON")?;
-        Ok(Self(
-            list.get("items")
-                .and_then(Value::as_array)
-                .cloned()
-                .unwrap_or_default(),
-        ))
-    }
-
-    fn of(&self, kind: &str) -> &Value {
-        self.0
-            .iter()
-            .find(|o| o.get("kind").is_some_and(|k| k == kind))
-            .unwrap_or(&NOTHING)
-    }
-
-    fn health(&self) -> &Value {
-        self.of("NodeHealth")
-    }
-
-    fn remediation(&self) -> &Value {
-        self.of("NodeRemediation")
-    }
-
-    fn ledger(&self) -> &Value {
-        self.of("DisruptionLedger")
-    }
 }
 
 /// What was told already.
@@ -265,17 +225,6 @@ impl Story {
         };
         self.once(demo, Who::Actuator, state, &line);
     }
-}
-
-fn text<'a>(value: &'a Value, path: &str) -> Option<&'a str> {
-    value.pointer(path).and_then(Value::as_str)
-}
-
-fn list<'a>(value: &'a Value, path: &str) -> &'a [Value] {
-    value
-        .pointer(path)
-        .and_then(Value::as_array)
-        .map_or(&[], Vec::as_slice)
 }
 
 /// The time of day of an RFC 3339 time.

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use tempfile::TempDir;
-use unstall_integration::testing::{real, skip};
+use unstall_integration::testing::{self, real, skip};
 
 /// An API server and the client for it.
 pub struct Api {
@@ -31,20 +31,22 @@ pub struct Answer {
 /// The API server for these tests, with our definitions installed; None, and
 /// the test counts as skipped, when there is none.
 pub fn api() -> Option<&'static Api> {
-    static API: OnceLock<Option<Api>> = OnceLock::new();
-    let api = API.get_or_init(find).as_ref();
-    if api.is_none() {
-        skip("UNSTALL_TEST_KUBECONFIG is not set: it must name the kubeconfig of a test cluster");
+    static API: OnceLock<Result<Api, String>> = OnceLock::new();
+    match API.get_or_init(find) {
+        Ok(api) => Some(api),
+        Err(why) => {
+            skip(why);
+            None
+        }
     }
-    api
 }
 
-fn find() -> Option<Api> {
-    let kubeconfig = std::env::var_os("UNSTALL_TEST_KUBECONFIG")?.into();
-    let kubectl = std::env::var_os("UNSTALL_TEST_KUBECTL").unwrap_or_else(|| "kubectl".into());
+fn find() -> Result<Api, String> {
+    let found = testing::api(Path::new(env!("CARGO_BIN_EXE_cluster")));
+    let kubectl = found.map_err(|error| format!("no API server: {error:#}"))?;
     let api = Api {
-        kubeconfig,
-        kubectl: kubectl.into(),
+        kubeconfig: kubectl.kubeconfig().to_owned(),
+        kubectl: kubectl.program().to_owned(),
         cache: tempfile::tempdir().unwrap(),
     };
     api.install_definitions();
@@ -54,7 +56,7 @@ fn find() -> Option<Api> {
         "API types: kube-apiserver {}",
         version["serverVersion"]["gitVersion"]
     ));
-    Some(api)
+    Ok(api)
 }
 
 impl Api {

@@ -171,92 +171,94 @@ fn a_mount_that_comes_late_is_found() {
     assert!(seen.root.is_ok() && seen.zombies.is_ok() && seen.is_cold);
 }
 
-/// A file made unusable, and the error that must name it.
+const STAT: &str = "sys/fs/cgroup/cgroup.stat";
+
+/// A tree, a file of it made unusable, and the error that must name it.
+const BROKEN: [(&str, &str, &[u8], &str); 14] = [
+    ("v1", "proc/cgroups", b"", "cgroups: expected text"),
+    (
+        "v1",
+        "proc/cgroups",
+        b"memory\t4\t482",
+        "cgroups: expected a newline",
+    ),
+    (
+        "v1",
+        "proc/cgroups",
+        b"memory\t4\n",
+        "cgroups: expected a number, found \"\"",
+    ),
+    (
+        "v1",
+        "proc/cgroups",
+        b"memory\t4\t-7\t1\n",
+        "cgroups: expected a number, found \"-7\"",
+    ),
+    (
+        "v1",
+        "proc/cgroups",
+        b"memory\t4\t48217x\t1\n",
+        "cgroups: expected a number",
+    ),
+    (
+        "v1",
+        "proc/cgroups",
+        b"memory\t4\t99999999999\t1\n",
+        "cgroups: expected a count below",
+    ),
+    (
+        "v1",
+        "proc/cgroups",
+        b"memory\t0\t48217\t1\n",
+        "the trees are not of one host",
+    ),
+    (
+        "v1",
+        "proc/cgroups",
+        b"memory\t4\t5\t1\n",
+        "counts 5 cgroups where",
+    ),
+    (
+        "v1",
+        "proc/cgroups",
+        b"\xff\xfe\t4\t5\t1\n",
+        "cgroups: expected UTF-8 text",
+    ),
+    (
+        "v2",
+        STAT,
+        b"nr_dying_descendants 52",
+        "cgroup.stat: expected a newline",
+    ),
+    (
+        "v2",
+        STAT,
+        b"nr_dying_subsys_memory\n",
+        "cgroup.stat: expected a number",
+    ),
+    (
+        "v2",
+        STAT,
+        b"nr_dying_subsys_memory 18446744073709551616\n",
+        "at most 64 bits",
+    ),
+    (
+        "v2",
+        STAT,
+        b"nr_dying_subsys_memory 4294967295\n",
+        "a count below 2^31",
+    ),
+    (
+        "v2",
+        STAT,
+        b"nr_descendants 4\n",
+        "before 4.14 do not count",
+    ),
+];
+
 #[test]
 fn a_broken_file_is_an_error_that_names_it() {
-    let stat = "sys/fs/cgroup/cgroup.stat";
-    let cases: [(&str, &str, &[u8], &str); 14] = [
-        ("v1", "proc/cgroups", b"", "cgroups: expected text"),
-        (
-            "v1",
-            "proc/cgroups",
-            b"memory\t4\t482",
-            "cgroups: expected a newline",
-        ),
-        (
-            "v1",
-            "proc/cgroups",
-            b"memory\t4\n",
-            "cgroups: expected a number, found \"\"",
-        ),
-        (
-            "v1",
-            "proc/cgroups",
-            b"memory\t4\t-7\t1\n",
-            "cgroups: expected a number, found \"-7\"",
-        ),
-        (
-            "v1",
-            "proc/cgroups",
-            b"memory\t4\t48217x\t1\n",
-            "cgroups: expected a number",
-        ),
-        (
-            "v1",
-            "proc/cgroups",
-            b"memory\t4\t99999999999\t1\n",
-            "cgroups: expected a count below",
-        ),
-        (
-            "v1",
-            "proc/cgroups",
-            b"memory\t0\t48217\t1\n",
-            "the trees are not of one host",
-        ),
-        (
-            "v1",
-            "proc/cgroups",
-            b"memory\t4\t5\t1\n",
-            "counts 5 cgroups where",
-        ),
-        (
-            "v1",
-            "proc/cgroups",
-            b"\xff\xfe\t4\t5\t1\n",
-            "cgroups: expected UTF-8 text",
-        ),
-        (
-            "v2",
-            stat,
-            b"nr_dying_descendants 52",
-            "cgroup.stat: expected a newline",
-        ),
-        (
-            "v2",
-            stat,
-            b"nr_dying_subsys_memory\n",
-            "cgroup.stat: expected a number",
-        ),
-        (
-            "v2",
-            stat,
-            b"nr_dying_subsys_memory 18446744073709551616\n",
-            "at most 64 bits",
-        ),
-        (
-            "v2",
-            stat,
-            b"nr_dying_subsys_memory 4294967295\n",
-            "a count below 2^31",
-        ),
-        (
-            "v2",
-            stat,
-            b"nr_descendants 4\n",
-            "before 4.14 do not count",
-        ),
-    ];
-    for (name, file, content, expected) in cases {
+    for (name, file, content, expected) in BROKEN {
         let tree = Tree::of(name);
         tree.write(file, content);
         let error = tree.observe().zombies.unwrap_err().to_string();

@@ -1,0 +1,90 @@
+//! Installing the chart and applying documents.
+
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+
+use crate::cluster::Cluster;
+use crate::interrupt::Interrupt;
+
+/// The namespace of the release.
+pub const NAMESPACE: &str = "unstall-system";
+/// The name of the release.
+pub const RELEASE: &str = "unstall";
+/// How long the chart's pods may take to be ready.
+const LIMIT: &str = "120s";
+
+/// Installs the chart, or upgrades it to other `settings` (`key=value`).
+///
+/// The actuator's journal goes to the cluster's own directory, so that it goes
+/// with the cluster.
+///
+/// # Errors
+/// When helm refuses, the pods are not ready in two minutes, or `interrupt`
+/// came.
+pub fn install(cluster: &Cluster, interrupt: &Interrupt, settings: &[&str]) -> Result<()> {
+    let chart = Path::new(env!("CARGO_MANIFEST_DIR")).join("../charts/unstall");
+    let journal = cluster.layout().data().join("actuator-journal");
+    let mut helm = cluster.helm();
+    helm.args(["upgrade", "--install", RELEASE]).arg(chart);
+    helm.args([
+        "--namespace",
+        NAMESPACE,
+        "--create-namespace",
+        "--wait",
+        "--timeout",
+        LIMIT,
+    ]);
+    helm.args([
+        "--set",
+        &format!("actuator.journalDir={}", journal.display()),
+    ]);
+    for setting in settings {
+        helm.args(["--set", setting]);
+    }
+    run(interrupt, &mut helm, "helm")
+}
+
+/// Applies a document.
+///
+/// # Errors
+/// When the API server refuses it, with what it said.
+pub fn apply(cluster: &Cluster, document: &str) -> Result<()> {
+    let file = cluster.layout().data().join("applied.yaml");
+    std::fs::write(&file, document).with_context(|| format!("cannot write {}", file.display()))?;
+    cluster
+        .kubectl()
+        .run(&[Path::new("apply"), Path::new("-f"), &file])?;
+    Ok(())
+}
+
+/// Runs a command to its end, or kills it when interrupted.
+fn run(interrupt: &Interrupt, command: &mut Command, what: &str) -> Result<()> {
+    let mut child = command
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .with_context(|| format!("cannot run {what}"))?;
+    loop {
+        if let Some(status) = child.try_wait()? {
+            let mut said = String::new();
+            if let Some(mut stderr) = child.stderr.take() {
+                std::io::Read::read_to_string(&mut stderr, &mut said)?;
+            }
+            return if status.success() {
+                Ok(())
+            } else {
+                bail!("{what}: {}", said.trim())
+            };
+        }
+        if let Err(interrupted) = interrupt.sleep(Duration::from_millis(100)) {
+            // It may have ended by the same signal.
+            let _ = child.kill();
+            let _ = child.wait();
+            return Err(interrupted);
+        }
+    }
+}

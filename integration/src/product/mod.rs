@@ -1,0 +1,8 @@
+//! The product on a test cluster, as a user has it: installed by its chart,
+//! seen through its objects.
+
+mod install;
+mod objects;
+
+pub use install::{NAMESPACE, RELEASE, apply, install};
+pub use objects::{Objects, list, text};

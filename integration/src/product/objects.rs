@@ -1,0 +1,87 @@
+//! The product's objects on a cluster with one node, as JSON.
+
+use anyhow::{Context, Result};
+use serde_json::Value;
+
+use crate::cluster::Cluster;
+
+/// All of them at one moment.
+#[derive(Debug, Clone)]
+pub struct Objects(Vec<Value>);
+
+static NOTHING: Value = Value::Null;
+
+impl Objects {
+    /// Asks the API server.
+    ///
+    /// # Errors
+    /// When it does not answer.
+    pub fn read(cluster: &Cluster) -> Result<Self> {
+        let kinds = "nodehealthpolicies,nodehealths,noderemediations,disruptionledgers";
+        let json = cluster
+            .kubectl()
+            .run(&["get", kinds, "-o", "json", "--request-timeout=5s"])?;
+        let list: Value = serde_json::from_str(&json).context("kubectl did not print JSON")?;
+        Ok(Self(
+            list.get("items")
+                .and_then(Value::as_array)
+                .cloned()
+                .unwrap_or_default(),
+        ))
+    }
+
+    /// The policy, the only one or the first.
+    #[must_use]
+    pub fn policy(&self) -> &Value {
+        self.of("NodeHealthPolicy").next().unwrap_or(&NOTHING)
+    }
+
+    /// What the node's probe says.
+    #[must_use]
+    pub fn health(&self) -> &Value {
+        self.of("NodeHealth").next().unwrap_or(&NOTHING)
+    }
+
+    /// The ledger.
+    #[must_use]
+    pub fn ledger(&self) -> &Value {
+        self.of("DisruptionLedger").next().unwrap_or(&NOTHING)
+    }
+
+    /// The incidents.
+    pub fn remediations(&self) -> impl Iterator<Item = &Value> {
+        self.of("NodeRemediation")
+    }
+
+    /// The incident that ended, or the open one, or nothing.
+    #[must_use]
+    pub fn remediation(&self) -> &Value {
+        let ended = self
+            .remediations()
+            .find(|r| text(r, "/status/outcome").is_some());
+        ended
+            .or_else(|| self.remediations().next())
+            .unwrap_or(&NOTHING)
+    }
+
+    fn of<'a>(&'a self, kind: &'a str) -> impl Iterator<Item = &'a Value> {
+        self.0
+            .iter()
+            .filter(move |object| text(object, "/kind") == Some(kind))
+    }
+}
+
+/// The string at a JSON pointer.
+#[must_use]
+pub fn text<'a>(value: &'a Value, path: &str) -> Option<&'a str> {
+    value.pointer(path).and_then(Value::as_str)
+}
+
+/// The list at a JSON pointer; empty where there is none.
+#[must_use]
+pub fn list<'a>(value: &'a Value, path: &str) -> &'a [Value] {
+    value
+        .pointer(path)
+        .and_then(Value::as_array)
+        .map_or(&[], Vec::as_slice)
+}
