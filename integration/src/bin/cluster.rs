@@ -7,7 +7,7 @@ use std::time::Instant;
 use anyhow::{Context, Result, bail};
 use clap::{Args, Parser, Subcommand};
 use unstall_integration::cluster::{
-    Cluster, ClusterOptions, Layout, Phase, ServeOptions, State, ensure, serve, take_down,
+    Cluster, ClusterOptions, Layout, Phase, ServeOptions, State, build_workspace_images, ensure, serve, take_down,
 };
 use unstall_integration::interrupt::Interrupt;
 
@@ -37,6 +37,8 @@ enum Sub {
         #[arg(long)]
         no_node: bool,
     },
+    /// Build the product's images and print their archives (OCI), one a line.
+    Images,
     /// Print the path of one of the cluster's programs, built if need be.
     Program {
         /// For instance kubectl or helm.
@@ -100,6 +102,12 @@ fn run(command: Sub) -> Result<()> {
         Sub::Status => status(),
         Sub::Kubeconfig(name) => kubeconfig(&name.name),
         Sub::Build { no_node } => ensure(!no_node).map(|_| ()),
+        Sub::Images => {
+            for archive in build_workspace_images()?.archives {
+                println!("{}", archive.display());
+            }
+            Ok(())
+        }
         Sub::Program { program } => {
             println!("{}", ensure(false)?.program(&program).display());
             Ok(())

@@ -1,0 +1,9 @@
+//! The product on the installed chart: a real node, real pods, real stalls.
+
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+mod stage;
+
+mod cure;
+
+mod refusals;
