@@ -7,7 +7,8 @@ use std::time::Instant;
 use anyhow::{Context, Result, bail};
 use clap::{Args, Parser, Subcommand};
 use unstall_integration::cluster::{
-    Cluster, ClusterOptions, Layout, Phase, ServeOptions, State, build_workspace_images, ensure, serve, take_down,
+    Cluster, ClusterOptions, Layout, Phase, ServeOptions, State, build_workspace_images, ensure,
+    serve, take_down,
 };
 use unstall_integration::interrupt::Interrupt;
 

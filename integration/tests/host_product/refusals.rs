@@ -122,6 +122,21 @@ impl<'a> Orders<'a> {
     }
 }
 
+/// The controller comes back, also after a failed test.
+impl Drop for Orders<'_> {
+    fn drop(&mut self) {
+        let scale = [
+            "scale",
+            "deployment/unstall-controller",
+            "--replicas=1",
+            "-n",
+            NAMESPACE,
+        ];
+        // A failure here shows in the next test, which needs the controller.
+        let _ = self.stage.cluster().kubectl().run(&scale);
+    }
+}
+
 #[test]
 fn each_wrong_command_is_refused_for_its_own_reason() {
     let Some(stage) = Stage::set(&settings(true)) else {

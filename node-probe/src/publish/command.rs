@@ -4,10 +4,12 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use kube::Client;
 use tokio::sync::{mpsc, watch};
 use unstall_crds::command::SignedCommand;
 use unstall_crds::health::{CommandState, CommandStatus};
 
+use super::object;
 use crate::actuator::{ActuatorClient, ClientError};
 use crate::log;
 
@@ -20,6 +22,28 @@ const PRESENCE_EVERY: Duration = Duration::from_secs(10);
 /// An id that no command has.
 const NOBODY: &str = "presence";
 
+/// The node's own object on the API server.
+pub struct Live {
+    /// The API server.
+    pub client: Client,
+    /// The object's name.
+    pub node: String,
+}
+
+impl Live {
+    /// Whether the object holds `order` now; an API server that does not answer
+    /// does not say so.
+    async fn holds(&self, order: &SignedCommand) -> bool {
+        match object::read(&self.client, &self.node).await {
+            Ok(object) => object.spec.command.as_ref() == Some(order),
+            Err(error) => {
+                log::warn("command not handed over", &[("error", &error)]);
+                false
+            }
+        }
+    }
+}
+
 /// What comes back.
 #[derive(Debug)]
 pub enum Said {
@@ -29,9 +53,12 @@ pub enum Said {
     Command(Box<CommandStatus>),
 }
 
-/// Serves the latest command of `orders` until the channel closes.
+/// Serves the latest command of `orders` until the channel closes. `live` says
+/// what the API server holds at the moment: a command that was taken back is
+/// not handed over, however late the watch tells of it.
 pub async fn serve(
     socket: PathBuf,
+    live: Live,
     mut orders: watch::Receiver<Option<SignedCommand>>,
     said: mpsc::UnboundedSender<Said>,
 ) {
@@ -39,7 +66,10 @@ pub async fn serve(
     let mut done: Option<SignedCommand> = None;
     loop {
         let order = orders.borrow_and_update().clone();
-        let fresh = order.filter(|order| done.as_ref() != Some(order));
+        let fresh = match order.filter(|order| done.as_ref() != Some(order)) {
+            Some(order) if live.holds(&order).await => Some(order),
+            _ => None,
+        };
         let wait = match fresh {
             None => {
                 let asked = ask(&client, |client| client.status(NOBODY)).await;

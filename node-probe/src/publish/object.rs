@@ -13,8 +13,8 @@ use unstall_crds::names::manager;
 
 use crate::log;
 
-/// A write that takes longer has failed; the next one carries the present.
-const WRITE_LIMIT: Duration = Duration::from_secs(15);
+/// A call that takes longer has failed; the next one carries the present.
+const CALL_LIMIT: Duration = Duration::from_secs(15);
 
 /// Connects to the API server of the pod's cluster.
 ///
@@ -74,9 +74,20 @@ pub async fn write(
     let params = PatchParams::apply(manager::PROBE).force();
     let patch = Patch::Apply(&patch);
     let call = api.patch_status(&name, &params, &patch);
-    match tokio::time::timeout(WRITE_LIMIT, call).await {
-        Ok(Ok(_)) => Ok(()),
-        Ok(Err(error)) => Err(error.to_string()),
-        Err(_) => Err(format!("no answer in {} s", WRITE_LIMIT.as_secs())),
+    bounded(call).await.map(|_| ())
+}
+
+/// Reads the object called `node` as it is now.
+///
+/// # Errors
+/// A sentence.
+pub async fn read(client: &Client, node: &str) -> Result<NodeHealth, String> {
+    bounded(Api::all(client.clone()).get(node)).await
+}
+
+async fn bounded<T>(call: impl Future<Output = Result<T, kube::Error>>) -> Result<T, String> {
+    match tokio::time::timeout(CALL_LIMIT, call).await {
+        Ok(result) => result.map_err(|error| error.to_string()),
+        Err(_) => Err(format!("no answer in {} s", CALL_LIMIT.as_secs())),
     }
 }

@@ -12,7 +12,7 @@ use tokio::sync::{mpsc, watch};
 use unstall_crds::command::SignedCommand;
 use unstall_crds::health::{CommandState, CommandStatus, NodeHealth, NodeHealthStatus};
 
-use super::command::{self, Said};
+use super::command::{self, Live, Said};
 use super::due::{Written, is_due};
 use super::object;
 use super::rules::{Asked, asked, rules};
@@ -86,7 +86,11 @@ async fn probe(args: ProbeArgs) -> Result<(), String> {
     let (orders, ordered) = watch::channel(None);
     let (said, mut answers) = mpsc::unbounded_channel();
     if let Some(socket) = args.actuator_socket {
-        tokio::spawn(command::serve(socket, ordered, said));
+        let live = Live {
+            client: client.clone(),
+            node: args.node_name.clone(),
+        };
+        tokio::spawn(command::serve(socket, live, ordered, said));
     }
     let mut probe = Probe::new(client, orders, facts(&roots));
     let mut terminate = signal(SignalKind::terminate()).map_err(|error| error.to_string())?;
