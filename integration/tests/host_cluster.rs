@@ -181,3 +181,33 @@ fn a_killed_supervisor_leaves_nothing_after_the_next_sweep() {
     // Dropping the handle of a cluster that is gone does no harm.
     drop(cluster);
 }
+
+#[test]
+fn the_end_of_its_starter_ends_a_cluster_with_pods_whole() {
+    if !root() {
+        return;
+    }
+    let cluster = host_cluster(Path::new(PROGRAM), Vec::new()).unwrap();
+    apply(&cluster, POD);
+    cluster
+        .kubectl()
+        .run(&[
+            "wait",
+            "--for=condition=Ready",
+            "pod/sleeper",
+            "--timeout=60s",
+        ])
+        .unwrap();
+    let layout = cluster.layout().clone();
+    // As when this process had been killed: nobody calls `down`, the
+    // supervisor sees the end of its standard input.
+    cluster.abandon();
+    eventually("the supervisor ended", Duration::from_secs(30), || {
+        !layout.is_held()
+    });
+    assert!(
+        !layout.run().exists() && !layout.data().exists(),
+        "left: {}",
+        layout.data().display()
+    );
+}

@@ -173,6 +173,12 @@ impl Cluster {
         self.stop()
     }
 
+    /// Lets go of an attached cluster as a killed starter would: its supervisor
+    /// takes it down by itself, after this returned.
+    pub fn abandon(mut self) {
+        self.supervisor = None;
+    }
+
     fn stop(&mut self) -> Result<()> {
         let Some(mut supervisor) = self.supervisor.take() else {
             return take_down(&self.layout);

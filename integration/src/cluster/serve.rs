@@ -19,7 +19,7 @@ use super::layout::Layout;
 use super::pki::Authority;
 use super::process::Component;
 use super::state::{ComponentState, Phase, State};
-use super::sweep::{sweep_locked, try_lock};
+use super::sweep::{remove_file, sweep_locked, try_lock};
 use super::toolchain::Toolchain;
 use super::{cgroup, forward, kubeconfig, network};
 
@@ -67,7 +67,12 @@ pub fn serve(options: &ServeOptions) -> Result<()> {
     };
     let outcome = serve_locked(options);
     if held.is_some() {
-        fs::remove_file(&node_lock)?;
+        remove_file(&node_lock)?;
+    }
+    if outcome.is_ok() {
+        // Nothing is left but what is held open here.
+        remove_file(&layout.supervisor_log())?;
+        remove_file(&layout.lock())?;
     }
     outcome
 }

@@ -8,6 +8,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
+use nix::mount::{MntFlags, umount2};
 
 use super::cgroup;
 use super::layout::Layout;
@@ -45,6 +46,7 @@ pub fn sweep(layout: &Layout) -> Result<()> {
 pub fn sweep_locked(layout: &Layout) -> Result<()> {
     cgroup::destroy(&layout.cgroup(), Duration::from_secs(15))?;
     for dir in [layout.data(), layout.run()] {
+        unmount_below(dir)?;
         remove_dir(dir)?;
     }
     Ok(())
@@ -82,13 +84,32 @@ pub fn try_lock(path: &Path) -> Result<Option<File>> {
     }
 }
 
-fn remove_file(path: &Path) -> Result<()> {
+/// Removes a file that may be gone already.
+pub fn remove_file(path: &Path) -> Result<()> {
     match fs::remove_file(path) {
         Err(error) if error.kind() != ErrorKind::NotFound => {
             Err(error).with_context(|| format!("cannot remove {}", path.display()))
         }
         _ => Ok(()),
     }
+}
+
+/// Detaches what is mounted below `dir` in this process's own namespace: the
+/// supervisor sweeps from inside, where pods' volumes are still mounted.
+fn unmount_below(dir: &Path) -> Result<()> {
+    let mounts = fs::read_to_string("/proc/self/mountinfo")?;
+    let points = mounts
+        .lines()
+        .filter_map(|line| line.split(' ').nth(4))
+        .map(Path::new);
+    let mut below: Vec<&Path> = points.filter(|point| point.starts_with(dir)).collect();
+    // What is mounted on another mount goes first.
+    below.sort_by_key(|point| std::cmp::Reverse(point.components().count()));
+    for point in below {
+        umount2(point, MntFlags::MNT_DETACH)
+            .with_context(|| format!("cannot unmount {}", point.display()))?;
+    }
+    Ok(())
 }
 
 /// Mounts of a namespace that just died can keep a directory busy for a
