@@ -3,7 +3,7 @@
 .DEFAULT_GOAL := help
 CLUSTER = cargo --locked run -q -p unstall-integration --bin cluster --
 
-.PHONY: help demo demo-down test check cluster-up cluster-down cluster-status generate
+.PHONY: help demo demo-down test check cluster-up cluster-down cluster-status generate mutate
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -31,3 +31,6 @@ cluster-status: ## what clusters of ours this machine runs
 
 generate: ## write the CRDs from the types
 	@cargo --locked run -q -p unstall-crds --features generate --bin crdgen
+
+mutate: ## is every rule, check and reason tested? takes each away, one at a time (ONLY=checks|reasons|rules)
+	@cargo --locked run -q -p unstall-integration --features mutate --bin mutate -- $(ONLY)

@@ -232,6 +232,11 @@ mod tests {
             CommandPayload::parse(&long),
             Err(InvalidCommand::TooLong(_))
         ));
+        let long = CommandPayload {
+            id: "x".repeat(MAX_PAYLOAD_BYTES),
+            ..payload()
+        };
+        assert!(matches!(long.encode(), Err(InvalidCommand::TooLong(_))));
     }
 
     #[test]

@@ -7,5 +7,8 @@ pub mod product;
 
 pub mod demo;
 
+#[cfg(feature = "mutate")]
+pub mod mutate;
+
 pub mod interrupt;
 pub mod testing;

@@ -139,9 +139,12 @@ fn left_over(snapshot: &Snapshot) -> Vec<Action> {
         node: slot.node.clone(),
         remediation: slot.remediation.clone(),
     });
-    let stale_commands = snapshot
-        .healths
+    // What belongs to an earlier node is deleted as a whole.
+    let healths = snapshot
+        .nodes
         .values()
+        .filter_map(|node| snapshot.health(node));
+    let stale_commands = healths
         .filter(|health| health.spec.command.is_some())
         .filter(|health| !open.iter().any(|(_, node)| *node == health.name_any()));
     let clears = stale_commands.map(|health| Action::ClearCommand {

@@ -8,7 +8,7 @@ use unstall_crds::policy::Remedy;
 
 use crate::budget::InPlace;
 use crate::judge::{self, Hearing};
-use crate::{Node, Snapshot, breaker, budget, select};
+use crate::{Node, Snapshot, breaker, budget, record, select};
 
 /// A reason and a sentence.
 pub type Reason = (BlockedReason, String);
@@ -62,11 +62,10 @@ fn switches(snapshot: &Snapshot, node: &Node) -> Vec<Reason> {
             reasons.push((BlockedReason::PolicySuspended, text));
         }
     }
-    if ledger
-        .status
-        .as_ref()
-        .is_some_and(|status| status.history.len() >= MAX_HISTORY)
-    {
+    // Entries that have run out are dropped with the next slot that is taken.
+    let history = ledger.status.iter().flat_map(|status| &status.history);
+    let running = history.filter(|entry| entry.until.0 > snapshot.now);
+    if running.count() >= MAX_HISTORY {
         let text = format!("the ledger holds {MAX_HISTORY} running cool-downs, as many as it may");
         reasons.push((BlockedReason::LedgerFull, text));
     }
@@ -91,7 +90,7 @@ fn node_itself(snapshot: &Snapshot, node: &Node) -> Vec<Reason> {
             reasons.push((BlockedReason::NoProbe, text));
         }
         Hearing::Silent { since } => {
-            let text = format!("the probe was heard last at {since}");
+            let text = format!("the probe was heard last at {since:.0}");
             reasons.push((BlockedReason::ProbeSilent, text));
         }
         Hearing::Heard => {
@@ -147,7 +146,7 @@ fn cooling_down(snapshot: &Snapshot, node: &Node) -> Option<Reason> {
         .iter()
         .filter(|remediation| remediation.spec.node_name == node.name)
         .filter_map(|remediation| remediation.status.as_ref())
-        .filter(|status| !status.rungs.is_empty())
+        .filter(|status| record::was_tried(status))
         .filter_map(|status| status.completed_at.as_ref())
         .map(|time| time.0);
     // The ledger outlives the records of incidents.

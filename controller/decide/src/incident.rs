@@ -43,6 +43,20 @@ pub fn open_on<'a>(snapshot: &'a Snapshot, node: &Node) -> Option<&'a NodeRemedi
         .find(|r| r.spec.node_name == node.name && is_open(r))
 }
 
+/// The incident on `node` that `name` must let go first: whoever holds the
+/// node's slot, then the first that is open.
+#[must_use]
+pub fn before(snapshot: &Snapshot, node: &Node, name: &str) -> Option<String> {
+    let ledger = snapshot.ledger.iter().filter_map(|l| l.status.as_ref());
+    let mut slots = ledger.flat_map(|status| &status.slots);
+    let holder = slots
+        .find(|slot| slot.node == node.name)
+        .map(|slot| slot.remediation.clone());
+    holder
+        .or_else(|| Some(open_on(snapshot, node)?.name_any()))
+        .filter(|first| first != name)
+}
+
 /// Whether an incident goes on.
 #[must_use]
 pub fn is_open(remediation: &NodeRemediation) -> bool {
@@ -89,22 +103,26 @@ pub fn to_open(snapshot: &Snapshot, node: &Node) -> Option<NodeRemediation> {
     })
 }
 
-/// `<node>-<n>`, one more than any so far.
+/// `<node>-<n>`, one more than any so far. Records of incidents are deleted in
+/// time, but the ids of commands are made of these names and must never come
+/// again: what the node's actuator answered last counts too, and who holds a
+/// slot.
 fn next_name(snapshot: &Snapshot, node: &str) -> String {
-    let number = |r: &NodeRemediation| -> Option<u64> {
-        r.name_any()
-            .strip_prefix(node)?
-            .strip_prefix('-')?
-            .parse()
-            .ok()
-    };
-    let last = snapshot
-        .remediations
-        .iter()
-        .filter_map(number)
-        .max()
-        .unwrap_or(0);
-    format!("{node}-{}", last + 1)
+    let number =
+        |name: &str| -> Option<u64> { name.strip_prefix(node)?.strip_prefix('-')?.parse().ok() };
+    let records = snapshot.remediations.iter().map(ResourceExt::name_any);
+    let answered = snapshot
+        .healths
+        .get(node)
+        .and_then(|health| health.status.as_ref()?.command.as_ref())
+        .and_then(|command| Some(command.id.rsplit_once('-')?.0.to_owned()));
+    let ledger = snapshot.ledger.iter().filter_map(|l| l.status.as_ref());
+    let holders = ledger
+        .flat_map(|status| &status.slots)
+        .map(|slot| slot.remediation.clone());
+    let names = records.chain(answered).chain(holders);
+    let last = names.filter_map(|name| number(&name)).max().unwrap_or(0);
+    format!("{node}-{}", last.saturating_add(1))
 }
 
 /// The remedy that a ladder begins with, and what it does.

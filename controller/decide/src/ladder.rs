@@ -3,7 +3,7 @@
 use unstall_crds::policy::{Remedy, WhenExhausted};
 use unstall_crds::remediation::{NodeRemediation, NodeRemediationStatus};
 
-use crate::{Node, Snapshot, guard};
+use crate::{Node, Snapshot, guard, record};
 
 /// What the ladder says.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -12,8 +12,11 @@ pub enum Next<'a> {
     Try(&'a Remedy),
     /// This one is used up on the node; go on with the one after it.
     Skip(&'a Remedy, String),
+    /// What is left is used up on the node, and nothing was tried yet. Ending
+    /// the incident would open the next one at once, and so on all day.
+    Wait(String),
     /// This one is used up on the node, and the ladder ends there.
-    Stop(&'a Remedy, String),
+    Stop(String),
     /// Every rung was tried.
     Exhausted,
 }
@@ -31,20 +34,40 @@ pub fn next<'a>(
         .policy
         .as_ref()
         .map_or(&[][..], |policy| &policy.remedies);
-    let Some(remedy) = ladder.get(status.rungs.len()) else {
+    let left = ladder.get(status.rungs.len()..).unwrap_or_default();
+    let Some(remedy) = left.first() else {
         return Next::Exhausted;
     };
-    let uses = guard::uses_in_24h(snapshot, node, remedy);
-    let max = usize::from(remedy.max_per_node_per_24h);
-    if uses < max {
+    let Some(text) = used_up(snapshot, node, remedy) else {
         return Next::Try(remedy);
+    };
+    if !record::was_tried(status) && !leads_on(snapshot, node, left) {
+        return Next::Wait(text);
     }
-    let text = format!(
-        "{} was used {uses} times on the node in 24 h, {max} are allowed",
-        remedy.name
-    );
     match remedy.when_exhausted {
         WhenExhausted::NextRung => Next::Skip(remedy, text),
-        WhenExhausted::Stop => Next::Stop(remedy, text),
+        WhenExhausted::Stop => Next::Stop(text),
     }
+}
+
+/// Whether the rungs that are `left` come to one that may be used.
+fn leads_on(snapshot: &Snapshot, node: &Node, left: &[Remedy]) -> bool {
+    let stops = |remedy: &&Remedy| {
+        used_up(snapshot, node, remedy).is_none() || remedy.when_exhausted == WhenExhausted::Stop
+    };
+    left.iter()
+        .find(stops)
+        .is_some_and(|remedy| used_up(snapshot, node, remedy).is_none())
+}
+
+/// Why `remedy` may not be used on `node` again for now.
+fn used_up(snapshot: &Snapshot, node: &Node, remedy: &Remedy) -> Option<String> {
+    let uses = guard::uses_in_24h(snapshot, node, remedy);
+    let max = usize::from(remedy.max_per_node_per_24h);
+    (uses >= max).then(|| {
+        format!(
+            "{} was used {uses} times on the node in 24 h, {max} are allowed",
+            remedy.name
+        )
+    })
 }

@@ -9,6 +9,8 @@ use unstall_crds::remediation::{
 
 /// The API keeps this many phases; the oldest go first.
 const MAX_PHASES: usize = 128;
+/// The API keeps this many blockers, the most important first.
+const MAX_BLOCKERS: usize = 16;
 
 /// Enters `phase`, unless it is in it already.
 pub fn enter(
@@ -42,8 +44,11 @@ pub fn enter(
     status.message = Some(cut(message, 512));
 }
 
-/// Ends the incident.
+/// Ends the incident, and with it a rung that is still at work.
 pub fn end(status: &mut NodeRemediationStatus, outcome: Outcome, now: Timestamp, message: &str) {
+    if current_rung(status).is_some() {
+        end_rung(status, RungResult::Failed, now, message);
+    }
     set_blockers(status, Vec::new(), now);
     enter(status, Phase::Ended, now, None, message);
     status.outcome = Some(outcome);
@@ -78,6 +83,14 @@ pub fn current_rung(status: &NodeRemediationStatus) -> Option<&Rung> {
     status.rungs.last().filter(|rung| rung.result.is_none())
 }
 
+/// Whether anything was done to the node yet; a rung that was skipped does
+/// nothing.
+#[must_use]
+pub fn was_tried(status: &NodeRemediationStatus) -> bool {
+    let mut rungs = status.rungs.iter();
+    rungs.any(|rung| rung.result != Some(RungResult::Skipped))
+}
+
 /// Replaces the blockers; one that stands already keeps its time.
 pub fn set_blockers(
     status: &mut NodeRemediationStatus,
@@ -87,6 +100,7 @@ pub fn set_blockers(
     let old = std::mem::take(&mut status.blockers);
     status.blockers = new
         .into_iter()
+        .take(MAX_BLOCKERS)
         .map(|(reason, message)| Blocker {
             since: old
                 .iter()

@@ -1,7 +1,7 @@
 //! A policy's status: the fleet as the policy sees it. Nothing in it changes
 //! while nothing happens, or every write would call for the next one.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::ResourceExt;
@@ -20,10 +20,13 @@ use crate::budget::InPlace;
 use crate::judge::{self, Hearing};
 use crate::{Node, Snapshot, breaker, budget, guard, incident, record, select, support};
 
-/// How many names a list for people holds at most, and how many entries the
-/// forecast.
+/// How many names a list for people holds at most.
 const NAMES: usize = 10;
-const FORECASTS: usize = 100;
+/// The API's bounds: entries of the forecast, reasons in one of them, and
+/// characters of a sentence.
+const FORECASTS: usize = 32;
+const REASONS: usize = 16;
+const SENTENCE: usize = 256;
 
 /// The status of `policy`.
 #[must_use]
@@ -38,11 +41,15 @@ pub fn of(
         .values()
         .filter(|node| select::covers(policy, node))
         .collect();
+    // Nodes are counted: of several incidents on one, the first stands for it.
+    let mut counted = BTreeSet::new();
     let own: Vec<&NodeRemediation> = snapshot
         .remediations
         .iter()
         .filter(|r| {
-            incident::is_open(r) && covered.iter().any(|node| node.name == r.spec.node_name)
+            incident::is_open(r)
+                && covered.iter().any(|node| node.name == r.spec.node_name)
+                && counted.insert(&r.spec.node_name)
         })
         .collect();
     status.observed_generation = policy.metadata.generation;
@@ -54,7 +61,7 @@ pub fn of(
         Mode::Observe => forecast(snapshot, policy, &covered, in_use),
         Mode::Enforce => Vec::new(),
     };
-    status.summary = Some(summary(policy, &status, &own));
+    status.summary = Some(record::cut(&summary(policy, &status, &own), SENTENCE));
     conditions(snapshot, policy, &mut status);
     status
 }
@@ -101,7 +108,7 @@ fn blocked(own: &[&NodeRemediation]) -> Vec<BlockedNodes> {
             reason,
             count: 0,
             nodes: Vec::new(),
-            message: Some(message),
+            message: Some(record::cut(&message, SENTENCE)),
         });
         entry.count += 1;
         if entry.nodes.len() < NAMES {
@@ -212,7 +219,11 @@ fn forecast(
         let Some((remedy, action)) = incident::first_remedy(&call) else {
             continue;
         };
-        let reasons = guard::in_place(snapshot, node, in_use, false);
+        let mut reasons = guard::in_place(snapshot, node, in_use, false);
+        if let Some(other) = incident::open_on(snapshot, node) {
+            let text = format!("incident {} is not over", other.name_any());
+            reasons.insert(0, (BlockedReason::OtherIncident, text));
+        }
         let message = match reasons.first() {
             None => format!("would apply {remedy} to {} now", node.name),
             Some((_, why)) => format!("would apply {remedy} to {}, but: {why}", node.name),
@@ -223,12 +234,23 @@ fn forecast(
             remedy,
             action,
             at: None,
-            blocked_by: reasons.into_iter().map(|(reason, _)| reason).collect(),
-            message: Some(record::cut(&message, 256)),
+            blocked_by: once_each(&reasons),
+            message: Some(record::cut(&message, SENTENCE)),
         });
     }
     forecasts.truncate(FORECASTS);
     forecasts
+}
+
+/// The reasons in their order, each once: two policies may have the same one.
+fn once_each(reasons: &[guard::Reason]) -> Vec<BlockedReason> {
+    let mut once = Vec::new();
+    for (reason, _) in reasons {
+        if !once.contains(reason) && once.len() < REASONS {
+            once.push(*reason);
+        }
+    }
+    once
 }
 
 fn summary(

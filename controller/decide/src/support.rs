@@ -1,7 +1,7 @@
 //! What this controller carries out, and what it says of the rest: a policy
 //! that asks for more is not acted on at all, for half of it may be unsafe.
 
-use unstall_crds::policy::{Approval, NodeHealthPolicySpec, RemedyKind};
+use unstall_crds::policy::{Approval, NodeHealthPolicySpec, RemedyKind, WindowedAction};
 
 /// The first field of `spec` that this controller does not carry out, as a
 /// sentence.
@@ -38,6 +38,11 @@ pub fn unsupported(spec: &NodeHealthPolicySpec) -> Option<String> {
                 remedy.name
             )));
         }
+    }
+    let windows = &spec.disruption.windows;
+    let has_times = !windows.allow.is_empty() || !windows.exclude.is_empty();
+    if has_times && windows.applies_to.contains(&WindowedAction::DropCaches) {
+        return Some(sentence("spec.disruption.windows for DropCaches"));
     }
     let blocked_by = &spec.disruption.blocked_by;
     (*blocked_by != Default::default()).then(|| sentence("spec.disruption.blockedBy"))

@@ -350,7 +350,9 @@ fn wait_ready(
         }
         if supervisor.try_wait()?.is_some() {
             let text = fs::read_to_string(layout.supervisor_log()).unwrap_or_default();
-            bail!("cluster {} did not start: {}", layout.name(), text.trim());
+            // The supervisor is this program too, and says so first.
+            let why = text.trim().trim_start_matches("cluster: ");
+            bail!("cluster {} did not start: {why}", layout.name());
         }
         // A state of an earlier supervisor was swept away before this one.
         if let Some(state) = State::read(&layout.state()) {

@@ -286,6 +286,21 @@ mod tests {
     }
 
     #[test]
+    fn an_end_is_written_beside_its_own_intent() {
+        let now = Moment {
+            wall: Timestamp::UNIX_EPOCH,
+            boot_id: "b".to_owned(),
+            uptime: Duration::ZERO,
+        };
+        let mut record = Record::default();
+        record.begin(entry("one"), &now);
+        record.begin(entry("two"), &now);
+        record.end(&entry("two"), ending(CommandState::Succeeded));
+        let ended = |id| record.find(id).map(|entry| entry.ending.is_some());
+        assert_eq!((ended("one"), ended("two")), (Some(false), Some(true)));
+    }
+
+    #[test]
     fn an_action_counts_even_if_the_journal_was_removed_meanwhile() {
         let mut record = Record::default();
         record.end(&entry("one"), ending(CommandState::Succeeded));

@@ -32,13 +32,11 @@ impl Step<'_> {
             .as_ref()
             .map_or(now, |time| time.0);
         let Some(answer) = self.answer(&id) else {
-            if !self.holds_slot() {
-                let text =
-                    "its slot is not in the ledger any more: no command is given without one";
-                record::end_rung(&mut self.status, RungResult::Refused, now, text);
-                record::end(&mut self.status, Outcome::Aborted, now, text);
-                let blocker = vec![(BlockedReason::SlotLost, text.to_owned())];
-                return record::set_blockers(&mut self.status, blocker, now);
+            if self.slot().is_none() {
+                if self.is_in_history() || now > deadline {
+                    self.slot_lost();
+                }
+                return;
             }
             if now > deadline {
                 return self.next_rung(RungResult::Failed, "the actuator did not answer in time");
@@ -78,6 +76,14 @@ impl Step<'_> {
         }
     }
 
+    fn slot_lost(&mut self) {
+        let now = self.snapshot.now;
+        let text = "its slot is not in the ledger any more: no command is given without one";
+        record::end(&mut self.status, Outcome::Aborted, now, text);
+        let blocker = vec![(BlockedReason::SlotLost, text.to_owned())];
+        record::set_blockers(&mut self.status, blocker, now);
+    }
+
     fn order(&mut self, remedy: &Remedy, id: &str, deadline: Timestamp) {
         let Some(health) = self.health() else { return };
         let ordered = health
@@ -95,6 +101,16 @@ impl Step<'_> {
         else {
             return;
         };
+        let issued_at = whole_seconds(self.snapshot.now);
+        let expires_at = whole_seconds(deadline.min(add(self.snapshot.now, DELIVERY)));
+        if expires_at <= issued_at {
+            // Too late: an order that is void when it is given is none.
+            return;
+        }
+        if let Some(rung) = self.status.rungs.last_mut() {
+            // Another leader may have begun it.
+            rung.epoch = Some(self.snapshot.epoch);
+        }
         let payload = CommandPayload {
             id: id.to_owned(),
             epoch: self.snapshot.epoch,
@@ -103,8 +119,8 @@ impl Step<'_> {
             node_name: self.node.name.clone(),
             node_uid: self.node.uid.clone(),
             expect_boot_id: boot_id,
-            issued_at: Time(whole_seconds(self.snapshot.now)),
-            expires_at: Time(whole_seconds(deadline.min(add(self.snapshot.now, DELIVERY)))),
+            issued_at: Time(issued_at),
+            expires_at: Time(expires_at),
         };
         self.actions.push(Action::SendCommand {
             node: self.node.name.clone(),

@@ -1,16 +1,21 @@
 //! Waiting for its turn, and beginning a rung.
 
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::ResourceExt;
+use unstall_crds::condition::BlockedReason;
 use unstall_crds::health::TriggerState;
 use unstall_crds::ledger::{HistoryEntry, Slot, SlotKind};
 use unstall_crds::policy::{Mode, Remedy, RemedyKind, Trigger};
 use unstall_crds::remediation::{Outcome, Phase, Proof, Rung, RungResult};
 
 use super::step::{Step, add, drop_caches};
+use crate::guard::Reason;
+use crate::judge::Hearing;
 use crate::ladder::Next;
-use crate::{Action, SlotRequest, budget, guard, judge, ladder, proof, record, select};
+use crate::{
+    Action, SlotRequest, budget, guard, incident, judge, ladder, proof, record, select, support,
+};
 
 /// What a command takes beyond the remedy's own timeout: the probe's and the
 /// actuator's polling, and the report back.
@@ -29,18 +34,25 @@ impl Step<'_> {
             "waiting for its turn",
         );
         let state = judge::state(self.snapshot, self.node, policy, trigger);
-        if self.status.rungs.is_empty() && state == TriggerState::Clear {
+        if !record::was_tried(&self.status) && state == TriggerState::Clear {
             let text = format!("trigger {} cleared before anything was done", trigger.name);
             return record::end(&mut self.status, Outcome::Aborted, now, &text);
         }
-        if !self.is_enforced(policy) {
-            let text = format!("policy {policy} is gone or does not enforce any more");
+        if let Some(text) = self.no_mandate(policy, trigger) {
             return record::end(&mut self.status, Outcome::Aborted, now, &text);
         }
         if self.status.evidence.is_empty() {
             self.status.evidence = self.evidence(trigger);
         }
-        if self.holds_slot() {
+        if let Some(since) = self.slot().map(|slot| slot.since.0) {
+            if self.status.rungs.iter().any(|r| r.started_at.0 == since) {
+                // Of the rung before. The next one takes a slot of its own, with
+                // all that may forbid it and its own record in the history.
+                return self.actions.push(Action::ReleaseSlot {
+                    node: self.node.name.clone(),
+                    remediation: self.name.clone(),
+                });
+            }
             // Taken in an earlier pass that was cut off after it.
             let ladder = self
                 .remediation
@@ -49,42 +61,93 @@ impl Step<'_> {
                 .as_ref()
                 .map(|p| p.remedies.as_slice());
             if let Some(remedy) = ladder.and_then(|l| l.get(self.status.rungs.len())) {
-                return self.begin(policy, trigger, &remedy.clone());
+                return self.begin(policy, trigger, &remedy.clone(), since);
             }
         }
         match ladder::next(self.snapshot, self.node, self.remediation, &self.status) {
             Next::Exhausted => self.not_fixed("every remedy of the ladder was tried"),
             Next::Skip(remedy, text) => {
-                let rung = self.rung(remedy);
+                let rung = self.rung(remedy, now);
                 self.status.rungs.push(rung);
                 record::end_rung(&mut self.status, RungResult::Skipped, now, &text);
             }
-            Next::Stop(_, text) => self.not_fixed(&text),
+            Next::Stop(text) => self.not_fixed(&text),
+            Next::Wait(text) => {
+                let used_up = (BlockedReason::RemedyExhausted, text);
+                let reasons = std::iter::once(used_up).chain(self.reasons(policy, trigger));
+                record::set_blockers(&mut self.status, reasons.collect(), now);
+            }
             Next::Try(remedy) => self.wait_or_begin(policy, trigger, &remedy.clone()),
         }
     }
 
-    fn is_enforced(&self, policy: &str) -> bool {
+    /// Why the policy does not stand behind the incident any more.
+    fn no_mandate(&self, policy: &str, trigger: &Trigger) -> Option<String> {
         let mut policies = self.snapshot.policies.iter();
-        policies.any(|p| p.name_any() == policy && p.spec.mode == Mode::Enforce)
+        let Some(found) = policies
+            .find(|p| p.name_any() == policy)
+            .filter(|p| p.spec.mode == Mode::Enforce)
+        else {
+            return Some(format!(
+                "policy {policy} is gone or does not enforce any more"
+            ));
+        };
+        if !select::covers(found, self.node) {
+            return Some(format!("policy {policy} does not cover the node any more"));
+        }
+        if let Some(text) = support::unsupported(&found.spec) {
+            return Some(format!("policy {policy} was changed: {text}"));
+        }
+        // The probe judges triggers as they are now: nothing would prove a cure
+        // of what the trigger was.
+        let hash = trigger.signal_hash();
+        let mut triggers = found.spec.triggers.iter();
+        let is_judged = triggers.any(|t| t.name == trigger.name && t.signal_hash() == hash);
+        (!is_judged).then(|| {
+            format!(
+                "trigger {} of policy {policy} was changed or removed",
+                trigger.name
+            )
+        })
+    }
+
+    /// What forbids to begin a rung now.
+    fn reasons(&self, policy: &str, trigger: &Trigger) -> Vec<Reason> {
+        let is_begun = record::was_tried(&self.status);
+        let mut reasons = guard::in_place(self.snapshot, self.node, self.in_use, is_begun);
+        let is_heard = judge::hearing(self.snapshot, self.node) == Hearing::Heard;
+        let state = judge::state(self.snapshot, self.node, policy, trigger);
+        if is_heard && state == TriggerState::Unknown {
+            let text = format!(
+                "the probe cannot tell whether trigger {} fires",
+                trigger.name
+            );
+            reasons.push((BlockedReason::SignalUnknown, text));
+        }
+        if let Some(other) = incident::before(self.snapshot, self.node, &self.name) {
+            let text = format!("incident {other} on the node comes first");
+            reasons.push((BlockedReason::OtherIncident, text));
+        }
+        reasons
     }
 
     fn wait_or_begin(&mut self, policy: &str, trigger: &Trigger, remedy: &Remedy) {
-        let is_begun = !self.status.rungs.is_empty();
-        let reasons = guard::in_place(self.snapshot, self.node, self.in_use, is_begun);
+        let reasons = self.reasons(policy, trigger);
         if !reasons.is_empty() {
             return record::set_blockers(&mut self.status, reasons, self.snapshot.now);
         }
         self.in_use.take();
         self.actions
             .push(Action::TakeSlot(self.slot_request(remedy)));
-        self.begin(policy, trigger, remedy);
+        self.begin(policy, trigger, remedy, self.snapshot.now);
     }
 
-    fn begin(&mut self, policy: &str, trigger: &Trigger, remedy: &Remedy) {
+    /// Begins a rung whose slot was taken at `since`, by which the two are known
+    /// to belong together.
+    fn begin(&mut self, policy: &str, trigger: &Trigger, remedy: &Remedy, since: Timestamp) {
         let now = self.snapshot.now;
         record::set_blockers(&mut self.status, Vec::new(), now);
-        let mut rung = self.rung(remedy);
+        let mut rung = self.rung(remedy, since);
         rung.before = self
             .health()
             .and_then(|health| proof::before(health, policy, trigger));
@@ -109,20 +172,27 @@ impl Step<'_> {
         );
     }
 
-    fn rung(&self, remedy: &Remedy) -> Rung {
+    fn rung(&self, remedy: &Remedy, started_at: Timestamp) -> Rung {
         Rung {
             remedy: remedy.name.clone(),
             action: RemedyKind::DropCaches,
             result: None,
-            started_at: Time(self.snapshot.now),
+            started_at: Time(started_at),
             finished_at: None,
-            command_id: Some(format!("{}-{}", self.name, self.status.rungs.len() + 1)),
+            command_id: Some(self.command_id()),
             epoch: Some(self.snapshot.epoch),
             approved_by: None,
             before: None,
             after: None,
             message: None,
         }
+    }
+
+    /// Unique for ever: names of incidents come again when their records are
+    /// deleted, UIDs do not. An actuator obeys an id once.
+    fn command_id(&self) -> String {
+        let uid = self.remediation.uid().unwrap_or_else(|| self.name.clone());
+        format!("{uid}-{}", self.status.rungs.len() + 1)
     }
 
     fn slot_request(&self, remedy: &Remedy) -> SlotRequest {

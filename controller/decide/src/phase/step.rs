@@ -3,6 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 use kube::ResourceExt;
 use unstall_crds::health::{CommandStatus, NodeHealth};
+use unstall_crds::ledger::Slot;
 use unstall_crds::policy::{DropCaches, Remedy, Trigger};
 use unstall_crds::remediation::{
     NodeRemediation, NodeRemediationStatus, Outcome, Phase, RungResult,
@@ -106,15 +107,28 @@ impl Step<'_> {
         self.snapshot.health(self.node)
     }
 
-    pub(super) fn holds_slot(&self) -> bool {
-        let slots = self
+    /// The slot that the incident holds.
+    pub(super) fn slot(&self) -> Option<&Slot> {
+        let ledger = self.snapshot.ledger.as_ref()?.status.as_ref()?;
+        let mut slots = ledger.slots.iter();
+        slots.find(|s| s.node == self.node.name && s.remediation == self.name)
+    }
+
+    /// Whether the ledger that is seen remembers that the rung at work took its
+    /// slot. The watches of ledger and incidents are not in step: one that does
+    /// not may be older than the slot.
+    pub(super) fn is_in_history(&self) -> bool {
+        let Some(rung) = record::current_rung(&self.status) else {
+            return false;
+        };
+        let ledger = self
             .snapshot
             .ledger
             .iter()
             .filter_map(|l| l.status.as_ref());
-        slots
-            .flat_map(|s| &s.slots)
-            .any(|s| s.node == self.node.name && s.remediation == self.name)
+        ledger
+            .flat_map(|s| &s.history)
+            .any(|entry| entry.node == self.node.name && entry.at == rung.started_at)
     }
 
     /// The remedy at work and the id of its command.
@@ -164,6 +178,7 @@ impl Step<'_> {
         std::iter::once(fired)
             .chain(summary)
             .chain(details)
+            .filter(|text| !text.is_empty())
             .take(16)
             .collect()
     }

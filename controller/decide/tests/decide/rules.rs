@@ -1,0 +1,238 @@
+//! What holds for every plan, whatever was decided. Worked out anew from the
+//! snapshot, not by the code under test.
+
+use std::collections::BTreeSet;
+
+use jiff::SignedDuration;
+use kube::ResourceExt;
+use unstall_crds::health::TriggerState;
+use unstall_crds::ledger::{DisruptionLedgerStatus, SlotKind};
+use unstall_crds::policy::{Mode, NodeHealthPolicy};
+use unstall_crds::remediation::NodeRemediation;
+use unstall_decide::{Action, Node, Plan, SlotRequest, Snapshot};
+
+use crate::schema::{item_misfits, misfits};
+
+/// The longest validity that actuators accept.
+const VALIDITY_MAX: SignedDuration = SignedDuration::from_mins(10);
+
+/// The rules that `plan` breaks.
+pub fn broken(snapshot: &Snapshot, plan: &Plan) -> Vec<String> {
+    let mut broken = Vec::new();
+    let mut taken = BTreeSet::new();
+    for action in &plan.actions {
+        match action {
+            Action::OpenIncident(incident) => broken.extend(opening(snapshot, incident)),
+            Action::TakeSlot(request) => {
+                broken.extend(taking(snapshot, request, taken.len()));
+                if !taken.insert(&request.slot.node) {
+                    broken.push(format!("two slots for {}", request.slot.node));
+                }
+            }
+            Action::SendCommand { .. } => broken.extend(ordering(snapshot, action)),
+            Action::SetStatus {
+                remediation,
+                status,
+            } => {
+                if open(snapshot).all(|r| r.name_any() != *remediation) {
+                    broken.push(format!("{remediation} has ended or never was"));
+                }
+                broken.extend(misfits("NodeRemediation", "status", status));
+            }
+            Action::CreateHealth(health) => {
+                broken.extend(misfits("NodeHealth", "spec", &health.spec));
+            }
+            _ => {}
+        }
+    }
+    for policy in &snapshot.policies {
+        let status = &plan.policies[&policy.name_any()];
+        broken.extend(misfits("NodeHealthPolicy", "status", status));
+        let covered = status.nodes.as_ref().map(|nodes| nodes.covered);
+        if policy.spec.node_selector.is_empty() && covered != Some(0) {
+            broken.push(format!("an empty selector covers {covered:?} nodes"));
+        }
+    }
+    broken
+}
+
+fn open(snapshot: &Snapshot) -> impl Iterator<Item = &NodeRemediation> {
+    let ended = |r: &NodeRemediation| r.status.as_ref().is_some_and(|s| s.outcome.is_some());
+    snapshot.remediations.iter().filter(move |r| !ended(r))
+}
+
+fn ledger(snapshot: &Snapshot) -> DisruptionLedgerStatus {
+    let ledger = snapshot.ledger.as_ref();
+    ledger.and_then(|l| l.status.clone()).unwrap_or_default()
+}
+
+fn covering<'a>(
+    snapshot: &'a Snapshot,
+    node: &'a Node,
+) -> impl Iterator<Item = &'a NodeHealthPolicy> {
+    let mut policies = snapshot.policies.iter();
+    std::iter::from_fn(move || policies.find(|p| p.spec.node_selector.matches(&node.labels)))
+}
+
+fn covered<'a>(snapshot: &'a Snapshot, policy: &'a NodeHealthPolicy) -> Vec<&'a Node> {
+    let nodes = snapshot.nodes.values();
+    nodes
+        .filter(|node| policy.spec.node_selector.matches(&node.labels))
+        .collect()
+}
+
+fn opening(snapshot: &Snapshot, incident: &NodeRemediation) -> Vec<String> {
+    let spec = &incident.spec;
+    let name = incident.name_any();
+    let mut broken = misfits("NodeRemediation", "spec", spec);
+    let node = &snapshot.nodes[&spec.node_name];
+    let backed = covering(snapshot, node).any(|policy| {
+        Some(policy.name_any()) == spec.policy_name && policy.spec.mode == Mode::Enforce
+    });
+    if !backed {
+        broken.push(format!("{name}: no policy in Enforce covers {}", node.name));
+    }
+    if spec.node_uid.as_ref() != Some(&node.uid) {
+        broken.push(format!("{name}: for another {}", node.name));
+    }
+    if open(snapshot).any(|r| r.spec.node_name == node.name) {
+        broken.push(format!("{name}: the second on {}", node.name));
+    }
+    if snapshot.remediations.iter().any(|r| r.name_any() == name) {
+        broken.push(format!("{name}: the name is taken"));
+    }
+    broken
+}
+
+fn taking(snapshot: &Snapshot, request: &SlotRequest, taken: usize) -> Vec<String> {
+    let SlotRequest {
+        slot,
+        history,
+        limit,
+    } = request;
+    let mut broken = item_misfits("DisruptionLedger", "slots", slot);
+    broken.extend(item_misfits("DisruptionLedger", "history", history));
+    let mut say = |what: &str| broken.push(format!("slot for {}: {what}", slot.remediation));
+    let node = &snapshot.nodes[&slot.node];
+    let status = ledger(snapshot);
+    let in_place = |kind: SlotKind| kind == SlotKind::InPlace;
+    let used = status.slots.iter().filter(|s| in_place(s.kind)).count() + taken;
+    let allowed = covering(snapshot, node)
+        .map(|policy| {
+            let total = u32::try_from(covered(snapshot, policy).len()).unwrap();
+            policy.spec.disruption.max_in_place.nodes_of(total)
+        })
+        .min();
+    if !in_place(slot.kind) || allowed != Some(*limit) || used >= usize::try_from(*limit).unwrap() {
+        say("over the limit");
+    }
+    if status.slots.iter().any(|held| held.node == slot.node) {
+        say("the node has one");
+    }
+    if forbidden(snapshot, node) {
+        say("something forbids it");
+    }
+    let uses = status.history.iter().filter(|entry| {
+        let day = SignedDuration::from_hours(24);
+        entry.node == history.node
+            && entry.remedy == history.remedy
+            && snapshot.now.duration_since(entry.at.0) < day
+    });
+    let uses = uses.count();
+    let remedies = covering(snapshot, node).flat_map(|policy| &policy.spec.remedies);
+    let caps = remedies
+        .filter(|remedy| remedy.name == history.remedy)
+        .map(|remedy| usize::from(remedy.max_per_node_per_24h));
+    if caps.max().is_some_and(|cap| uses >= cap) {
+        say("used too often");
+    }
+    broken
+}
+
+/// Whether a human, the node or the breaker forbids to begin anything.
+fn forbidden(snapshot: &Snapshot, node: &Node) -> bool {
+    let Some(spec) = snapshot.ledger.as_ref().map(|ledger| &ledger.spec) else {
+        return true;
+    };
+    let holds = |until: &Option<unstall_crds::ledger::Until>| {
+        until.as_ref().is_some_and(|u| u.until.0 > snapshot.now)
+    };
+    let out = |(name, value): (&String, &String)| name.contains("skip") && value != "false";
+    let breaker = |policy: &NodeHealthPolicy| {
+        let nodes = covered(snapshot, policy);
+        let sick = nodes.iter().filter(|n| is_unhealthy(snapshot, policy, n));
+        let share = usize::from(policy.spec.disruption.stop_when_unhealthy.get());
+        sick.count() > (nodes.len() * share).div_ceil(100).max(1)
+    };
+    holds(&spec.pause)
+        || node.deleting
+        || node.annotations.iter().any(out)
+        || !is_heard(snapshot, node)
+        || covering(snapshot, node).any(|policy| policy.spec.suspend)
+        || (!holds(&spec.allow_storm) && covering(snapshot, node).any(breaker))
+}
+
+fn has_reported(snapshot: &Snapshot, node: &Node) -> bool {
+    let health = snapshot.health(node).and_then(|h| h.status.as_ref());
+    health.is_some_and(|status| status.heartbeat.is_some())
+        && snapshot.heard.contains_key(&node.name)
+}
+
+fn is_heard(snapshot: &Snapshot, node: &Node) -> bool {
+    has_reported(snapshot, node)
+        && snapshot.health(node).is_some_and(|health| {
+            let silent = snapshot.now.duration_since(snapshot.heard[&node.name]);
+            silent.unsigned_abs() <= health.spec.report_interval.get() * 3
+        })
+}
+
+fn is_unhealthy(snapshot: &Snapshot, policy: &NodeHealthPolicy, node: &Node) -> bool {
+    let silent = has_reported(snapshot, node) && !is_heard(snapshot, node);
+    let health = snapshot.health(node).filter(|_| is_heard(snapshot, node));
+    let states = health
+        .iter()
+        .flat_map(|h| h.status.iter().flat_map(|s| &s.triggers));
+    let fires = states
+        .filter(|s| s.policy == policy.name_any() && s.state == TriggerState::Firing)
+        .any(|state| {
+            let mut triggers = policy.spec.triggers.iter();
+            triggers.any(|t| t.name == state.name && t.signal_hash() == state.signal_hash)
+        });
+    !node.ready || silent || fires
+}
+
+fn ordering(snapshot: &Snapshot, action: &Action) -> Vec<String> {
+    let Action::SendCommand {
+        node,
+        remediation,
+        payload,
+    } = action
+    else {
+        return Vec::new();
+    };
+    let mut broken = Vec::new();
+    let mut say = |what: &str| broken.push(format!("command {}: {what}", payload.id));
+    let slots = ledger(snapshot).slots;
+    if !slots
+        .iter()
+        .any(|s| s.node == *node && s.remediation == *remediation)
+    {
+        say("without a slot");
+    }
+    if payload.encode().is_err() || !payload.id.starts_with(&format!("{remediation}-")) {
+        say("is none");
+    }
+    if payload.expires_at.0.duration_since(payload.issued_at.0) > VALIDITY_MAX
+        || payload.issued_at.0 > snapshot.now
+    {
+        say("valid at other times");
+    }
+    let uid = snapshot.nodes.get(node).map(|node| &node.uid);
+    if payload.node_name != *node
+        || uid != Some(&payload.node_uid)
+        || payload.epoch != snapshot.epoch
+    {
+        say("for another node or of another leader");
+    }
+    broken
+}

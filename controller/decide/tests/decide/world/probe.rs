@@ -1,0 +1,101 @@
+//! What probes say, of the facts.
+
+use jiff::SignedDuration;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use unstall_crds::health::{
+    HealthTrigger, NodeHealth, NodeHealthStatus, ProbeInfo, SignalState, SignalStatus,
+    TriggerState, TriggerStatus,
+};
+use unstall_crds::signal::SignalName;
+use unstall_crds::units::{Quantity, Reading};
+
+use super::World;
+use super::patch::stored;
+use super::script::{NodeFacts, ProbeKind};
+
+impl World {
+    /// Lets every probe that reports do so.
+    pub(super) fn report(&mut self) {
+        let now = self.snapshot.now;
+        for (name, facts) in &self.facts {
+            let node = &self.snapshot.nodes[name];
+            let health = self.snapshot.healths.get_mut(name);
+            // The API server lets a probe write only what belongs to its node.
+            let own = health.filter(|health| health.spec.node_uid == node.uid);
+            let Some(health) = own.filter(|_| facts.probe == ProbeKind::Reports) else {
+                continue;
+            };
+            let mut status = says(name, facts, health, Time(now));
+            status.command = self.answers.get(name).cloned();
+            health.status = Some(stored(&status));
+            self.snapshot.heard.insert(name.clone(), now);
+        }
+    }
+}
+
+fn says(name: &str, facts: &NodeFacts, health: &NodeHealth, now: Time) -> NodeHealthStatus {
+    let triggers = &health.spec.triggers;
+    let mut signals: Vec<SignalStatus> = Vec::new();
+    for trigger in triggers {
+        let signal = trigger.signal.name;
+        if signal != SignalName::ZombieMemcgs && signals.iter().all(|s| s.name != signal) {
+            signals.push(measured(signal, Some(facts.value), &now));
+        }
+    }
+    let ago = SignedDuration::try_from(facts.counted_ago.get()).unwrap();
+    let zombies = facts.zombies.map(|count| Reading(Quantity::Count(count)));
+    signals.push(measured(
+        SignalName::ZombieMemcgs,
+        zombies,
+        &Time(now.0 - ago),
+    ));
+    let boot = format!("boot-of-{name}");
+    NodeHealthStatus {
+        boot_id: Some(facts.boot.clone().unwrap_or(boot)),
+        probe: Some(ProbeInfo {
+            version: "test".to_owned(),
+            cgroup_version: None,
+            actuator: facts.actuator,
+        }),
+        heartbeat: Some(now.clone()),
+        summary: facts.summary.clone(),
+        triggers: triggers.iter().map(|t| judged(facts, t, &now)).collect(),
+        signals,
+        ..NodeHealthStatus::default()
+    }
+}
+
+fn judged(facts: &NodeFacts, trigger: &HealthTrigger, now: &Time) -> TriggerStatus {
+    let state = facts.states.get(&trigger.name).copied();
+    let state = state.unwrap_or(facts.state);
+    TriggerStatus {
+        policy: trigger.policy.clone(),
+        name: trigger.name.clone(),
+        signal_hash: trigger.signal_hash.clone(),
+        state,
+        since: now.clone(),
+        value: (state != TriggerState::Unknown).then_some(facts.value),
+        value_since_command: facts.since_command,
+        message: None,
+    }
+}
+
+fn measured(name: SignalName, last: Option<Reading>, at: &Time) -> SignalStatus {
+    let state = if last.is_some() {
+        SignalState::Known
+    } else {
+        SignalState::Unknown
+    };
+    SignalStatus {
+        name,
+        state,
+        last,
+        min: None,
+        p50: None,
+        p90: None,
+        max: None,
+        samples: 0,
+        sampled_at: last.is_some().then(|| at.clone()),
+        message: None,
+    }
+}
