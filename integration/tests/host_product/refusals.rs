@@ -253,18 +253,7 @@ fn without_its_slot_no_command_stands() {
         .unwrap()
         .to_owned();
     let id = CommandPayload::parse(&payload).unwrap().id;
-    // The trigger would go on firing, and the next incident act as well.
-    stage.kubectl(&["delete", "nodehealthpolicies", "--all"]);
-    let empty = json!({"status": {"slots": []}}).to_string();
-    stage.kubectl(&[
-        "patch",
-        "disruptionledger",
-        "cluster",
-        "--subresource=status",
-        "--type=merge",
-        "-p",
-        &empty,
-    ]);
+    delete_slots(&stage);
     let objects = stage.until("the incident to end", |objects| {
         text(objects.remediation(), "/status/outcome").is_some()
             && objects.health().pointer("/spec/command").is_none()
@@ -293,4 +282,17 @@ fn without_its_slot_no_command_stands() {
         );
         std::thread::sleep(Duration::from_millis(500));
     }
+}
+
+fn delete_slots(stage: &Stage) {
+    // The trigger would go on firing, and the next incident act as well.
+    stage.kubectl(&["delete", "nodehealthpolicies", "--all"]);
+    let empty = json!({"status": {"slots": []}}).to_string();
+    let ledger = [
+        "patch",
+        "disruptionledger",
+        "cluster",
+        "--subresource=status",
+    ];
+    stage.kubectl(&[&ledger[..], &["--type=merge", "-p", &empty]].concat());
 }
