@@ -1,6 +1,6 @@
 //! Leadership: the epoch that every command and slot carries.
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use jiff::Timestamp;
 use kube::api::{Api, ObjectMeta, PostParams};
 use kube::{Client, Error};
@@ -29,10 +29,14 @@ pub async fn acquire(client: &Client, identity: &str) -> Result<i64> {
             field_manager: Some(manager::CONTROLLER.into()),
             ..PostParams::default()
         };
-        match api.replace_status(LEDGER, &params, &ledger).await {
-            Ok(_) => return Ok(epoch),
-            Err(Error::Api(status)) if status.code == 409 => {}
-            Err(error) => return Err(error).context("cannot take a new epoch in the ledger"),
+        let swap = async {
+            match api.replace_status(LEDGER, &params, &ledger).await {
+                Err(Error::Api(status)) if status.code == 409 => Ok(false),
+                other => other.map(|_| true),
+            }
+        };
+        if bounded("cannot take a new epoch in the ledger", swap).await? {
+            return Ok(epoch);
         }
     }
     anyhow::bail!(

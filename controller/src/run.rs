@@ -1,5 +1,7 @@
 //! The loop: wait, observe, decide, act.
 
+use std::cmp::Ordering;
+use std::collections::BTreeSet;
 use std::fs;
 use std::time::Duration;
 
@@ -95,25 +97,40 @@ async fn lead_and_loop(client: kube::Client, signer: Signer, identity: &str) -> 
     }
 }
 
+/// Carries out the plan. What fails for one node leaves the others their turn;
+/// for that node the rest of the pass is left, because its order matters.
 async fn pass(actor: &Actor, seen: &Snapshot) -> Result<()> {
     let plan = decide(seen);
+    let mut failed = BTreeSet::new();
     for action in plan.actions {
-        apply(actor, action).await?;
+        let about = action.about(&seen.remediations);
+        if failed.contains(&about) {
+            continue;
+        }
+        if let Err(error) = apply(actor, action).await {
+            tracing::warn!(about, "left for the next pass: {error:#}");
+            failed.insert(about);
+        }
     }
     write_policies(&actor.client, &seen.policies, plan.policies).await
 }
 
+/// Ends this process when the ledger is not the one that it leads by: the next
+/// start makes or takes it anew.
 fn still_leading(seen: &Snapshot) -> Result<()> {
-    let stored = seen
-        .ledger
-        .as_ref()
-        .and_then(|ledger| ledger.status.as_ref())
-        .map(|s| s.epoch);
-    match stored {
-        Some(stored) if stored > seen.epoch => bail!(
+    let Some(ledger) = &seen.ledger else {
+        bail!("the DisruptionLedger was deleted: ending, the next start makes a new one");
+    };
+    let stored = ledger.status.as_ref().map_or(0, |status| status.epoch);
+    match stored.cmp(&seen.epoch) {
+        Ordering::Equal => Ok(()),
+        Ordering::Greater => bail!(
             "another controller leads (epoch {stored}, this one led {}): ending so as not to act beside it",
             seen.epoch
         ),
-        _ => Ok(()),
+        Ordering::Less => bail!(
+            "the DisruptionLedger was made anew (epoch {stored}, this one led {}): ending, the next start leads by it",
+            seen.epoch
+        ),
     }
 }

@@ -8,7 +8,7 @@ use unstall_crds::policy::NodeHealthPolicy;
 use crate::{Node, Snapshot, breaker, select};
 
 /// The in-place slots in use, those of this pass included.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct InPlace {
     used: Cell<u32>,
 }

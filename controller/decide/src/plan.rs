@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use kube::ResourceExt;
 use unstall_crds::command::CommandPayload;
 use unstall_crds::health::{HealthTrigger, NodeHealth};
 use unstall_crds::ledger::{HistoryEntry, Slot};
@@ -9,8 +10,9 @@ use unstall_crds::policy::NodeHealthPolicyStatus;
 use unstall_crds::remediation::{NodeRemediation, NodeRemediationStatus};
 use unstall_crds::units::GoDuration;
 
-/// Everything that is to be done about one snapshot, in this order. An action
-/// that fails ends the pass: the next one sees what became of it.
+/// Everything that is to be done about one snapshot, in this order. After an
+/// action that failed, those about the same node are left to the next pass,
+/// which sees what became of it.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Plan {
     /// The writes.
@@ -75,6 +77,28 @@ pub enum Action {
         /// The incident.
         remediation: String,
     },
+}
+
+impl Action {
+    /// The node that this is about; for an incident that is not among
+    /// `remediations`, the incident.
+    #[must_use]
+    pub fn about(&self, remediations: &[NodeRemediation]) -> String {
+        match self {
+            Self::CreateHealth(health) => health.name_any(),
+            Self::OpenIncident(incident) => incident.spec.node_name.clone(),
+            Self::TakeSlot(request) => request.slot.node.clone(),
+            Self::SetStatus { remediation, .. } => remediations
+                .iter()
+                .find(|one| one.name_any() == *remediation)
+                .map_or_else(|| remediation.clone(), |one| one.spec.node_name.clone()),
+            Self::DeleteHealth { node, .. }
+            | Self::SetTriggers { node, .. }
+            | Self::SendCommand { node, .. }
+            | Self::ClearCommand { node }
+            | Self::ReleaseSlot { node, .. } => node.clone(),
+        }
+    }
 }
 
 /// A slot and what is remembered of it beyond its release.

@@ -62,6 +62,7 @@ pub fn of(
         Mode::Enforce => Vec::new(),
     };
     status.summary = Some(record::cut(&summary(policy, &status, &own), SENTENCE));
+    status.forecast.truncate(FORECASTS);
     conditions(snapshot, policy, &mut status);
     status
 }
@@ -208,6 +209,8 @@ fn forecast(
     covered: &[&Node],
     in_use: &InPlace,
 ) -> Vec<Forecast> {
+    // What is forecast for one node is not there for the next.
+    let in_use = in_use.clone();
     let mut forecasts = Vec::new();
     for node in covered {
         let Some(call) = incident::call(snapshot, node, Mode::Observe) else {
@@ -219,10 +222,13 @@ fn forecast(
         let Some((remedy, action)) = incident::first_remedy(&call) else {
             continue;
         };
-        let mut reasons = guard::in_place(snapshot, node, in_use, false);
+        let mut reasons = guard::in_place(snapshot, node, &in_use, false);
         if let Some(other) = incident::open_on(snapshot, node) {
             let text = format!("incident {} is not over", other.name_any());
             reasons.insert(0, (BlockedReason::OtherIncident, text));
+        }
+        if reasons.is_empty() {
+            in_use.take();
         }
         let message = match reasons.first() {
             None => format!("would apply {remedy} to {} now", node.name),
@@ -238,7 +244,6 @@ fn forecast(
             message: Some(record::cut(&message, SENTENCE)),
         });
     }
-    forecasts.truncate(FORECASTS);
     forecasts
 }
 

@@ -1,8 +1,10 @@
 //! One action.
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use kube::api::{Api, DeleteParams, Patch, PatchParams, PostParams, Preconditions};
 use kube::{Client, Error, ResourceExt};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use unstall_crds::health::NodeHealth;
 use unstall_crds::names::manager;
@@ -32,8 +34,7 @@ pub async fn apply(actor: &Actor, action: Action) -> Result<()> {
     match action {
         Action::CreateHealth(health) => {
             tracing::info!(node = health.name_any(), "creating NodeHealth");
-            let created = healths.create(&params(), &health).await;
-            unless_there(created, "cannot create NodeHealth")
+            create(&healths, &health, "cannot create NodeHealth").await
         }
         Action::DeleteHealth { node, node_uid } => delete_health(&healths, &node, &node_uid).await,
         Action::SetTriggers {
@@ -48,8 +49,7 @@ pub async fn apply(actor: &Actor, action: Action) -> Result<()> {
             let trigger = incident.spec.trigger.as_deref().unwrap_or_default();
             tracing::info!(incident = incident.name_any(), trigger, "opening incident");
             let incidents: Api<NodeRemediation> = Api::all(actor.client.clone());
-            let created = incidents.create(&params(), &incident).await;
-            unless_there(created, "cannot create NodeRemediation")
+            create(&incidents, &incident, "cannot create NodeRemediation").await
         }
         Action::TakeSlot(request) => slot::take(actor, request).await,
         Action::ReleaseSlot { node, remediation } => {
@@ -124,12 +124,18 @@ pub fn params() -> PostParams {
     }
 }
 
-/// An object that is there already was made in an earlier pass, which the
-/// watch has not shown yet.
-fn unless_there<K>(created: Result<K, Error>, what: &str) -> Result<()> {
-    match created {
-        Ok(_) => Ok(()),
-        Err(Error::Api(status)) if status.is_already_exists() => Ok(()),
-        Err(error) => Err(error).with_context(|| what.to_owned()),
-    }
+/// Creates an object; one that is there already was made in an earlier pass,
+/// which the watch has not shown yet.
+async fn create<K>(api: &Api<K>, object: &K, what: &str) -> Result<()>
+where
+    K: Clone + std::fmt::Debug + Serialize + DeserializeOwned,
+{
+    let params = params();
+    let call = async {
+        match api.create(&params, object).await {
+            Err(Error::Api(status)) if status.is_already_exists() => Ok(()),
+            other => other.map(|_| ()),
+        }
+    };
+    bounded(what, call).await
 }

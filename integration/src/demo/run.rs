@@ -59,10 +59,12 @@ pub fn run() -> Result<()> {
         show(&cluster);
     }
     let down = cluster.down();
-    demo.teller.line(
-        Who::Demo,
-        "cluster and stall are gone; nothing is left on this machine",
-    );
+    if down.is_ok() {
+        demo.teller.line(
+            Who::Demo,
+            "cluster and stall are gone; nothing is left on this machine",
+        );
+    }
     outcome.and(down)
 }
 

@@ -1,6 +1,6 @@
 //! A real API server that is given definitions without one of their rules.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -15,17 +15,13 @@ use super::tree::Tree;
 use crate::cluster::{Cluster, ClusterOptions};
 use crate::interrupt::Interrupt;
 
-/// The tests that send bad documents of a kind.
-const TESTS: [(&str, &str); 4] = [
-    ("nodehealthpolicies", "refused::policy"),
-    ("nodehealths", "refused::node_health"),
-    ("noderemediations", "refused::node_remediation"),
-    ("disruptionledgers", "refused::ledger"),
-];
+/// The tests that send bad documents.
+const TESTS: &str = "refused::";
 /// How long one run of them may take.
 const LIMIT: Duration = Duration::from_secs(90);
 /// The server serves a changed definition a little later, and nothing says
-/// when: as long as no test is red it is asked again, so often, after so long.
+/// when: until it answers as it should it is asked again, so often, after so
+/// long.
 const ATTEMPTS: usize = 3;
 const PAUSE: Duration = Duration::from_secs(2);
 
@@ -59,50 +55,84 @@ impl<'a> Api<'a> {
         })
     }
 
-    /// The message of every rule.
-    #[must_use]
-    pub fn rules(&self) -> Vec<String> {
-        rules::messages(&self.definitions).into_keys().collect()
+    /// The message of every rule, and the tests that send a bad document for it.
+    /// They are those that say so when no rule is left at all.
+    ///
+    /// # Errors
+    /// When the definitions cannot be installed or the tests say nothing.
+    pub fn rules(&self, interrupt: &Interrupt) -> Result<BTreeMap<String, Vec<String>>> {
+        let messages = rules::messages(&self.definitions);
+        let mut bare = self.definitions.clone();
+        for (message, plurals) in &messages {
+            for plural in plurals {
+                bare.insert(plural.clone(), rules::without(&bare[plural], message));
+            }
+        }
+        self.install(&bare)?;
+        interrupt.sleep(PAUSE)?;
+        let red = self.run(&[TESTS.to_owned()], interrupt)?;
+        let tests = |message: &str| {
+            let red = red.iter().filter(|red| because(red, message).is_some());
+            red.map(|red| red.test.clone()).collect()
+        };
+        Ok(messages
+            .into_keys()
+            .map(|message| (message.clone(), tests(&message)))
+            .collect())
     }
 
     /// The tests that are red although no rule is missing.
     ///
     /// # Errors
-    /// When the definitions cannot be installed or the tests say nothing.
+    /// As [`Api::rules`].
     pub fn red_with_all(&self, interrupt: &Interrupt) -> Result<Vec<String>> {
         self.install(&self.definitions)?;
-        let red = self.run(vec!["refused::".to_owned()], interrupt)?;
+        let all = [TESTS.to_owned()];
+        let red = self.ask(&all, interrupt, |red| red.is_empty())?;
         Ok(red.into_iter().map(|red| red.test).collect())
     }
 
-    /// The tests that turn red because the rule with this message is missing,
-    /// each with the bad document that was not refused for it.
+    /// Those of `tests` (of all, if there are none) that turn red because the
+    /// rule with this message is missing, each with the bad document that was not refused for it.
     ///
     /// # Errors
-    /// As [`Api::red_with_all`].
-    pub fn red_without(&self, message: &str, interrupt: &Interrupt) -> Result<Vec<String>> {
-        let mut definitions = self.definitions.clone();
-        let mut filters = BTreeSet::new();
-        for (plural, definition) in &mut definitions {
+    /// As [`Api::rules`].
+    pub fn red_without(
+        &self,
+        message: &str,
+        tests: &[String],
+        interrupt: &Interrupt,
+    ) -> Result<Vec<String>> {
+        let definitions = self.definitions.iter().map(|(plural, definition)| {
             let changed = rules::without(definition, message);
-            if changed != *definition {
-                *definition = changed;
-                let test = TESTS.iter().find(|(of, _)| of == plural);
-                filters.insert(test.map_or("refused::", |(_, test)| test).to_owned());
+            (plural.clone(), changed)
+        });
+        self.install(&definitions.collect())?;
+        let filters = match tests {
+            [] => vec![TESTS.to_owned()],
+            tests => [tests, &["--exact".to_owned()]].concat(),
+        };
+        let red = self.ask(&filters, interrupt, |red| {
+            red.iter().any(|red| because(red, message).is_some())
+        })?;
+        Ok(red.iter().filter_map(|red| because(red, message)).collect())
+    }
+
+    /// Runs the tests until they answer as they should, or often enough.
+    fn ask(
+        &self,
+        filters: &[String],
+        interrupt: &Interrupt,
+        as_it_should: impl Fn(&[Red]) -> bool,
+    ) -> Result<Vec<Red>> {
+        for _ in 1..ATTEMPTS {
+            let red = self.run(filters, interrupt)?;
+            if as_it_should(&red) {
+                return Ok(red);
             }
+            interrupt.sleep(PAUSE)?;
         }
-        self.install(&definitions)?;
-        for attempt in 1..=ATTEMPTS {
-            let red = self.run(filters.iter().cloned().collect(), interrupt)?;
-            let because: Vec<String> = red.iter().filter_map(|red| because(red, message)).collect();
-            if !because.is_empty() {
-                return Ok(because);
-            }
-            if attempt < ATTEMPTS {
-                interrupt.sleep(PAUSE)?;
-            }
-        }
-        Ok(Vec::new())
+        self.run(filters, interrupt)
     }
 
     fn install(&self, definitions: &BTreeMap<String, Value>) -> Result<()> {
@@ -116,7 +146,7 @@ impl<'a> Api<'a> {
         self.cluster.kubectl().run(&apply).map(drop)
     }
 
-    fn run(&self, filters: Vec<String>, interrupt: &Interrupt) -> Result<Vec<Red>> {
+    fn run(&self, filters: &[String], interrupt: &Interrupt) -> Result<Vec<Red>> {
         let kubeconfig = &self.cluster.state().kubeconfig;
         let variable = |name: &str, value: &PathBuf| {
             let value = value.to_string_lossy().into_owned();
@@ -124,7 +154,7 @@ impl<'a> Api<'a> {
         };
         let tests = Tests {
             program: self.programs.test("api_types")?,
-            filters,
+            filters: filters.to_vec(),
             environment: vec![
                 variable("UNSTALL_TEST_KUBECONFIG", kubeconfig),
                 variable("UNSTALL_TEST_CRDS", &self.dir),
@@ -139,11 +169,12 @@ impl<'a> Api<'a> {
 /// this message did not refuse. The server may still lack the rule that was
 /// missing before: a test that is red for that one proves nothing.
 fn because(red: &Red, message: &str) -> Option<String> {
+    let says = format!("... {message}");
     let (document, _) = red
         .said
         .lines()
         .filter_map(|line| line.trim().split_once(": expected "))
-        .find(|(_, expected)| expected.ends_with(message))?;
+        .find(|(_, expected)| expected.ends_with(&says))?;
     Some(format!("{} ({document})", red.test))
 }
 
@@ -163,5 +194,6 @@ mod tests {
             Some("refused::ledger (ledger/other-name)")
         );
         assert_eq!(because(&red, "write a reason"), None);
+        assert_eq!(because(&red, "it cluster"), None);
     }
 }

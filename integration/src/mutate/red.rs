@@ -45,6 +45,7 @@ impl Tests<'_> {
             // What a property's test finds must not be tried by the next run.
             .env("PROPTEST_DISABLE_FAILURE_PERSISTENCE", "1")
             .env("PROPTEST_MAX_SHRINK_ITERS", "0")
+            .env("RUST_BACKTRACE", "0")
             .envs(self.environment.iter().map(|(name, value)| (name, value)));
         let ended = process::run(&mut command, Keep::Both, self.limit, interrupt)?;
         if ended.late {

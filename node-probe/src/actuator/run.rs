@@ -29,7 +29,7 @@ const PROBE_UID: u32 = 61_321;
 const MAX_SKEW: Duration = Duration::from_mins(1);
 
 /// How long a stopping actuator waits for the command that it interrupts: a killed child may take
-/// 2 s to leave the kernel, and the kubelet kills after 30 s.
+/// 2 s to leave the kernel, and the chart gives 20 s.
 const STOP_LIMIT: Duration = Duration::from_secs(10);
 
 /// Obeys signed commands from a Unix socket: the part of Unstall that acts on a node

@@ -34,8 +34,13 @@ impl Step<'_> {
             "waiting for its turn",
         );
         let state = judge::state(self.snapshot, self.node, policy, trigger);
-        if !record::was_tried(&self.status) && state == TriggerState::Clear {
-            let text = format!("trigger {} cleared before anything was done", trigger.name);
+        if state == TriggerState::Clear {
+            // A later remedy is stronger, and the node is well.
+            let when = match record::was_tried(&self.status) {
+                false => "anything was done",
+                true => "the next remedy began",
+            };
+            let text = format!("trigger {} cleared before {when}", trigger.name);
             return record::end(&mut self.status, Outcome::Aborted, now, &text);
         }
         if let Some(text) = self.no_mandate(policy, trigger) {

@@ -132,21 +132,27 @@ fn taking(snapshot: &Snapshot, request: &SlotRequest, taken: usize) -> Vec<Strin
     if forbidden(snapshot, node) {
         say("something forbids it");
     }
-    let uses = status.history.iter().filter(|entry| {
-        let day = SignedDuration::from_hours(24);
-        entry.node == history.node
-            && entry.remedy == history.remedy
-            && snapshot.now.duration_since(entry.at.0) < day
-    });
-    let uses = uses.count();
-    let remedies = covering(snapshot, node).flat_map(|policy| &policy.spec.remedies);
-    let caps = remedies
-        .filter(|remedy| remedy.name == history.remedy)
-        .map(|remedy| usize::from(remedy.max_per_node_per_24h));
-    if caps.max().is_some_and(|cap| uses >= cap) {
+    if used_up(snapshot, request, &status) {
         say("used too often");
     }
     broken
+}
+
+/// Whether the remedy was used as often as the incident's own ladder allows.
+fn used_up(snapshot: &Snapshot, request: &SlotRequest, ledger: &DisruptionLedgerStatus) -> bool {
+    let new = &request.history;
+    let day = SignedDuration::from_hours(24);
+    let uses = ledger.history.iter().filter(|entry| {
+        entry.node == new.node
+            && entry.remedy == new.remedy
+            && snapshot.now.duration_since(entry.at.0) < day
+    });
+    let mut incidents = snapshot.remediations.iter();
+    let incident = incidents.find(|r| r.name_any() == request.slot.remediation);
+    let ladder = incident.and_then(|r| r.spec.policy.as_ref());
+    let mut remedies = ladder.iter().flat_map(|policy| &policy.remedies);
+    let remedy = remedies.find(|remedy| remedy.name == new.remedy).unwrap();
+    uses.count() >= usize::from(remedy.max_per_node_per_24h)
 }
 
 /// Whether a human, the node or the breaker forbids to begin anything.
