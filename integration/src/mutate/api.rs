@@ -147,17 +147,14 @@ impl<'a> Api<'a> {
     }
 
     fn run(&self, filters: &[String], interrupt: &Interrupt) -> Result<Vec<Red>> {
-        let kubeconfig = &self.cluster.state().kubeconfig;
-        let variable = |name: &str, value: &PathBuf| {
-            let value = value.to_string_lossy().into_owned();
-            (name.to_owned(), value)
-        };
+        let kubeconfig = self.cluster.state().kubeconfig.to_string_lossy();
+        let variable = |name: &str, value: &str| (name.to_owned(), value.to_owned());
         let tests = Tests {
             program: self.programs.test("api_types")?,
             filters: filters.to_vec(),
             environment: vec![
-                variable("UNSTALL_TEST_KUBECONFIG", kubeconfig),
-                variable("UNSTALL_TEST_CRDS", &self.dir),
+                variable("UNSTALL_TEST_KUBECONFIG", &kubeconfig),
+                variable("UNSTALL_TEST_CRDS", "keep"),
             ],
             limit: LIMIT,
         };

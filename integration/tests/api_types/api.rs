@@ -114,11 +114,14 @@ impl Api {
         (!text.trim().is_empty()).then(|| serde_json::from_str(&text).unwrap())
     }
 
-    /// Installs the committed definitions, or those in `UNSTALL_TEST_CRDS`, from
-    /// which the mutation run has taken a rule away; waits until they count.
+    /// Installs the committed definitions and waits until they count. With
+    /// `UNSTALL_TEST_CRDS=keep` those of the server stay: `make mutate` takes a
+    /// rule away from them.
     fn install_definitions(&self) {
-        let committed = Path::new(env!("CARGO_MANIFEST_DIR")).join("../crds/yaml");
-        let dir = std::env::var_os("UNSTALL_TEST_CRDS").map_or(committed, PathBuf::from);
+        if std::env::var_os("UNSTALL_TEST_CRDS").is_some_and(|value| value == "keep") {
+            return;
+        }
+        let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("../crds/yaml");
         let dir = dir.to_string_lossy();
         let generations = || {
             self.must(&[
