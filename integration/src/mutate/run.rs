@@ -62,7 +62,9 @@ pub fn run(groups: &[Group], interrupt: &Interrupt) -> Result<()> {
                 each(&switched.checks, "check", &suites, &mut report, interrupt)?;
             }
             Group::Reasons => {
-                let suites = [suite(programs.test("decide")?, "")];
+                // The scenarios first: they are quick, and say what is decided.
+                let decide = programs.test("decide")?;
+                let suites = [suite(decide, "scenarios::"), suite(decide, "")];
                 each(&switched.reasons, "reason", &suites, &mut report, interrupt)?;
             }
             Group::Rules => rules(&tree, &programs, &mut report, interrupt)?,
