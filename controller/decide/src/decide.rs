@@ -1,12 +1,15 @@
 //! The whole decision, in its order.
 
+use std::collections::BTreeSet;
+
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference};
 use kube::ResourceExt;
+use unstall_crds::command::CommandPayload;
 use unstall_crds::health::{HealthTrigger, NodeHealth, NodeHealthSpec};
 use unstall_crds::units::GoDuration;
 
 use crate::budget::InPlace;
-use crate::{Action, Node, Plan, Snapshot, incident, phase, select, status};
+use crate::{Action, Node, Plan, Snapshot, incident, phase, record, select, status};
 
 /// How often a probe reports while nothing happens, in seconds: for 5,000 nodes
 /// 17 writes a second.
@@ -33,7 +36,8 @@ pub fn decide(snapshot: &Snapshot) -> Plan {
         let incident = incident::to_open(snapshot, node);
         actions.extend(incident.map(|incident| Action::OpenIncident(Box::new(incident))));
     }
-    actions.extend(left_over(snapshot));
+    let left_over = left_over(snapshot, &actions);
+    actions.extend(left_over);
     let policies = snapshot
         .policies
         .iter()
@@ -84,6 +88,7 @@ fn health_object(snapshot: &Snapshot, node: &Node) -> Option<Action> {
         node: node.name.clone(),
         triggers,
         report_interval,
+        seen: health.resource_version(),
     })
 }
 
@@ -122,19 +127,26 @@ fn owner(node: &Node) -> OwnerReference {
 }
 
 /// Slots and commands that no incident needs any more.
-fn left_over(snapshot: &Snapshot) -> Vec<Action> {
-    let open: Vec<(String, &str)> = snapshot
+fn left_over(snapshot: &Snapshot, planned: &[Action]) -> Vec<Action> {
+    let open: BTreeSet<String> = snapshot
         .remediations
         .iter()
         .filter(|remediation| incident::is_open(remediation))
-        .map(|remediation| (remediation.name_any(), remediation.spec.node_name.as_str()))
+        .map(ResourceExt::name_any)
+        .collect();
+    let at_work: BTreeSet<&str> = snapshot
+        .remediations
+        .iter()
+        .filter(|remediation| incident::is_open(remediation))
+        .filter_map(|remediation| record::current_rung(remediation.status.as_ref()?))
+        .filter_map(|rung| rung.command_id.as_deref())
         .collect();
     let slots = snapshot
         .ledger
         .iter()
         .filter_map(|l| l.status.as_ref())
         .flat_map(|s| &s.slots);
-    let stale_slots = slots.filter(|slot| !open.iter().any(|(name, _)| *name == slot.remediation));
+    let stale_slots = slots.filter(|slot| !open.contains(&slot.remediation));
     let releases = stale_slots.map(|slot| Action::ReleaseSlot {
         node: slot.node.clone(),
         remediation: slot.remediation.clone(),
@@ -145,10 +157,24 @@ fn left_over(snapshot: &Snapshot) -> Vec<Action> {
         .values()
         .filter_map(|node| snapshot.health(node));
     let stale_commands = healths
-        .filter(|health| health.spec.command.is_some())
-        .filter(|health| !open.iter().any(|(_, node)| *node == health.name_any()));
+        .filter(|health| {
+            let command = health.spec.command.as_ref();
+            command.is_some_and(|command| {
+                // One that cannot be read is nobody's.
+                let payload = CommandPayload::parse(&command.payload);
+                !payload.is_ok_and(|payload| at_work.contains(payload.id.as_str()))
+            })
+        })
+        .filter(|health| !is_replaced(planned, &health.name_any()));
     let clears = stale_commands.map(|health| Action::ClearCommand {
         node: health.name_any(),
+        seen: health.resource_version(),
     });
     releases.chain(clears).collect()
+}
+
+/// Whether `planned` gives `node` another command.
+fn is_replaced(planned: &[Action], node: &str) -> bool {
+    let mut planned = planned.iter();
+    planned.any(|action| matches!(action, Action::SendCommand { node: of, .. } if of == node))
 }

@@ -3,8 +3,8 @@
 use jiff::Timestamp;
 use kube::ResourceExt;
 use unstall_crds::condition::BlockedReason;
-use unstall_crds::ledger::HistoryEntry;
-use unstall_crds::policy::Remedy;
+use unstall_crds::ledger::{HistoryEntry, Slot, SlotKind};
+use unstall_crds::policy::{NodeHealthPolicy, Remedy};
 
 use crate::budget::InPlace;
 use crate::judge::{self, Hearing};
@@ -27,16 +27,13 @@ pub fn in_place(snapshot: &Snapshot, node: &Node, in_use: &InPlace, is_begun: bo
     if !is_begun {
         reasons.extend(cooling_down(snapshot, node));
     }
-    let limit = budget::limit(snapshot, node);
-    if in_use.used() >= limit {
-        reasons.push((
-            BlockedReason::InPlaceBudgetExhausted,
-            format!(
-                "{} of {limit} nodes are being cured in place: {}",
-                in_use.used(),
-                users(snapshot)
-            ),
-        ));
+    if let Some((policy, used, limit)) = budget::exhausted(snapshot, node, in_use) {
+        let text = format!(
+            "{used} of {limit} nodes of policy {} are being cured in place: {}",
+            policy.name_any(),
+            users(snapshot, policy)
+        );
+        reasons.push((BlockedReason::InPlaceBudgetExhausted, text));
     }
     reasons
 }
@@ -176,13 +173,19 @@ pub fn uses_in_24h(snapshot: &Snapshot, node: &Node, remedy: &Remedy) -> usize {
     status.map_or(0, |status| status.history.iter().filter(counts).count())
 }
 
-fn users(snapshot: &Snapshot) -> String {
+fn users(snapshot: &Snapshot, policy: &NodeHealthPolicy) -> String {
     let slots = snapshot
         .ledger
         .iter()
         .filter_map(|l| l.status.as_ref())
         .flat_map(|s| &s.slots);
+    let is_covered = |slot: &&Slot| {
+        let node = snapshot.nodes.get(&slot.node);
+        node.is_none_or(|node| select::covers(policy, node))
+    };
     let users: Vec<String> = slots
+        .filter(|slot| slot.kind == SlotKind::InPlace)
+        .filter(is_covered)
         .map(|slot| format!("{} ({})", slot.node, slot.remediation))
         .take(5)
         .collect();

@@ -103,24 +103,16 @@ pub fn to_open(snapshot: &Snapshot, node: &Node) -> Option<NodeRemediation> {
     })
 }
 
-/// `<node>-<n>`, one more than any so far. Records of incidents are deleted in
-/// time, but the ids of commands are made of these names and must never come
-/// again: what the node's actuator answered last counts too, and who holds a
-/// slot.
+/// `<node>-<n>`, one more than any that is on record or holds a slot.
 fn next_name(snapshot: &Snapshot, node: &str) -> String {
     let number =
         |name: &str| -> Option<u64> { name.strip_prefix(node)?.strip_prefix('-')?.parse().ok() };
     let records = snapshot.remediations.iter().map(ResourceExt::name_any);
-    let answered = snapshot
-        .healths
-        .get(node)
-        .and_then(|health| health.status.as_ref()?.command.as_ref())
-        .and_then(|command| Some(command.id.rsplit_once('-')?.0.to_owned()));
     let ledger = snapshot.ledger.iter().filter_map(|l| l.status.as_ref());
     let holders = ledger
         .flat_map(|status| &status.slots)
         .map(|slot| slot.remediation.clone());
-    let names = records.chain(answered).chain(holders);
+    let names = records.chain(holders);
     let last = names.filter_map(|name| number(&name)).max().unwrap_or(0);
     format!("{node}-{}", last.saturating_add(1))
 }

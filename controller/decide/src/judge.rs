@@ -105,3 +105,9 @@ pub fn zombies(health: &NodeHealth, after: Option<Timestamp>) -> Option<u64> {
 pub fn signed(duration: std::time::Duration) -> SignedDuration {
     SignedDuration::try_from(duration).unwrap_or(SignedDuration::MAX)
 }
+
+/// `time` as the API keeps it.
+#[must_use]
+pub fn whole_seconds(time: Timestamp) -> Timestamp {
+    Timestamp::from_second(time.as_second()).unwrap_or(time)
+}

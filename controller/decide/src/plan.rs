@@ -21,8 +21,8 @@ pub struct Plan {
     pub policies: BTreeMap<String, NodeHealthPolicyStatus>,
 }
 
-/// One write. Each names what it is based on; whoever carries it out reads the
-/// live object first and refuses when that is something else.
+/// One write. Each names what it is based on, by its resourceVersion or by
+/// what it must hold; it is refused when the live object is something else.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Action {
     /// Create a node's `NodeHealth`, owned by the node.
@@ -42,6 +42,8 @@ pub enum Action {
         triggers: Vec<HealthTrigger>,
         /// The report interval.
         report_interval: GoDuration,
+        /// The resourceVersion of the `NodeHealth` that was seen.
+        seen: Option<String>,
     },
     /// Open an incident.
     OpenIncident(Box<NodeRemediation>),
@@ -62,6 +64,8 @@ pub enum Action {
     ClearCommand {
         /// The node.
         node: String,
+        /// The resourceVersion of the `NodeHealth` that was seen.
+        seen: Option<String>,
     },
     /// Write how an incident goes.
     SetStatus {
@@ -69,6 +73,8 @@ pub enum Action {
         remediation: String,
         /// Its status, whole.
         status: Box<NodeRemediationStatus>,
+        /// The resourceVersion of the incident that was seen.
+        seen: Option<String>,
     },
     /// Give a slot back, if the incident still holds it.
     ReleaseSlot {
@@ -95,7 +101,7 @@ impl Action {
             Self::DeleteHealth { node, .. }
             | Self::SetTriggers { node, .. }
             | Self::SendCommand { node, .. }
-            | Self::ClearCommand { node }
+            | Self::ClearCommand { node, .. }
             | Self::ReleaseSlot { node, .. } => node.clone(),
         }
     }
@@ -108,7 +114,7 @@ pub struct SlotRequest {
     pub slot: Slot,
     /// What counts against caps and cool-downs from now on.
     pub history: HistoryEntry,
-    /// How many slots of its kind may be in use with this one, over all nodes:
-    /// the least that any policy allows.
-    pub limit: u32,
+    /// The nodes whose slots were counted against every budget. A live ledger
+    /// that holds a slot of any other node is not the one that was decided on.
+    pub beside: Vec<String>,
 }

@@ -64,11 +64,10 @@ pub fn verdict(
             signal.samples, signal.name
         ));
     };
-    let zombies_before = before
-        .and_then(|m| m.zombie_memcgs)
-        .map_or(0, |r| r.0.number());
+    let zombies_before = before.and_then(|m| m.zombie_memcgs).map(|r| r.0.number());
     let zombies = judge::zombies(health, Some(finished));
-    if zombies_before >= ZOMBIES_THAT_MATTER && zombies.is_none() {
+    let bound = zombies_allowed(zombies_before);
+    if bound.is_some() && zombies.is_none() {
         return Verdict::Waiting(
             "waiting for a count of zombie memcgs since the remedy".to_owned(),
         );
@@ -85,13 +84,13 @@ pub fn verdict(
             signal.statistic, signal.name, signal.clear_below
         ));
     }
-    if let Some(left) = zombies
-        && zombies_before >= ZOMBIES_THAT_MATTER
-        && left > zombies_before / 2
+    if let (Some(left), Some(bound)) = (zombies, bound)
+        && left > bound
     {
-        remains.push(format!(
-            "{left} of {zombies_before} zombie memcgs are still there"
-        ));
+        remains.push(match zombies_before {
+            Some(before) => format!("{left} of {before} zombie memcgs are still there"),
+            None => format!("{left} zombie memcgs are there, of an unknown number before"),
+        });
     }
     if remains.is_empty() {
         Verdict::Cured(after)
@@ -100,6 +99,17 @@ pub fn verdict(
             after,
             remains: remains.join("; "),
         }
+    }
+}
+
+/// How many zombies may be left of `before`; without a bound where there were
+/// too few to matter. How many there were may be unknown: then none may be left
+/// that would matter.
+fn zombies_allowed(before: Option<u64>) -> Option<u64> {
+    match before {
+        Some(before) if before < ZOMBIES_THAT_MATTER => None,
+        Some(before) => Some(before / 2),
+        None => Some(ZOMBIES_THAT_MATTER - 1),
     }
 }
 

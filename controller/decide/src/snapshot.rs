@@ -43,6 +43,8 @@ pub struct Node {
     pub annotations: BTreeMap<String, String>,
     /// Whether its condition `Ready` is True.
     pub ready: bool,
+    /// Whether it is cordoned, whoever did it.
+    pub unschedulable: bool,
     /// Whether the object is being deleted.
     pub deleting: bool,
 }

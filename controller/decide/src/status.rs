@@ -89,8 +89,8 @@ fn counts(
             Hearing::NoProbe => counts.without_probe += 1,
             Hearing::Silent { .. } => counts.silent += 1,
             Hearing::Heard if states.contains(&TriggerState::Firing) => counts.sick += 1,
-            // What is not known is not healthy.
-            Hearing::Heard if states.contains(&TriggerState::Unknown) => {}
+            // What is not known is not healthy, nor is a node that is not Ready.
+            Hearing::Heard if !node.ready || states.contains(&TriggerState::Unknown) => {}
             Hearing::Heard => counts.healthy += 1,
         }
     }
@@ -128,14 +128,9 @@ fn budgets(snapshot: &Snapshot, policy: &NodeHealthPolicy, covered: &[&Node]) ->
     let users: Vec<BudgetUser> = covered
         .iter()
         .filter_map(|node| {
-            let r#use = if node.ready {
-                None
-            } else {
-                Some(BudgetUse::NotReady)
-            }?;
             Some(BudgetUser {
                 node: node.name.clone(),
-                r#use,
+                r#use: unavailable(node)?,
                 remediation: None,
                 since: None,
             })
@@ -144,7 +139,7 @@ fn budgets(snapshot: &Snapshot, policy: &NodeHealthPolicy, covered: &[&Node]) ->
         .collect();
     let in_place = InPlaceBudget {
         max: budget::limit_of(snapshot, policy),
-        used: budget::used(snapshot),
+        used: InPlace::new(snapshot).used(snapshot, policy),
     };
     let unavailable = size(users.iter().filter(|u| u.remediation.is_none()).count());
     Budget {
@@ -154,6 +149,15 @@ fn budgets(snapshot: &Snapshot, policy: &NodeHealthPolicy, covered: &[&Node]) ->
         users: users.into_iter().take(NAMES).collect(),
         in_place,
         topologies: Vec::new(),
+    }
+}
+
+/// Why `node` is not available, if it is not.
+fn unavailable(node: &Node) -> Option<BudgetUse> {
+    match (node.ready, node.unschedulable) {
+        (false, _) => Some(BudgetUse::NotReady),
+        (true, true) => Some(BudgetUse::Unschedulable),
+        (true, false) => None,
     }
 }
 
@@ -171,7 +175,7 @@ fn slot_users<'a>(
         .filter(|slot| {
             covered
                 .iter()
-                .any(|node| node.name == slot.node && node.ready)
+                .any(|node| node.name == slot.node && unavailable(node).is_none())
         })
         .map(|slot| BudgetUser {
             node: slot.node.clone(),
@@ -198,7 +202,9 @@ fn breaker_of(snapshot: &Snapshot, policy: &NodeHealthPolicy) -> Breaker {
         unhealthy: count.unhealthy,
         limit: count.limit,
         since: since.unwrap_or(Time(snapshot.now)),
-        storm_allowed_until: breaker::storm_allowed_until(snapshot).map(Time),
+        // The API keeps whole seconds.
+        storm_allowed_until: breaker::storm_allowed_until(snapshot)
+            .map(|until| Time(judge::whole_seconds(until))),
     }
 }
 
@@ -228,7 +234,7 @@ fn forecast(
             reasons.insert(0, (BlockedReason::OtherIncident, text));
         }
         if reasons.is_empty() {
-            in_use.take();
+            in_use.take(&node.name);
         }
         let message = match reasons.first() {
             None => format!("would apply {remedy} to {} now", node.name),

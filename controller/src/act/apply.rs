@@ -41,9 +41,10 @@ pub async fn apply(actor: &Actor, action: Action) -> Result<()> {
             node,
             triggers,
             report_interval,
+            seen,
         } => {
             let spec = json!({"triggers": triggers, "reportInterval": report_interval});
-            patch_spec(&healths, &node, spec, None).await
+            patch_spec(&healths, &node, spec, seen).await
         }
         Action::OpenIncident(incident) => {
             let trigger = incident.spec.trigger.as_deref().unwrap_or_default();
@@ -60,19 +61,19 @@ pub async fn apply(actor: &Actor, action: Action) -> Result<()> {
             remediation,
             payload,
         } => command::send(actor, &healths, &node, &remediation, &payload).await,
-        Action::ClearCommand { node } => {
+        Action::ClearCommand { node, seen } => {
             tracing::info!(node, "taking the command back");
-            patch_spec(&healths, &node, json!({"command": Value::Null}), None).await
+            patch_spec(&healths, &node, json!({"command": Value::Null}), seen).await
         }
         Action::SetStatus {
             remediation,
             status,
-        } => status::write_remediation(&actor.client, &remediation, *status).await,
+            seen,
+        } => status::write_remediation(&actor.client, &remediation, *status, seen).await,
     }
 }
 
-/// Patches a `NodeHealth`'s spec, which nobody else writes; with
-/// `resource_version` only if nothing changed since that was read.
+/// Patches a `NodeHealth`'s spec, if nothing changed since `resource_version`.
 pub async fn patch_spec(
     api: &Api<NodeHealth>,
     node: &str,

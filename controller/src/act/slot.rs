@@ -2,7 +2,7 @@
 
 use anyhow::{Result, bail};
 use kube::api::Api;
-use unstall_crds::ledger::{DisruptionLedger, DisruptionLedgerStatus};
+use unstall_crds::ledger::{DisruptionLedger, Slot};
 use unstall_crds::names::LEDGER;
 use unstall_decide::SlotRequest;
 
@@ -18,21 +18,19 @@ pub async fn take(actor: &Actor, request: SlotRequest) -> Result<()> {
         incident = request.slot.remediation,
         "taking a slot"
     );
-    swap(actor, |status| {
-        if status
-            .slots
-            .iter()
-            .any(|slot| slot.node == request.slot.node)
-        {
+    swap(actor, |ledger| {
+        let pause = ledger.spec.pause.as_ref();
+        if let Some(pause) = pause.filter(|pause| pause.until.0 > request.slot.since.0) {
+            bail!("paused until {} meanwhile: {}", pause.until.0, pause.reason);
+        }
+        let status = ledger.status.get_or_insert_default();
+        let mut held = status.slots.iter();
+        if held.any(|slot| slot.node == request.slot.node) {
             bail!("node {} holds a slot already", request.slot.node);
         }
-        let of_kind = status
-            .slots
-            .iter()
-            .filter(|slot| slot.kind == request.slot.kind)
-            .count();
-        if of_kind >= usize::try_from(request.limit).unwrap_or(usize::MAX) {
-            bail!("{of_kind} of {} slots were taken meanwhile", request.limit);
+        let unknown = |slot: &&Slot| !request.beside.contains(&slot.node);
+        if let Some(other) = status.slots.iter().find(unknown) {
+            bail!("node {} took a slot meanwhile", other.node);
         }
         status
             .history
@@ -47,7 +45,8 @@ pub async fn take(actor: &Actor, request: SlotRequest) -> Result<()> {
 /// Gives back the slot that `remediation` holds on `node`.
 pub async fn release(actor: &Actor, node: &str, remediation: &str) -> Result<()> {
     tracing::info!(node, incident = remediation, "giving the slot back");
-    swap(actor, |status| {
+    swap(actor, |ledger| {
+        let status = ledger.status.get_or_insert_default();
         status
             .slots
             .retain(|slot| slot.node != node || slot.remediation != remediation);
@@ -72,11 +71,11 @@ pub async fn live(actor: &Actor) -> Result<DisruptionLedger> {
 
 async fn swap(
     actor: &Actor,
-    change: impl FnOnce(&mut DisruptionLedgerStatus) -> Result<()>,
+    change: impl FnOnce(&mut DisruptionLedger) -> Result<()>,
 ) -> Result<()> {
     let mut ledger = live(actor).await?;
+    change(&mut ledger)?;
     let status = ledger.status.get_or_insert_default();
-    change(status)?;
     status.slots_in_use = u32::try_from(status.slots.len()).unwrap_or(u32::MAX);
     let api: Api<DisruptionLedger> = Api::all(actor.client.clone());
     // The resourceVersion of the live read is in the object: of two writers one fails.

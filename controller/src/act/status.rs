@@ -11,11 +11,13 @@ use unstall_crds::remediation::{NodeRemediation, NodeRemediationStatus};
 use super::apply::params;
 use crate::client::bounded;
 
-/// Writes how an incident goes.
+/// Writes how an incident goes, if nobody wrote to it since `seen`: what was
+/// decided on an older view is not wanted any more.
 pub async fn write_remediation(
     client: &Client,
     name: &str,
     status: NodeRemediationStatus,
+    seen: Option<String>,
 ) -> Result<()> {
     let api: Api<NodeRemediation> = Api::all(client.clone());
     let mut live = bounded("cannot read NodeRemediation", api.get(name)).await?;
@@ -30,6 +32,7 @@ pub async fn write_remediation(
         tracing::info!(incident = name, %phase, outcome, message, "incident moves");
     }
     live.status = Some(status);
+    live.metadata.resource_version = seen;
     let what = format!("cannot write the status of NodeRemediation {name}");
     bounded(&what, api.replace_status(name, &params(), &live)).await?;
     Ok(())

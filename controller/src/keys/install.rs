@@ -13,6 +13,7 @@ use super::Signer;
 
 const SECRET_ENTRY: &str = "signing.key";
 const PUBLIC_ENTRY: &str = "signing.pub";
+const PUBLIC_SUFFIX: &str = ".pub";
 
 /// Where the keys are to be.
 #[derive(Debug, Clone)]
@@ -28,8 +29,8 @@ pub struct InstallKeys {
 /// Makes what is absent; returns a sentence that says what was done.
 ///
 /// # Errors
-/// When the API server refuses, or there are public keys but no signing key
-/// (a new one would not be among them).
+/// When the API server refuses, or the public keys are there without the
+/// signing key or without its public half: no actuator would obey it.
 pub async fn install(client: Client, names: &InstallKeys) -> Result<String> {
     let secrets: Api<Secret> = Api::namespaced(client.clone(), &names.namespace);
     let config_maps: Api<ConfigMap> = Api::namespaced(client, &names.namespace);
@@ -54,6 +55,17 @@ pub async fn install(client: Client, names: &InstallKeys) -> Result<String> {
         ),
     };
     let signer = Signer::from_pem(&pem)?;
+    if let Some(map) = &public
+        && !is_among(&signer, map)
+    {
+        bail!(
+            "ConfigMap {ns}/{map} does not hold the public half of the key in Secret {ns}/{secret} (key id {id}), so no              actuator would obey: add it as an entry *.pub (openssl pkey -pubout), or delete the ConfigMap to have it              made",
+            ns = names.namespace,
+            map = names.config_map,
+            secret = names.secret,
+            id = signer.key_id()
+        );
+    }
     if made {
         let secret = Secret {
             metadata: metadata(&names.secret),
@@ -92,6 +104,14 @@ pub async fn install(client: Client, names: &InstallKeys) -> Result<String> {
     ))
 }
 
+/// Whether `map` holds the public half of the key of `signer`.
+fn is_among(signer: &Signer, map: &ConfigMap) -> bool {
+    let entries = map.data.iter().flatten();
+    entries
+        .filter(|(name, _)| name.ends_with(PUBLIC_SUFFIX))
+        .any(|(_, text)| signer.is_public_half(text))
+}
+
 fn signing_key(secret: &Secret) -> Result<String> {
     let bytes = secret
         .data
@@ -115,5 +135,39 @@ fn created<K>(result: Result<K, Error>, kind: &str, name: &str) -> Result<()> {
             bail!("{kind} {name} appeared while it was being made: run this again to use it")
         }
         Err(error) => Err(error).with_context(|| format!("cannot create {kind} {name}")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn map(entries: &[(&str, &str)]) -> ConfigMap {
+        let entries = entries
+            .iter()
+            .map(|(name, text)| ((*name).to_owned(), (*text).to_owned()));
+        ConfigMap {
+            data: Some(entries.collect()),
+            ..ConfigMap::default()
+        }
+    }
+
+    #[test]
+    fn a_pair_must_match() {
+        let [own, other] =
+            [(); 2].map(|()| Signer::from_pem(&Signer::generate_pem().unwrap()).unwrap());
+        let (mine, theirs) = (own.public_pem(), other.public_pem());
+        assert!(is_among(
+            &own,
+            &map(&[("old.pub", &theirs), ("new.pub", &mine)])
+        ));
+        assert!(is_among(
+            &own,
+            &map(&[("signing.pub", &mine.replace("\r\n", "\n"))])
+        ));
+        assert!(!is_among(&own, &map(&[("signing.pub", &theirs)])));
+        assert!(!is_among(&own, &map(&[("README", &mine)])));
+        assert!(!is_among(&own, &map(&[("signing.pub", "not PEM")])));
+        assert!(!is_among(&own, &ConfigMap::default()));
     }
 }

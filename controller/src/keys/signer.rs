@@ -67,9 +67,20 @@ impl Signer {
     /// The public half, as PEM.
     #[must_use]
     pub fn public_pem(&self) -> String {
+        pem::encode(&Pem::new(PUBLIC, self.public_der()))
+    }
+
+    /// Whether `text` is the public half, as PEM.
+    #[must_use]
+    pub fn is_public_half(&self, text: &str) -> bool {
+        pem::parse(text)
+            .is_ok_and(|block| block.tag() == PUBLIC && block.contents() == self.public_der())
+    }
+
+    fn public_der(&self) -> Vec<u8> {
         let mut der = SPKI_PREFIX.to_vec();
         der.extend_from_slice(self.pair.public_key().as_ref());
-        pem::encode(&Pem::new(PUBLIC, der))
+        der
     }
 
     /// The key's id as actuators log it: the first 16 hexadecimal digits of the

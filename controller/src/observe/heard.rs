@@ -6,9 +6,10 @@ use jiff::Timestamp;
 use kube::ResourceExt;
 use unstall_crds::health::NodeHealth;
 
-/// The last heartbeat of each probe and when it was first seen here. After a
-/// start everything counts as heard just now: silence is then noticed three
-/// report intervals later, and no healthy node is taken for a silent one.
+/// The last heartbeat of each probe and when it was first seen here. What is
+/// seen first, after a start, may be old: then the probe's own clock says when
+/// it was. Where that runs behind, its node counts as silent until it reports
+/// again, and nothing is done to it meanwhile.
 #[derive(Debug, Default)]
 pub struct Heard {
     seen: BTreeMap<String, (Timestamp, Timestamp)>,
@@ -25,7 +26,8 @@ impl Heard {
             let name = health.name_any();
             let seen = match self.seen.get(&name) {
                 Some((known, at)) if *known == beat.0 => *at,
-                _ => now,
+                Some(_) => now,
+                None => now.min(beat.0),
             };
             next.insert(name, (beat.0, seen));
         }
@@ -63,18 +65,27 @@ mod tests {
     }
 
     #[test]
+    fn what_was_said_before_our_start_is_as_old_as_it_says() {
+        let mut heard = Heard::default();
+        heard.update(at(1000), [health(400)].iter());
+        assert_eq!(heard.times()["n"], at(400));
+        heard.update(at(1010), [health(1009)].iter());
+        assert_eq!(heard.times()["n"], at(1010));
+    }
+
+    #[test]
     fn a_wrong_clock_on_the_node_is_heard_all_the_same() {
         let mut heard = Heard::default();
-        heard.update(at(1000), [health(5)].iter());
-        heard.update(at(1010), [health(5)].iter());
+        heard.update(at(1000), [health(5000)].iter());
+        heard.update(at(1010), [health(5000)].iter());
         assert_eq!(heard.times()["n"], at(1000), "nothing new was said");
+        heard.update(at(1015), [health(5)].iter());
+        assert_eq!(heard.times()["n"], at(1015), "it spoke");
         heard.update(at(1020), [health(4)].iter());
-        assert_eq!(
-            heard.times()["n"],
-            at(1020),
-            "it spoke, whatever its clock says"
-        );
-        heard.update(at(1030), [].iter());
+        assert_eq!(heard.times()["n"], at(1020), "it spoke again");
+        heard.update(at(1030), [health(3)].iter());
+        assert_eq!(heard.times()["n"], at(1030), "whatever its clock says");
+        heard.update(at(1040), [].iter());
         assert!(heard.times().is_empty());
     }
 }

@@ -70,6 +70,7 @@ fn plain(node: &KubeNode) -> Node {
         labels: node.labels().clone(),
         annotations: node.annotations().clone(),
         ready,
+        unschedulable: node.spec.as_ref().and_then(|s| s.unschedulable) == Some(true),
         deleting: node.metadata.deletion_timestamp.is_some(),
     }
 }

@@ -39,7 +39,14 @@ impl Step<'_> {
                 return;
             }
             if now > deadline {
-                return self.next_rung(RungResult::Failed, "the actuator did not answer in time");
+                let text = match (self.ordered().as_ref() == Some(&id), self.boot_id()) {
+                    (true, _) => "the actuator did not answer in time",
+                    (false, Some(_)) => "no command could be given in time",
+                    (false, None) => {
+                        "no command could be given: the node's probe does not tell its boot ID"
+                    }
+                };
+                return self.next_rung(RungResult::Failed, text);
             }
             return self.order(&remedy, &id, deadline);
         };
@@ -84,25 +91,26 @@ impl Step<'_> {
         record::set_blockers(&mut self.status, blocker, now);
     }
 
+    /// The id of the command that the node's `NodeHealth` holds.
+    fn ordered(&self) -> Option<String> {
+        let command = self.health()?.spec.command.as_ref()?;
+        let payload = CommandPayload::parse(&command.payload).ok()?;
+        Some(payload.id)
+    }
+
+    fn boot_id(&self) -> Option<String> {
+        self.health()?.status.as_ref()?.boot_id.clone()
+    }
+
     fn order(&mut self, remedy: &Remedy, id: &str, deadline: Timestamp) {
-        let Some(health) = self.health() else { return };
-        let ordered = health
-            .spec
-            .command
-            .as_ref()
-            .and_then(|c| CommandPayload::parse(&c.payload).ok());
-        if ordered.is_some_and(|payload| payload.id == id) {
+        if self.ordered().as_deref() == Some(id) {
             return;
         }
-        let Some(boot_id) = health
-            .status
-            .as_ref()
-            .and_then(|status| status.boot_id.clone())
-        else {
+        let Some(boot_id) = self.boot_id() else {
             return;
         };
-        let issued_at = whole_seconds(self.snapshot.now);
-        let expires_at = whole_seconds(deadline.min(add(self.snapshot.now, DELIVERY)));
+        let issued_at = judge::whole_seconds(self.snapshot.now);
+        let expires_at = judge::whole_seconds(deadline.min(add(self.snapshot.now, DELIVERY)));
         if expires_at <= issued_at {
             // Too late: an order that is void when it is given is none.
             return;
@@ -128,8 +136,4 @@ impl Step<'_> {
             payload,
         });
     }
-}
-
-fn whole_seconds(time: Timestamp) -> Timestamp {
-    Timestamp::from_second(time.as_second()).unwrap_or(time)
 }

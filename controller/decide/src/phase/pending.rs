@@ -10,12 +10,11 @@ use unstall_crds::policy::{Mode, Remedy, RemedyKind, Trigger};
 use unstall_crds::remediation::{Outcome, Phase, Proof, Rung, RungResult};
 
 use super::step::{Step, add, drop_caches};
+use crate::budget::InPlace;
 use crate::guard::Reason;
 use crate::judge::Hearing;
 use crate::ladder::Next;
-use crate::{
-    Action, SlotRequest, budget, guard, incident, judge, ladder, proof, record, select, support,
-};
+use crate::{Action, SlotRequest, guard, incident, judge, ladder, proof, record, select, support};
 
 /// What a command takes beyond the remedy's own timeout: the probe's and the
 /// actuator's polling, and the report back.
@@ -66,7 +65,7 @@ impl Step<'_> {
                 .as_ref()
                 .map(|p| p.remedies.as_slice());
             if let Some(remedy) = ladder.and_then(|l| l.get(self.status.rungs.len())) {
-                return self.begin(policy, trigger, &remedy.clone(), since);
+                return self.go_on_or_release(policy, trigger, &remedy.clone(), since);
             }
         }
         match ladder::next(self.snapshot, self.node, self.remediation, &self.status) {
@@ -119,7 +118,17 @@ impl Step<'_> {
     /// What forbids to begin a rung now.
     fn reasons(&self, policy: &str, trigger: &Trigger) -> Vec<Reason> {
         let is_begun = record::was_tried(&self.status);
-        let mut reasons = guard::in_place(self.snapshot, self.node, self.in_use, is_begun);
+        self.reasons_beside(policy, trigger, self.in_use, is_begun)
+    }
+
+    fn reasons_beside(
+        &self,
+        policy: &str,
+        trigger: &Trigger,
+        in_use: &InPlace,
+        is_begun: bool,
+    ) -> Vec<Reason> {
+        let mut reasons = guard::in_place(self.snapshot, self.node, in_use, is_begun);
         let is_heard = judge::hearing(self.snapshot, self.node) == Hearing::Heard;
         let state = judge::state(self.snapshot, self.node, policy, trigger);
         if is_heard && state == TriggerState::Unknown {
@@ -141,10 +150,32 @@ impl Step<'_> {
         if !reasons.is_empty() {
             return record::set_blockers(&mut self.status, reasons, self.snapshot.now);
         }
-        self.in_use.take();
-        self.actions
-            .push(Action::TakeSlot(self.slot_request(remedy)));
+        let request = self.slot_request(remedy);
+        self.in_use.take(&self.node.name);
+        self.actions.push(Action::TakeSlot(request));
         self.begin(policy, trigger, remedy, self.snapshot.now);
+    }
+
+    /// The slot was taken at `since` in a pass that was cut off after it. Much
+    /// may have changed since then, but its own slot and what that left in the
+    /// history forbid nothing.
+    fn go_on_or_release(
+        &mut self,
+        policy: &str,
+        trigger: &Trigger,
+        remedy: &Remedy,
+        since: Timestamp,
+    ) {
+        let others = self.in_use.without(&self.node.name);
+        let reasons = self.reasons_beside(policy, trigger, &others, true);
+        if reasons.is_empty() {
+            return self.begin(policy, trigger, remedy, since);
+        }
+        record::set_blockers(&mut self.status, reasons, self.snapshot.now);
+        self.actions.push(Action::ReleaseSlot {
+            node: self.node.name.clone(),
+            remediation: self.name.clone(),
+        });
     }
 
     /// Begins a rung whose slot was taken at `since`, by which the two are known
@@ -219,7 +250,7 @@ impl Step<'_> {
                 until: Time(add(now.0, HISTORY_TIME.max(self.cooldown()))),
                 at: now,
             },
-            limit: budget::limit(self.snapshot, self.node),
+            beside: self.in_use.nodes(),
         }
     }
 

@@ -70,6 +70,7 @@ pub fn advance(
         let write = Action::SetStatus {
             remediation: name,
             status: Box::new(status),
+            seen: remediation.resource_version(),
         };
         actions.insert(at.unwrap_or(actions.len()), write);
     }

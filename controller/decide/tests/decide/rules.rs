@@ -19,12 +19,12 @@ const VALIDITY_MAX: SignedDuration = SignedDuration::from_mins(10);
 /// The rules that `plan` breaks.
 pub fn broken(snapshot: &Snapshot, plan: &Plan) -> Vec<String> {
     let mut broken = Vec::new();
-    let mut taken = BTreeSet::new();
+    let mut taken: BTreeSet<&String> = BTreeSet::new();
     for action in &plan.actions {
         match action {
             Action::OpenIncident(incident) => broken.extend(opening(snapshot, incident)),
             Action::TakeSlot(request) => {
-                broken.extend(taking(snapshot, request, taken.len()));
+                broken.extend(taking(snapshot, request, &taken));
                 if !taken.insert(&request.slot.node) {
                     broken.push(format!("two slots for {}", request.slot.node));
                 }
@@ -33,6 +33,7 @@ pub fn broken(snapshot: &Snapshot, plan: &Plan) -> Vec<String> {
             Action::SetStatus {
                 remediation,
                 status,
+                seen: _,
             } => {
                 if open(snapshot).all(|r| r.name_any() != *remediation) {
                     broken.push(format!("{remediation} has ended or never was"));
@@ -104,27 +105,43 @@ fn opening(snapshot: &Snapshot, incident: &NodeRemediation) -> Vec<String> {
     broken
 }
 
-fn taking(snapshot: &Snapshot, request: &SlotRequest, taken: usize) -> Vec<String> {
+fn taking(snapshot: &Snapshot, request: &SlotRequest, taken: &BTreeSet<&String>) -> Vec<String> {
     let SlotRequest {
         slot,
         history,
-        limit,
+        beside,
     } = request;
     let mut broken = item_misfits("DisruptionLedger", "slots", slot);
     broken.extend(item_misfits("DisruptionLedger", "history", history));
     let mut say = |what: &str| broken.push(format!("slot for {}: {what}", slot.remediation));
     let node = &snapshot.nodes[&slot.node];
     let status = ledger(snapshot);
-    let in_place = |kind: SlotKind| kind == SlotKind::InPlace;
-    let used = status.slots.iter().filter(|s| in_place(s.kind)).count() + taken;
-    let allowed = covering(snapshot, node)
-        .map(|policy| {
-            let total = u32::try_from(covered(snapshot, policy).len()).unwrap();
-            policy.spec.disruption.max_in_place.nodes_of(total)
-        })
-        .min();
-    if !in_place(slot.kind) || allowed != Some(*limit) || used >= usize::try_from(*limit).unwrap() {
+    let held = status.slots.iter();
+    let in_place = held.filter(|s| s.kind == SlotKind::InPlace);
+    let used: Vec<_> = in_place
+        .map(|s| &s.node)
+        .chain(taken.iter().copied())
+        .collect();
+    let is_over = |policy: &NodeHealthPolicy| {
+        let nodes = covered(snapshot, policy);
+        let total = u32::try_from(nodes.len()).unwrap();
+        let limit = policy.spec.disruption.max_in_place.nodes_of(total);
+        let of_policy = |name: &&&String| {
+            !snapshot.nodes.contains_key(**name) || nodes.iter().any(|n| n.name == ***name)
+        };
+        used.iter().filter(of_policy).count() >= usize::try_from(limit).unwrap()
+    };
+    if slot.kind != SlotKind::InPlace || covering(snapshot, node).any(is_over) {
         say("over the limit");
+    }
+    let known: BTreeSet<_> = status
+        .slots
+        .iter()
+        .map(|s| &s.node)
+        .chain(taken.iter().copied())
+        .collect();
+    if beside.iter().collect::<BTreeSet<_>>() != known {
+        say("not beside those that are held");
     }
     if status.slots.iter().any(|held| held.node == slot.node) {
         say("the node has one");
@@ -225,7 +242,10 @@ fn ordering(snapshot: &Snapshot, action: &Action) -> Vec<String> {
     {
         say("without a slot");
     }
-    if payload.encode().is_err() || !payload.id.starts_with(&format!("{remediation}-")) {
+    let mut incidents = snapshot.remediations.iter();
+    let incident = incidents.find(|r| r.name_any() == *remediation).unwrap();
+    let prefix = incident.uid().unwrap_or_else(|| remediation.clone());
+    if payload.encode().is_err() || !payload.id.starts_with(&format!("{prefix}-")) {
         say("is none");
     }
     if payload.expires_at.0.duration_since(payload.issued_at.0) > VALIDITY_MAX

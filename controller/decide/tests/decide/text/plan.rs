@@ -49,6 +49,7 @@ fn line(snapshot: &Snapshot, action: &Action) -> (String, Vec<String>) {
             node,
             triggers: list,
             report_interval,
+            seen: _,
         } => {
             let every = report_interval.as_str();
             format!(
@@ -63,10 +64,11 @@ fn line(snapshot: &Snapshot, action: &Action) -> (String, Vec<String>) {
             remediation,
             payload,
         } => format!("SendCommand {node} for {remediation}: {}", order(payload)),
-        Action::ClearCommand { node } => format!("ClearCommand {node}"),
+        Action::ClearCommand { node, seen: _ } => format!("ClearCommand {node}"),
         Action::SetStatus {
             remediation,
             status,
+            seen: _,
         } => {
             let changed = written(snapshot, remediation, status);
             return (format!("SetStatus {remediation}"), changed);
@@ -110,10 +112,15 @@ fn taken(request: &SlotRequest) -> String {
     let SlotRequest {
         slot,
         history,
-        limit,
+        beside,
     } = request;
+    let beside = if beside.is_empty() {
+        "no other".to_owned()
+    } else {
+        beside.join(", ")
+    };
     format!(
-        "TakeSlot {} ({}) for {}: {}, at most {limit}, epoch {}; {} {} counts from {} until {}",
+        "TakeSlot {} ({}) for {}: {} beside {beside}, epoch {}; {} {} counts from {} until {}",
         slot.node,
         slot.node_uid,
         slot.remediation,

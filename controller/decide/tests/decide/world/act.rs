@@ -27,6 +27,7 @@ impl World {
                 node,
                 triggers,
                 report_interval,
+                seen: _,
             } => {
                 let health = self.live_health(&node)?;
                 health.spec.triggers = triggers;
@@ -39,11 +40,12 @@ impl World {
                 remediation,
                 payload,
             } => self.send(&node, &remediation, &payload)?,
-            Action::ClearCommand { node } => self.live_health(&node)?.spec.command = None,
+            Action::ClearCommand { node, seen: _ } => self.live_health(&node)?.spec.command = None,
             Action::SetStatus {
                 remediation,
                 status,
-            } => self.write(&remediation, &status)?,
+                seen,
+            } => self.write(&remediation, &status, seen.as_deref())?,
             Action::ReleaseSlot { node, remediation } => {
                 let slots = &mut self.live_ledger()?.slots;
                 slots.retain(|slot| slot.node != node || slot.remediation != remediation);
@@ -66,6 +68,8 @@ impl World {
         let all = &mut self.snapshot.remediations;
         if all.iter().all(|r| r.name_any() != incident.name_any()) {
             incident.metadata.generation = Some(1);
+            self.made += 1;
+            incident.metadata.uid = Some(format!("uid{}", self.made));
             all.push(stored(&incident));
             all.sort_by_key(ResourceExt::name_any);
         }
@@ -75,15 +79,22 @@ impl World {
         let SlotRequest {
             slot,
             history,
-            limit,
+            beside,
         } = request;
+        let pause = self
+            .snapshot
+            .ledger
+            .as_ref()
+            .and_then(|l| l.spec.pause.as_ref());
+        if pause.is_some_and(|pause| pause.until > slot.since) {
+            return Err("paused meanwhile".to_owned());
+        }
         let ledger = self.live_ledger()?;
         if ledger.slots.iter().any(|held| held.node == slot.node) {
             return Err(format!("node {} holds a slot already", slot.node));
         }
-        let used = ledger.slots.iter().filter(|s| s.kind == slot.kind).count();
-        if used >= usize::try_from(*limit).unwrap() {
-            return Err(format!("{used} of {limit} slots were taken meanwhile"));
+        if let Some(held) = ledger.slots.iter().find(|s| !beside.contains(&s.node)) {
+            return Err(format!("node {} took a slot meanwhile", held.node));
         }
         ledger.history.retain(|entry| entry.until > slot.since);
         ledger.history.push(stored(history));
@@ -111,10 +122,20 @@ impl World {
         Ok(())
     }
 
-    fn write(&mut self, name: &str, status: &NodeRemediationStatus) -> Result<(), String> {
+    fn write(
+        &mut self,
+        name: &str,
+        status: &NodeRemediationStatus,
+        seen: Option<&str>,
+    ) -> Result<(), String> {
         let all = &mut self.snapshot.remediations;
         let live = all.iter_mut().find(|r| r.name_any() == name);
         let live = live.ok_or_else(|| format!("NodeRemediation {name} is not there"))?;
+        if live.metadata.resource_version.as_deref() != seen {
+            return Err("the incident was written meanwhile".to_owned());
+        }
+        let version = seen.map_or(1, |seen| seen.parse::<u64>().unwrap() + 1);
+        live.metadata.resource_version = Some(version.to_string());
         let ended = live.status.as_ref().and_then(|status| status.outcome);
         if ended.is_some() && ended != status.outcome {
             return Err("an incident ends once".to_owned());

@@ -25,6 +25,8 @@ pub struct World {
     pub answers: BTreeMap<String, CommandStatus>,
     /// The snapshot of the last pass.
     pub before: Snapshot,
+    /// How many incidents were opened so far.
+    pub made: u32,
 }
 
 impl World {
@@ -46,6 +48,7 @@ impl World {
             snapshot,
             facts: BTreeMap::new(),
             answers: BTreeMap::new(),
+            made: 0,
         }
     }
 

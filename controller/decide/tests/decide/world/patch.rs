@@ -102,6 +102,7 @@ impl World {
             labels: facts.labels.clone(),
             annotations: facts.annotations.clone(),
             ready: facts.ready,
+            unschedulable: facts.unschedulable,
             deleting: facts.deleting,
         };
         self.snapshot.nodes.insert(name.to_owned(), node);

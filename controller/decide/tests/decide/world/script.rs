@@ -91,6 +91,8 @@ pub struct NodeFacts {
     pub annotations: BTreeMap<String, String>,
     /// Its condition Ready.
     pub ready: bool,
+    /// Whether it is cordoned.
+    pub unschedulable: bool,
     /// Whether it is being deleted.
     pub deleting: bool,
     /// What the probe does.
@@ -134,6 +136,7 @@ impl Default for NodeFacts {
             labels: BTreeMap::from([linux]),
             annotations: BTreeMap::new(),
             ready: true,
+            unschedulable: false,
             deleting: false,
             probe: ProbeKind::Reports,
             actuator: true,
