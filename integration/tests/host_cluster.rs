@@ -36,6 +36,25 @@ fn eventually(what: &str, limit: Duration, mut reached: impl FnMut() -> bool) {
     }
 }
 
+/// All that lies where a node's programs write whatever they are told, and what
+/// lies beside it.
+fn around() -> Vec<PathBuf> {
+    let parents = ["/run", "/var/lib", "/var/log"];
+    let places = [
+        "/run/netns",
+        "/run/containerd",
+        "/var/lib/cni",
+        "/var/lib/kubelet",
+    ];
+    let mut found: Vec<PathBuf> = (parents.iter().chain(&places))
+        .filter_map(|dir| std::fs::read_dir(dir).ok())
+        .flat_map(|entries| entries.flatten().map(|entry| entry.path()))
+        .filter(|path| !path.ends_with("unstall-cluster"))
+        .collect();
+    found.sort();
+    found
+}
+
 fn apply(cluster: &Cluster, document: &str) {
     let file = cluster.layout().data().join("test.json");
     std::fs::write(&file, document).unwrap();
@@ -140,6 +159,7 @@ fn a_killed_supervisor_leaves_nothing_after_the_next_sweep() {
     if !root() {
         return;
     }
+    let before = around();
     let cluster = host_cluster(Path::new(PROGRAM), Vec::new()).unwrap();
     apply(&cluster, POD);
     cluster
@@ -178,6 +198,7 @@ fn a_killed_supervisor_leaves_nothing_after_the_next_sweep() {
             .unwrap()
             .contains(layout.cgroup().as_str())
     );
+    assert_eq!(around(), before);
     // Dropping the handle of a cluster that is gone does no harm.
     drop(cluster);
 }
@@ -187,6 +208,7 @@ fn the_end_of_its_starter_ends_a_cluster_with_pods_whole() {
     if !root() {
         return;
     }
+    let before = around();
     let cluster = host_cluster(Path::new(PROGRAM), Vec::new()).unwrap();
     apply(&cluster, POD);
     cluster
@@ -210,4 +232,5 @@ fn the_end_of_its_starter_ends_a_cluster_with_pods_whole() {
         "left: {}",
         layout.data().display()
     );
+    assert_eq!(around(), before);
 }

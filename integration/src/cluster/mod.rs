@@ -27,6 +27,7 @@ mod pki;
 mod cgroup;
 mod control_plane;
 mod host_node;
+mod host_paths;
 mod process;
 
 mod forward;

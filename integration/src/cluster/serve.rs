@@ -21,7 +21,7 @@ use super::process::Component;
 use super::state::{ComponentState, Phase, State};
 use super::sweep::{remove_file, sweep_locked, try_lock};
 use super::toolchain::Toolchain;
-use super::{cgroup, forward, kubeconfig, network};
+use super::{cgroup, forward, host_paths, kubeconfig, network};
 
 const START_LIMIT: Duration = Duration::from_secs(120);
 const LOOK_EVERY: Duration = Duration::from_millis(200);
@@ -94,6 +94,9 @@ fn serve_locked(options: &ServeOptions) -> Result<()> {
     signals.thread_block()?;
     let signals = SignalFd::new(&signals)?;
     network::enter()?;
+    if options.node.is_some() {
+        host_paths::cover(layout)?;
+    }
     cgroup::create(&layout.cgroup())?;
 
     let mut supervisor = Supervisor::new(options, &listener)?;

@@ -11,6 +11,7 @@ use anyhow::{Context, Result, bail};
 use nix::mount::{MntFlags, umount2};
 
 use super::cgroup;
+use super::host_paths;
 use super::layout::Layout;
 use super::state::State;
 
@@ -45,6 +46,7 @@ pub fn sweep(layout: &Layout) -> Result<()> {
 /// As [`sweep`], by the holder of the cluster's lock, which stays.
 pub fn sweep_locked(layout: &Layout) -> Result<()> {
     cgroup::destroy(&layout.cgroup(), Duration::from_secs(15))?;
+    host_paths::uncover(layout)?;
     for dir in [layout.data(), layout.run()] {
         unmount_below(dir)?;
         remove_dir(dir)?;
