@@ -8,7 +8,7 @@ string_enum! {
     pub enum SignalName {
         /// CPU time of one read of the root memory cgroup's `memory.stat` (duration).
         MemoryStatReadCPU,
-        /// Elapsed time of the same read (duration).
+        /// Elapsed time of the same read, without the probe's own wait for a CPU (duration).
         MemoryStatReadWall,
         /// Memory cgroups that were removed but are still held by the kernel (count).
         ZombieMemcgs,

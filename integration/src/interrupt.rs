@@ -5,7 +5,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
-use nix::sys::signal::{SigSet, Signal};
+use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::iterator::Signals;
 
 use crate::incident::Cancel;
 
@@ -17,20 +18,19 @@ pub struct Interrupt {
 }
 
 impl Interrupt {
-    /// Takes SIGINT and SIGTERM from now on. Call it before any thread exists:
-    /// threads inherit that these signals are blocked.
+    /// Takes SIGINT and SIGTERM from now on. Programs that are started later
+    /// do not inherit this: Ctrl-C at a terminal ends a build at once.
     ///
     /// # Errors
-    /// When the signals cannot be blocked or no thread be started.
+    /// When the signals cannot be taken or no thread be started.
     pub fn listen() -> Result<Self> {
         let interrupt = Self::default();
-        let signals = SigSet::from_iter([Signal::SIGINT, Signal::SIGTERM]);
-        signals.thread_block()?;
+        let mut signals = Signals::new([SIGINT, SIGTERM])?;
         let heard = interrupt.clone();
         std::thread::Builder::new()
             .name("signals".into())
             .spawn(move || {
-                if signals.wait().is_ok() {
+                for _ in signals.forever() {
                     heard.flag.store(true, Ordering::SeqCst);
                     heard.cancel.cancel();
                 }

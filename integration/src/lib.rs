@@ -11,4 +11,5 @@ pub mod demo;
 pub mod mutate;
 
 pub mod interrupt;
+pub mod process_id;
 pub mod testing;

@@ -172,7 +172,7 @@ fn a_killed_supervisor_leaves_nothing_after_the_next_sweep() {
         ])
         .unwrap();
     let layout: Layout = cluster.layout().clone();
-    let pid = State::read(&layout.state()).unwrap().pid;
+    let pid = State::read(&layout.state()).unwrap().process.pid;
     kill(Pid::from_raw(pid.try_into().unwrap()), Signal::SIGKILL).unwrap();
     eventually(
         "the supervisor's lock is free",

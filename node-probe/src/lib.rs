@@ -15,9 +15,10 @@ pub mod sampler;
 pub mod judge;
 
 #[cfg(feature = "cluster")]
-pub mod actuator;
+mod log;
+
 #[cfg(feature = "cluster")]
-pub(crate) use actuator::log;
+pub mod actuator;
 
 #[cfg(feature = "cluster")]
 pub mod publish;

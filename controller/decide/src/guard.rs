@@ -95,7 +95,9 @@ fn node_itself(snapshot: &Snapshot, node: &Node) -> Vec<Reason> {
                 .health(node)
                 .and_then(|h| h.status.as_ref()?.probe.as_ref());
             if !probe.is_some_and(|probe| probe.actuator) {
-                let text = "no actuator answers beside the node's probe".to_owned();
+                let why = probe.and_then(|probe| probe.actuator_message.as_ref());
+                let why = why.map_or(String::new(), |why| format!(": {why}"));
+                let text = format!("no actuator answers beside the node's probe{why}");
                 reasons.push((BlockedReason::ActuatorUnavailable, text));
             }
         }

@@ -55,17 +55,7 @@ pub async fn install(client: Client, names: &InstallKeys) -> Result<String> {
         ),
     };
     let signer = Signer::from_pem(&pem)?;
-    if let Some(map) = &public
-        && !is_among(&signer, map)
-    {
-        bail!(
-            "ConfigMap {ns}/{map} does not hold the public half of the key in Secret {ns}/{secret} (key id {id}), so no              actuator would obey: add it as an entry *.pub (openssl pkey -pubout), or delete the ConfigMap to have it              made",
-            ns = names.namespace,
-            map = names.config_map,
-            secret = names.secret,
-            id = signer.key_id()
-        );
-    }
+    require_pair(&signer, public.as_ref(), names)?;
     if made {
         let secret = Secret {
             metadata: metadata(&names.secret),
@@ -102,6 +92,20 @@ pub async fn install(client: Client, names: &InstallKeys) -> Result<String> {
         names.namespace,
         names.secret
     ))
+}
+
+fn require_pair(signer: &Signer, public: Option<&ConfigMap>, names: &InstallKeys) -> Result<()> {
+    if public.is_none_or(|map| is_among(signer, map)) {
+        return Ok(());
+    }
+    bail!(
+        "ConfigMap {ns}/{map} does not hold the public half of the key in Secret {ns}/{secret} (key id {id}), so no \
+         actuator would obey: add it as an entry *.pub (openssl pkey -pubout), or delete the ConfigMap to have it made",
+        ns = names.namespace,
+        map = names.config_map,
+        secret = names.secret,
+        id = signer.key_id()
+    )
 }
 
 /// Whether `map` holds the public half of the key of `signer`.

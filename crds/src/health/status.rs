@@ -113,6 +113,10 @@ pub struct ProbeInfo {
     pub cgroup_version: Option<u8>,
     /// Whether an actuator answers beside the probe.
     pub actuator: bool,
+    /// Why none does, and the way out. At most 256 characters.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 256))]
+    pub actuator_message: Option<String>,
 }
 
 string_enum! {

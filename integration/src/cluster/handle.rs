@@ -10,8 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
+use nix::sys::signal::Signal;
 
 use super::layout::Layout;
 use super::state::{Phase, State};
@@ -273,9 +272,10 @@ impl Kubectl {
 pub fn take_down(layout: &Layout) -> Result<()> {
     let deadline = Instant::now() + Duration::from_secs(40);
     while try_lock(&layout.lock())?.is_none() {
-        if let Some(pid) = State::read(&layout.state()).and_then(|s| i32::try_from(s.pid).ok()) {
-            // The lock shows that it lives, so the pid is still its own.
-            let _ = kill(Pid::from_raw(pid), Signal::SIGTERM);
+        if let Some(state) = State::read(&layout.state()) {
+            // The state may still be that of an earlier supervisor, whose
+            // number somebody else may have by now.
+            let _ = state.process.signal(Signal::SIGTERM);
         }
         if Instant::now() > deadline {
             bail!(

@@ -22,6 +22,7 @@ use super::state::{ComponentState, Phase, State};
 use super::sweep::{remove_file, sweep_locked, try_lock};
 use super::toolchain::Toolchain;
 use super::{cgroup, forward, host_paths, kubeconfig, network};
+use crate::process_id::ProcessId;
 
 const START_LIMIT: Duration = Duration::from_secs(120);
 const LOOK_EVERY: Duration = Duration::from_millis(200);
@@ -126,7 +127,7 @@ struct ToldToStop;
 impl<'a> Supervisor<'a> {
     fn new(options: &'a ServeOptions, listener: &TcpListener) -> Result<Self> {
         let state = State {
-            pid: std::process::id(),
+            process: ProcessId::of(std::process::id())?,
             phase: Phase::Starting,
             message: String::new(),
             server: format!("https://{}", listener.local_addr()?),
@@ -188,8 +189,14 @@ impl<'a> Supervisor<'a> {
                 }
             }
             if matches!(wait, Wait::ApiServer) {
-                self.start(plane.controller_manager(layout, toolchain))?;
-                self.start(plane.scheduler(layout, toolchain))?;
+                for spec in [
+                    plane.controller_manager(layout, toolchain),
+                    plane.scheduler(layout, toolchain),
+                ] {
+                    if toolchain.has(spec.name) {
+                        self.start(spec)?;
+                    }
+                }
                 if let Some(node) = &node {
                     self.start(node.kubelet())?;
                 }
@@ -220,8 +227,11 @@ impl<'a> Supervisor<'a> {
         };
         match (wait, node) {
             (Wait::ApiServer, _) => kubectl(&["get", "--raw=/readyz"]).is_some(),
+            // Nobody makes one without a controller manager.
             (Wait::ServiceAccount, _) => {
-                kubectl(&["get", "serviceaccount", "default", "--namespace=default"]).is_some()
+                !self.options.toolchain.has("kube-controller-manager")
+                    || kubectl(&["get", "serviceaccount", "default", "--namespace=default"])
+                        .is_some()
             }
             (Wait::Node, None) => true,
             (Wait::Node, Some(node)) => {

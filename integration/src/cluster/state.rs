@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
 
+use crate::process_id::ProcessId;
+
 /// How far a cluster is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Phase {
@@ -35,7 +37,8 @@ pub struct ComponentState {
 #[serde(rename_all = "camelCase")]
 pub struct State {
     /// The supervisor's process.
-    pub pid: u32,
+    #[serde(flatten)]
+    pub process: ProcessId,
     /// How far it is.
     pub phase: Phase,
     /// What it is doing, or what went wrong.

@@ -30,7 +30,7 @@ pub fn sweep(layout: &Layout) -> Result<()> {
     }
     let Some(lock) = try_lock(&layout.lock())? else {
         let pid = State::read(&layout.state())
-            .map_or_else(String::new, |s| format!(" (process {})", s.pid));
+            .map_or_else(String::new, |s| format!(" (process {})", s.process.pid));
         bail!(
             "cluster {} is running{pid}: take it down first",
             layout.name()

@@ -46,6 +46,8 @@ const SOURCES: [(&str, &str); 4] = [
 /// The directories that hold the programs.
 #[derive(Debug, Clone)]
 pub struct Toolchain {
+    /// The user's own programs, which go first.
+    given: Option<PathBuf>,
     control_plane: PathBuf,
     node: PathBuf,
 }
@@ -57,12 +59,18 @@ impl Toolchain {
         if NODE.contains(&name) {
             return self.node.join(name);
         }
-        // envtest's convention: these three replace ours where they exist.
-        let given = std::env::var_os("KUBEBUILDER_ASSETS").map(|dir| PathBuf::from(dir).join(name));
+        let given = self.given.as_ref().map(|dir| dir.join(name));
         match given {
             Some(path) if path.is_file() => path,
             _ => self.control_plane.join(name),
         }
+    }
+
+    /// Whether there is a program of that name. Where the user's own replace
+    /// ours, those that only some clusters need may be missing.
+    #[must_use]
+    pub fn has(&self, name: &str) -> bool {
+        self.program(name).is_file()
     }
 
     /// Where the CNI plugins and containerd's programs lie.
@@ -72,12 +80,32 @@ impl Toolchain {
     }
 }
 
+/// Where the user's own programs lie: envtest's convention.
+const ASSETS: &str = "KUBEBUILDER_ASSETS";
+/// What a directory of that kind holds, and what a control plane cannot do
+/// without.
+const GIVEN: [&str; 3] = ["etcd", "kube-apiserver", "kubectl"];
+
 /// Returns the programs, building those that the cache lacks. `with_node`
-/// includes kubelet's companions (containerd, CNI plugins, runc).
+/// includes kubelet and its companions (containerd, CNI plugins, runc). Where
+/// `KUBEBUILDER_ASSETS` is set, its programs are used, and for a control plane
+/// alone nothing is built.
 ///
 /// # Errors
-/// When Go is missing, a module cannot be had, or the cache cannot be written.
+/// When Go is missing, a module cannot be had, the cache cannot be written, or
+/// `KUBEBUILDER_ASSETS` lacks a program.
 pub fn ensure(with_node: bool) -> Result<Toolchain> {
+    let given = match std::env::var_os(ASSETS).filter(|dir| !dir.is_empty()) {
+        Some(dir) => Some(complete(PathBuf::from(dir))?),
+        None => None,
+    };
+    if let (Some(dir), false) = (&given, with_node) {
+        return Ok(Toolchain {
+            control_plane: dir.clone(),
+            node: dir.clone(),
+            given,
+        });
+    }
     let control_plane_key = format!("control-plane-{KUBERNETES_VERSION}-{}", source_hash());
     let node_key = format!("node-{CONTAINERD_VERSION}-{CNI_PLUGINS_VERSION}-{RUNC_VERSION}");
     let control_plane = cache::entry(&control_plane_key, &CONTROL_PLANE, |dir| {
@@ -96,9 +124,24 @@ pub fn ensure(with_node: bool) -> Result<Toolchain> {
         cache::cache_root()?.join(node_key)
     };
     Ok(Toolchain {
+        given,
         control_plane,
         node,
     })
+}
+
+/// `dir`, if it holds what a control plane cannot do without.
+fn complete(dir: PathBuf) -> Result<PathBuf> {
+    for program in GIVEN {
+        if !dir.join(program).is_file() {
+            bail!(
+                "{ASSETS} is set to {}, which lacks {program}: put {} there, or unset it to have them built",
+                dir.display(),
+                GIVEN.join(", ")
+            );
+        }
+    }
+    Ok(dir)
 }
 
 fn source_hash() -> String {
@@ -122,8 +165,9 @@ fn require_go() -> Result<()> {
     {
         Ok(status) if status.success() => Ok(()),
         _ => bail!(
-            "the test cluster is built with Go 1.26 or newer and no `go` was found on PATH: install Go, \
-             or set KUBEBUILDER_ASSETS to a directory that holds etcd and kube-apiserver"
+            "the test cluster is built with Go 1.26 or newer and no `go` was found on PATH: install Go (for a control \
+             plane alone, {ASSETS} may name a directory that holds {})",
+            GIVEN.join(", ")
         ),
     }
 }
@@ -210,5 +254,31 @@ fn major_minor(version: &str) -> Result<(&str, &str)> {
     match (parts.next(), parts.next()) {
         (Some(major), Some(minor)) => Ok((major, minor)),
         _ => bail!("{version} is not a version"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn given_programs_are_whole_or_the_missing_one_is_named() {
+        let dir = tempfile::tempdir().unwrap();
+        fs::write(dir.path().join("etcd"), "").unwrap();
+        let error = complete(dir.path().to_owned()).unwrap_err().to_string();
+        assert!(error.contains("which lacks kube-apiserver"), "{error}");
+        for program in GIVEN {
+            fs::write(dir.path().join(program), "").unwrap();
+        }
+        let given = complete(dir.path().to_owned()).unwrap();
+        let toolchain = Toolchain {
+            given: Some(given.clone()),
+            control_plane: PathBuf::from("/built"),
+            node: PathBuf::from("/node"),
+        };
+        assert_eq!(toolchain.program("etcd"), given.join("etcd"));
+        assert_eq!(toolchain.program("helm"), Path::new("/built/helm"));
+        assert_eq!(toolchain.program("runc"), Path::new("/node/runc"));
+        assert!(toolchain.has("kubectl") && !toolchain.has("kube-scheduler"));
     }
 }

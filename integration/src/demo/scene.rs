@@ -11,7 +11,7 @@ use crate::cluster::{
     Cluster, ClusterOptions, KUBERNETES_VERSION, WorkspaceImages, build_workspace_images, ensure,
 };
 use crate::incident::{Backing, Incident, Options, read};
-use crate::product::{self, NAMESPACE, RELEASE};
+use crate::product::{self, NAMESPACE};
 
 /// At 20,000 zombies a root read takes some 30 ms of CPU on the machine this
 /// was written on: slow enough to be no noise, fast enough for ten samples in
@@ -70,11 +70,8 @@ pub fn cluster(demo: &Demo) -> Result<Cluster> {
 pub fn install(demo: &Demo, cluster: &Cluster) -> Result<()> {
     // A demo has no minute to wait between samples of a healthy node.
     let settings = ["probe.interval=2s"];
-    let shown = format!(
-        "$ helm install {RELEASE} charts/unstall --namespace {NAMESPACE} --set {}",
-        settings[0]
-    );
-    demo.teller.line(Who::Demo, &shown);
+    let arguments = product::arguments(cluster, &settings).join(" ");
+    demo.teller.line(Who::Demo, &format!("$ helm {arguments}"));
     product::install(cluster, &demo.interrupt, &settings)?;
     let pods = cluster
         .kubectl()

@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
-use super::process::ProcessId;
 use super::{Cancel, IncidentError};
+use crate::process_id::ProcessId;
 
 /// The lock of the machine. Its place is fixed: a state directory of one's own does not make a
 /// second machine.

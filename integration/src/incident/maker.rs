@@ -10,10 +10,10 @@ use nix::unistd::{SysconfVar, Uid, sysconf};
 use super::clean::{self, Cleaned, tolerance};
 use super::lock::MachineLock;
 use super::options::state_file;
-use super::process::ProcessId;
 use super::pulse::{self, Pulser};
 use super::state::{Child, FILE_PREFIX, State, boot_id};
 use super::{Backing, Hierarchy, IncidentError, Options, capacity, worker, zombies};
+use crate::process_id::ProcessId;
 
 /// How long the machine's count may take to show what was made: cgroups that others left are still
 /// dying meanwhile.

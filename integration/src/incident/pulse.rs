@@ -13,7 +13,8 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::mman::{MapFlags, ProtFlags, mmap, munmap};
 
 use super::IncidentError;
-use super::process::{ProcessId, hear_signals, maker_is_gone};
+use super::process::{hear_signals, maker_is_gone};
+use crate::process_id::ProcessId;
 
 /// The hidden subcommand, which also tells this process from others.
 pub const ROLE: &str = "pulser";

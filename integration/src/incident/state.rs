@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::process::ProcessId;
 use super::{Backing, IncidentError};
+use crate::process_id::ProcessId;
 
 /// How the shared file's name begins. Nothing else is ever unlinked.
 pub(crate) const FILE_PREFIX: &str = "unstall-incident-";

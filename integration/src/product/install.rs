@@ -25,26 +25,28 @@ const LIMIT: &str = "120s";
 /// When helm refuses, the pods are not ready in two minutes, or `interrupt`
 /// came.
 pub fn install(cluster: &Cluster, interrupt: &Interrupt, settings: &[&str]) -> Result<()> {
-    let chart = Path::new(env!("CARGO_MANIFEST_DIR")).join("../charts/unstall");
-    let journal = cluster.layout().data().join("actuator-journal");
     let mut helm = cluster.helm();
-    helm.args(["upgrade", "--install", RELEASE]).arg(chart);
-    helm.args([
-        "--namespace",
-        NAMESPACE,
-        "--create-namespace",
-        "--wait",
-        "--timeout",
-        LIMIT,
-    ]);
-    helm.args([
-        "--set",
-        &format!("actuator.journalDir={}", journal.display()),
-    ]);
-    for setting in settings {
-        helm.args(["--set", setting]);
-    }
+    let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    helm.current_dir(workspace)
+        .args(arguments(cluster, settings));
     run(interrupt, &mut helm, "helm")
+}
+
+/// What helm is given, in the workspace's root.
+#[must_use]
+pub fn arguments(cluster: &Cluster, settings: &[&str]) -> Vec<String> {
+    let journal = cluster.layout().data().join("actuator-journal");
+    let mut arguments: Vec<String> = ["upgrade", "--install", RELEASE, "charts/unstall"]
+        .into_iter()
+        .chain(["--namespace", NAMESPACE, "--create-namespace"])
+        .chain(["--wait", "--timeout", LIMIT, "--set"])
+        .map(str::to_owned)
+        .collect();
+    arguments.push(format!("actuator.journalDir={}", journal.display()));
+    for setting in settings {
+        arguments.extend(["--set".to_owned(), (*setting).to_owned()]);
+    }
+    arguments
 }
 
 /// Applies a document.

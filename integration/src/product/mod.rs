@@ -4,5 +4,5 @@
 mod install;
 mod objects;
 
-pub use install::{NAMESPACE, RELEASE, apply, install};
+pub use install::{NAMESPACE, RELEASE, apply, arguments, install};
 pub use objects::{Objects, list, text};

@@ -15,11 +15,11 @@ use super::drop_caches::{self, DropSettings};
 use super::journal::{JournalError, JournalFile};
 use super::keys;
 use super::limit::Limits;
-use super::log;
 use super::outcome::{CommandOutcome, Ending, Refusal};
 use super::passes::Ladder;
 use super::record::{Entry, Moment, Record};
 use super::verify::{self, Decision, Situation};
+use crate::log;
 use crate::sample::{Buffer, Host, Roots, monotonic};
 
 /// What the actuator is told at its start.

@@ -30,8 +30,6 @@ mod counts;
 pub mod drop_caches;
 pub mod passes;
 
-pub(crate) mod log;
-
 pub use client::{ActuatorClient, ClientError};
 pub use outcome::{CommandOutcome, Pass};
 pub use run::{ActuateArgs, run};

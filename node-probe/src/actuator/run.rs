@@ -15,11 +15,11 @@ use super::execute::{Actuator, Settings};
 use super::journal::{JournalError, JournalFile};
 use super::keys;
 use super::limit::Limits;
-use super::log;
 use super::sandbox::{self, SandboxError};
 use super::selftest;
 use super::server::{self, BindError};
 use crate::cli::duration;
+use crate::log;
 use crate::sample::Roots;
 
 /// The user that the chart gives the probe, and nothing else on a node.

@@ -13,8 +13,8 @@ use nix::sys::socket::{getsockopt, sockopt};
 use unstall_crds::command::SignedCommand;
 
 use super::execute::Actuator;
-use super::log;
 use super::wire::{self, MAX_REQUEST_BYTES, Reply, Request};
+use crate::log;
 
 /// For one caller to send its request and, after the answer is known, to take it. The next one
 /// waits that long at most.

@@ -7,8 +7,9 @@ use std::time::Duration;
 use kube::Client;
 use tokio::sync::{mpsc, watch};
 use unstall_crds::command::SignedCommand;
-use unstall_crds::health::{CommandState, CommandStatus};
+use unstall_crds::health::CommandState;
 
+use super::errand::{Orders, Said};
 use super::object;
 use crate::actuator::{ActuatorClient, ClientError};
 use crate::log;
@@ -44,66 +45,75 @@ impl Live {
     }
 }
 
-/// What comes back.
-#[derive(Debug)]
-pub enum Said {
-    /// Whether the actuator answers.
-    Present(bool),
-    /// Where a command stands.
-    Command(Box<CommandStatus>),
-}
-
 /// Serves the latest command of `orders` until the channel closes. `live` says
 /// what the API server holds at the moment: a command that was taken back is
 /// not handed over, however late the watch tells of it.
 pub async fn serve(
     socket: PathBuf,
     live: Live,
-    mut orders: watch::Receiver<Option<SignedCommand>>,
+    mut orders: watch::Receiver<Orders>,
     said: mpsc::UnboundedSender<Said>,
 ) {
     let client = ActuatorClient::new(&socket, ANSWER_LIMIT);
     let mut done: Option<SignedCommand> = None;
     loop {
-        let order = orders.borrow_and_update().clone();
-        let fresh = match order.filter(|order| done.as_ref() != Some(order)) {
+        let Orders {
+            command,
+            unfinished,
+        } = orders.borrow_and_update().clone();
+        let fresh = match command.filter(|order| done.as_ref() != Some(order)) {
             Some(order) if live.holds(&order).await => Some(order),
             _ => None,
         };
-        let wait = match fresh {
-            None => {
-                let asked = ask(&client, |client| client.status(NOBODY)).await;
-                if said.send(Said::Present(asked.is_ok())).is_err() {
-                    return;
+        let (wait, answer) = match (fresh, unfinished) {
+            (Some(order), _) => {
+                let answer = hand_over(&client, &order).await;
+                if let Some(Said::Command(status)) = &answer
+                    && status.state != CommandState::Accepted
+                {
+                    done = Some(order);
                 }
-                PRESENCE_EVERY
+                (ASK_EVERY, answer)
             }
-            Some(order) => {
-                let sent = order.clone();
-                let answer = ask(&client, move |client| client.execute(&sent)).await;
-                match answer {
-                    Ok(outcome) => {
-                        let ended = outcome.state != CommandState::Accepted;
-                        let status = Box::new(outcome.into_status());
-                        if said.send(Said::Command(status)).is_err() {
-                            return;
-                        }
-                        if ended {
-                            done = Some(order);
-                        }
-                    }
-                    // Nothing is known of it: the same id is never carried out
-                    // twice, so it is asked again.
-                    Err(error) => log::warn("actuator", &[("error", &error)]),
-                }
-                ASK_EVERY
-            }
+            (None, Some(id)) => (ASK_EVERY, Some(follow(&client, id).await)),
+            (None, None) => (PRESENCE_EVERY, Some(presence(&client).await)),
         };
+        if answer.is_some_and(|answer| said.send(answer).is_err()) {
+            return;
+        }
         tokio::select! {
             changed = orders.changed() => if changed.is_err() { return },
             () = tokio::time::sleep(wait) => {}
         }
     }
+}
+
+/// Gives the actuator `order`. Without an answer nothing is known of it: the
+/// same id is never carried out twice, so it is given again.
+async fn hand_over(client: &ActuatorClient, order: &SignedCommand) -> Option<Said> {
+    let sent = order.clone();
+    match ask(client, move |client| client.execute(&sent)).await {
+        Ok(outcome) => Some(Said::Command(Box::new(outcome.into_status()))),
+        Err(error) => {
+            log::warn("actuator", &[("error", &error)]);
+            None
+        }
+    }
+}
+
+/// Asks after the command `id`.
+async fn follow(client: &ActuatorClient, id: String) -> Said {
+    let asked = id.clone();
+    match ask(client, move |client| client.status(&asked)).await {
+        Ok(Some(outcome)) => Said::Command(Box::new(outcome.into_status())),
+        Ok(None) => Said::Forgotten(id),
+        Err(error) => Said::Presence(Err(error)),
+    }
+}
+
+async fn presence(client: &ActuatorClient) -> Said {
+    let asked = ask(client, |client| client.status(NOBODY)).await;
+    Said::Presence(asked.map(drop))
 }
 
 /// Calls the blocking client away from the async thread.

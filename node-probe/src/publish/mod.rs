@@ -1,14 +1,17 @@
 //! Observations -> the status of the node's own `NodeHealth`.
 //!
 //! Reading order: what is asked ([`rules`]), what is said ([`status`]), when it
-//! is worth a write ([`due`]); then the I/O: the actuator's errands, the API
-//! object, and the loop that joins them.
+//! is worth a write ([`due`]), what became of the latest command ([`errand`]);
+//! then the I/O: the talk with the actuator, the API object, and the loop that
+//! joins them.
 
 pub mod rules;
 
 pub mod status;
 
 pub mod due;
+
+pub mod errand;
 
 mod command;
 mod object;

@@ -9,11 +9,11 @@ use jiff::Timestamp;
 use kube::Client;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, watch};
-use unstall_crds::command::SignedCommand;
-use unstall_crds::health::{CommandState, CommandStatus, NodeHealth, NodeHealthStatus};
+use unstall_crds::health::{NodeHealth, NodeHealthStatus};
 
-use super::command::{self, Live, Said};
+use super::command::{self, Live};
 use super::due::{Written, is_due};
+use super::errand::{Errand, Orders, Said};
 use super::object;
 use super::rules::{Asked, asked, rules};
 use super::status::{Facts, Inputs, Now, status};
@@ -83,8 +83,9 @@ async fn probe(args: ProbeArgs) -> Result<(), String> {
     let client = object::connect().await?;
     let (seen, mut objects) = mpsc::unbounded_channel();
     tokio::spawn(object::watch(client.clone(), args.node_name.clone(), seen));
-    let (orders, ordered) = watch::channel(None);
+    let (orders, ordered) = watch::channel(Orders::default());
     let (said, mut answers) = mpsc::unbounded_channel();
+    let mut probe = Probe::new(client.clone(), orders, facts(&roots));
     if let Some(socket) = args.actuator_socket {
         let live = Live {
             client: client.clone(),
@@ -92,7 +93,6 @@ async fn probe(args: ProbeArgs) -> Result<(), String> {
         };
         tokio::spawn(command::serve(socket, live, ordered, said));
     }
-    let mut probe = Probe::new(client, orders, facts(&roots));
     let mut terminate = signal(SignalKind::terminate()).map_err(|error| error.to_string())?;
     log::info(
         "probe started",
@@ -117,7 +117,7 @@ async fn probe(args: ProbeArgs) -> Result<(), String> {
 /// Everything between the inputs and the API server.
 struct Probe {
     client: Client,
-    orders: watch::Sender<Option<SignedCommand>>,
+    orders: watch::Sender<Orders>,
     facts: Facts,
     judge: Judge,
     asked: Vec<Asked>,
@@ -125,14 +125,12 @@ struct Probe {
     on_record: NodeHealthStatus,
     written: Option<Written>,
     retry: Option<(MonotonicTime, Duration)>,
-    actuator: bool,
-    command: Option<CommandStatus>,
-    command_ended: Option<MonotonicTime>,
+    errand: Errand,
     jitter: Jitter,
 }
 
 impl Probe {
-    fn new(client: Client, orders: watch::Sender<Option<SignedCommand>>, facts: Facts) -> Self {
+    fn new(client: Client, orders: watch::Sender<Orders>, facts: Facts) -> Self {
         Self {
             client,
             orders,
@@ -143,9 +141,7 @@ impl Probe {
             on_record: NodeHealthStatus::default(),
             written: None,
             retry: None,
-            actuator: false,
-            command: None,
-            command_ended: None,
+            errand: Errand::default(),
             jitter: Jitter::seeded(),
         }
     }
@@ -159,53 +155,46 @@ impl Probe {
         if let Some(object) = &object {
             self.asked = asked(&object.spec.triggers);
             self.judge.set_rules(rules(&self.asked), monotonic());
-            self.orders.send_replace(object.spec.command.clone());
             // After a restart of the probe, what it said before still holds.
             if let (true, Some(before)) = (is_first, &object.status) {
                 self.on_record = before.clone();
-                self.command.clone_from(&before.command);
-                self.command_ended = self
-                    .command
-                    .as_ref()
-                    .filter(|c| has_ended(c))
-                    .map(|_| monotonic());
+                self.errand.resume(before.command.clone(), monotonic());
             }
         } else {
             self.written = None;
             self.on_record = NodeHealthStatus::default();
         }
         self.object = object;
+        self.order();
     }
 
     fn hear(&mut self, said: Said) {
-        match said {
-            Said::Present(present) => self.actuator = present,
-            Said::Command(status) => {
-                self.actuator = true;
-                let is_same = self.command.as_ref().is_some_and(|c| c.id == status.id);
-                if !has_ended(&status) {
-                    self.command_ended = None;
-                } else if !is_same || self.command_ended.is_none() {
-                    self.command_ended = Some(monotonic());
-                }
-                self.command = Some(*status);
-            }
+        if let Some(error) = self.errand.hear(said, now()) {
+            log::warn("actuator", &[("error", &error)]);
         }
+        self.order();
+    }
+
+    /// Tells whoever speaks with the actuator, if anything changed.
+    fn order(&self) {
+        let command = self.object.as_ref().and_then(|o| o.spec.command.clone());
+        let next = self.errand.orders(command);
+        self.orders.send_if_modified(|orders| {
+            let is_new = *orders != next;
+            *orders = next;
+            is_new
+        });
     }
 
     /// Fast while a trigger is being confirmed or a cure verified.
     fn mode(&self) -> Mode {
-        let verifying = self.command_ended.is_some_and(|ended| {
+        let verifying = self.errand.ended().is_some_and(|ended| {
             let rules = rules(&self.asked);
             rules
                 .iter()
                 .any(|rule| matches!(self.judge.proof(rule, ended), Proof::Waiting { .. }))
         });
-        let at_work = self
-            .command
-            .as_ref()
-            .is_some_and(|command| !has_ended(command));
-        if verifying || at_work {
+        if verifying || self.errand.is_at_work() {
             Mode::Fast
         } else {
             self.judge.mode()
@@ -214,10 +203,7 @@ impl Probe {
 
     async fn publish(&mut self) {
         let Some(object) = &self.object else { return };
-        let now = Now {
-            monotonic: monotonic(),
-            wall: Timestamp::now(),
-        };
+        let now = now();
         if self.retry.is_some_and(|(after, _)| now.monotonic < after) {
             return;
         }
@@ -226,9 +212,9 @@ impl Probe {
             facts: &self.facts,
             asked: &self.asked,
             generation: object.metadata.generation,
-            actuator: self.actuator,
-            command: self.command.as_ref(),
-            command_ended: self.command_ended,
+            silence: self.errand.silence(),
+            command: self.errand.command(),
+            command_ended: self.errand.ended(),
             before: &self.on_record,
         };
         let next = status(&self.judge, &inputs, now);
@@ -265,8 +251,11 @@ impl Probe {
     }
 }
 
-fn has_ended(command: &CommandStatus) -> bool {
-    command.state != CommandState::Accepted
+fn now() -> Now {
+    Now {
+        monotonic: monotonic(),
+        wall: Timestamp::now(),
+    }
 }
 
 fn roots(root: &Path) -> Roots {

@@ -61,8 +61,8 @@ pub struct Inputs<'a> {
     pub asked: &'a [Asked],
     /// The generation of that spec.
     pub generation: Option<i64>,
-    /// Whether an actuator answers.
-    pub actuator: bool,
+    /// Why no actuator answers, if none does.
+    pub silence: Option<&'a str>,
     /// What became of the latest command.
     pub command: Option<&'a CommandStatus>,
     /// When this probe knew that the command had ended.
@@ -91,7 +91,8 @@ pub fn status(judge: &Judge, inputs: &Inputs<'_>, now: Now) -> NodeHealthStatus 
         probe: Some(ProbeInfo {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             cgroup_version: inputs.facts.cgroup_version,
-            actuator: inputs.actuator,
+            actuator: inputs.silence.is_none(),
+            actuator_message: inputs.silence.map(|why| cut(why, MAX_MESSAGE)),
         }),
         heartbeat: Some(Time(now.wall)),
         verdict: Some(level),

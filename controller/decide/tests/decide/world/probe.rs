@@ -56,6 +56,7 @@ fn says(name: &str, facts: &NodeFacts, health: &NodeHealth, now: Time) -> NodeHe
             version: "test".to_owned(),
             cgroup_version: None,
             actuator: facts.actuator,
+            actuator_message: facts.actuator_message.clone(),
         }),
         heartbeat: Some(now.clone()),
         summary: facts.summary.clone(),

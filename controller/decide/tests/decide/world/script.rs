@@ -99,6 +99,8 @@ pub struct NodeFacts {
     pub probe: ProbeKind,
     /// Whether an actuator answers beside it.
     pub actuator: bool,
+    /// Why none does.
+    pub actuator_message: Option<String>,
     /// The boot ID.
     pub boot: Option<String>,
     /// The state of every trigger,
@@ -140,6 +142,7 @@ impl Default for NodeFacts {
             deleting: false,
             probe: ProbeKind::Reports,
             actuator: true,
+            actuator_message: None,
             boot: None,
             state: TriggerState::Clear,
             states: BTreeMap::new(),

@@ -1,0 +1,223 @@
+//! What became of the latest command, and what to ask the actuator next. (pure)
+#![deny(clippy::disallowed_methods, clippy::disallowed_types)]
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use unstall_crds::command::SignedCommand;
+use unstall_crds::health::{CommandState, CommandStatus};
+
+use super::status::Now;
+use crate::time::MonotonicTime;
+
+/// Until the actuator was asked, and where none is configured.
+const NO_ACTUATOR: &str = "no actuator is configured beside this probe, or it was not asked yet";
+/// Of a command that an actuator had accepted.
+const FORGOTTEN: &str =
+    "the actuator's journal knows nothing of it any more: whether it was carried out is not known";
+
+/// What is asked of the actuator.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Orders {
+    /// The command of the node's object.
+    pub command: Option<SignedCommand>,
+    /// The command that the actuator accepted and has not finished, as far as
+    /// is known. It is asked after also when its command is taken back: what
+    /// was begun goes on.
+    pub unfinished: Option<String>,
+}
+
+/// What comes back.
+#[derive(Debug)]
+pub enum Said {
+    /// The actuator answers, or why it does not.
+    Presence(Result<(), String>),
+    /// Where a command stands.
+    Command(Box<CommandStatus>),
+    /// The actuator knows nothing of a command that it had accepted.
+    Forgotten(String),
+}
+
+/// The probe's side of the latest command.
+#[derive(Debug)]
+pub struct Errand {
+    actuator: Result<(), String>,
+    command: Option<CommandStatus>,
+    ended: Option<MonotonicTime>,
+}
+
+impl Default for Errand {
+    fn default() -> Self {
+        Self {
+            actuator: Err(NO_ACTUATOR.to_owned()),
+            command: None,
+            ended: None,
+        }
+    }
+}
+
+impl Errand {
+    /// Takes over what an earlier run of the probe said. When a command ended
+    /// is not known on this clock; that it was before `now` is.
+    pub fn resume(&mut self, command: Option<CommandStatus>, now: MonotonicTime) {
+        self.ended = command.as_ref().filter(|c| has_ended(c)).map(|_| now);
+        self.command = command;
+    }
+
+    /// Takes in what the actuator said. Returns why it does not answer any more,
+    /// if that is new.
+    pub fn hear(&mut self, said: Said, now: Now) -> Option<&str> {
+        match said {
+            Said::Presence(presence) => {
+                let is_news = self.actuator != presence;
+                self.actuator = presence;
+                return self.silence().filter(|_| is_news);
+            }
+            Said::Forgotten(id) => {
+                self.actuator = Ok(());
+                let unfinished = self.command.as_mut().filter(|c| !has_ended(c));
+                if let Some(command) = unfinished.filter(|command| command.id == id) {
+                    command.state = CommandState::Interrupted;
+                    command.message = Some(FORGOTTEN.to_owned());
+                    command.finished_at = Some(Time(now.wall));
+                    self.ended = Some(now.monotonic);
+                }
+            }
+            Said::Command(status) => {
+                self.actuator = Ok(());
+                let is_same = self.command.as_ref().is_some_and(|c| c.id == status.id);
+                if !has_ended(&status) {
+                    self.ended = None;
+                } else if !is_same || self.ended.is_none() {
+                    self.ended = Some(now.monotonic);
+                }
+                self.command = Some(*status);
+            }
+        }
+        None
+    }
+
+    /// What to ask while the node's object holds `command`.
+    #[must_use]
+    pub fn orders(&self, command: Option<SignedCommand>) -> Orders {
+        let unfinished = self.command.as_ref().filter(|command| !has_ended(command));
+        Orders {
+            command,
+            unfinished: unfinished.map(|command| command.id.clone()),
+        }
+    }
+
+    /// Whether a command is at work on the node.
+    #[must_use]
+    pub fn is_at_work(&self) -> bool {
+        self.command.as_ref().is_some_and(|c| !has_ended(c))
+    }
+
+    /// Why the actuator does not answer, if it does not.
+    #[must_use]
+    pub fn silence(&self) -> Option<&str> {
+        self.actuator.as_ref().err().map(String::as_str)
+    }
+
+    /// Where the latest command stands.
+    #[must_use]
+    pub fn command(&self) -> Option<&CommandStatus> {
+        self.command.as_ref()
+    }
+
+    /// When the latest command was known to have ended.
+    #[must_use]
+    pub fn ended(&self) -> Option<MonotonicTime> {
+        self.ended
+    }
+}
+
+fn has_ended(command: &CommandStatus) -> bool {
+    command.state != CommandState::Accepted
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use jiff::Timestamp;
+    use unstall_crds::command::SIGNATURE_BYTES;
+
+    use super::*;
+
+    fn now(second: u64) -> Now {
+        Now {
+            monotonic: MonotonicTime::from_boot(Duration::from_secs(second)),
+            wall: Timestamp::from_second(1_800_000_000 + i64::try_from(second).unwrap()).unwrap(),
+        }
+    }
+
+    fn status(id: &str, state: &str) -> CommandStatus {
+        serde_json::from_value(serde_json::json!({"id": id, "state": state})).unwrap()
+    }
+
+    fn heard(errand: &mut Errand, id: &str, state: &str, second: u64) {
+        let said = Said::Command(Box::new(status(id, state)));
+        assert_eq!(errand.hear(said, now(second)), None);
+    }
+
+    #[test]
+    fn what_was_begun_is_asked_after_although_it_was_taken_back() {
+        let mut errand = Errand::default();
+        heard(&mut errand, "a", "Accepted", 1);
+        let command = SignedCommand::new("{}".to_owned(), &[0; SIGNATURE_BYTES]);
+        assert_eq!(errand.orders(Some(command.clone())).command, Some(command));
+        assert_eq!(errand.orders(None).unfinished.as_deref(), Some("a"));
+        assert!(errand.is_at_work());
+        heard(&mut errand, "a", "Succeeded", 2);
+        assert_eq!(errand.orders(None), Orders::default());
+        assert!(!errand.is_at_work());
+        assert_eq!(errand.ended(), Some(now(2).monotonic));
+    }
+
+    #[test]
+    fn a_restarted_probe_asks_after_what_it_had_said() {
+        let mut errand = Errand::default();
+        errand.resume(Some(status("a", "Accepted")), now(1).monotonic);
+        assert_eq!(errand.orders(None).unfinished.as_deref(), Some("a"));
+        assert_eq!(errand.ended(), None);
+        errand.resume(Some(status("a", "Failed")), now(1).monotonic);
+        assert_eq!(errand.orders(None).unfinished, None);
+        assert_eq!(errand.ended(), Some(now(1).monotonic));
+    }
+
+    #[test]
+    fn what_the_actuator_forgot_is_interrupted_and_nothing_else_is() {
+        let mut errand = Errand::default();
+        heard(&mut errand, "a", "Accepted", 1);
+        errand.hear(Said::Forgotten("b".to_owned()), now(2));
+        assert!(errand.is_at_work());
+        errand.hear(Said::Forgotten("a".to_owned()), now(3));
+        let command = errand.command().unwrap();
+        assert_eq!(command.state, CommandState::Interrupted);
+        assert_eq!(command.finished_at, Some(Time(now(3).wall)));
+        heard(&mut errand, "c", "Succeeded", 4);
+        errand.hear(Said::Forgotten("c".to_owned()), now(5));
+        assert_eq!(errand.command().unwrap().state, CommandState::Succeeded);
+    }
+
+    #[test]
+    fn a_command_ended_when_that_was_heard_first() {
+        let mut errand = Errand::default();
+        heard(&mut errand, "a", "Succeeded", 1);
+        heard(&mut errand, "a", "Succeeded", 9);
+        assert_eq!(errand.ended(), Some(now(1).monotonic));
+        heard(&mut errand, "b", "Refused", 10);
+        assert_eq!(errand.ended(), Some(now(10).monotonic));
+    }
+
+    #[test]
+    fn why_an_actuator_is_silent_is_told_once() {
+        let mut errand = Errand::default();
+        assert!(errand.silence().is_some());
+        let silent = || Said::Presence(Err("journal: corrupt".to_owned()));
+        assert_eq!(errand.hear(silent(), now(1)), Some("journal: corrupt"));
+        assert_eq!(errand.hear(silent(), now(2)), None);
+        assert_eq!(errand.silence(), Some("journal: corrupt"));
+        assert_eq!(errand.hear(Said::Presence(Ok(())), now(3)), None);
+        assert_eq!(errand.silence(), None);
+    }
+}
