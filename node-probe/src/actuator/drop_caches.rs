@@ -209,11 +209,13 @@ impl Run<'_> {
         Some(lowest)
     }
 
-    fn has_helped(&self) -> bool {
-        self.passes.iter().any(|pass| {
-            let count = pass.cgroups_before.zip(pass.cgroups_after);
-            count.is_some_and(|(before, after)| CgroupCount { before, after }.fell())
-        })
+    /// Whether any pass freed cgroups; `None` where none was counted.
+    fn has_helped(&self) -> Option<bool> {
+        let counts = self.passes.iter().filter_map(|pass| {
+            let (before, after) = pass.cgroups_before.zip(pass.cgroups_after)?;
+            Some(CgroupCount { before, after }.fell())
+        });
+        counts.reduce(|one, other| one || other)
     }
 
     fn time_left(&self) -> Duration {

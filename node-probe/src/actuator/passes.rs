@@ -77,18 +77,24 @@ impl Ladder {
     /// The next level to write after `done` passes, or `None` when it is time to stop.
     ///
     /// Each rung is written at least once; the last one again where any pass helped, also after one
-    /// that did not: it may have met every page in use (seen: 19,930 -> 6,540 -> 6,521). Without a
-    /// count nothing is repeated: page cache falls at every drop and says nothing of cgroups, so
-    /// there is no other sign to go by.
+    /// that did not: it may have met every page in use (seen: 19,930 -> 6,540 -> 6,521). So may the
+    /// very first: where none helped yet, the last rung is tried once more. Without a count
+    /// (`has_helped` is `None`) nothing is repeated: page cache falls at every drop and says nothing
+    /// of cgroups, so there is no other sign to go by.
     #[must_use]
-    pub fn next(&self, done: usize, has_helped: bool) -> Option<Caches> {
+    pub fn next(&self, done: usize, has_helped: Option<bool>) -> Option<Caches> {
         if done >= MAX_PASSES {
             return None;
         }
         if let Some(level) = self.0.get(done) {
             return Some(*level);
         }
-        self.0.last().copied().filter(|_| has_helped)
+        let is_repeated = match has_helped {
+            Some(true) => true,
+            Some(false) => done == self.0.len(),
+            None => false,
+        };
+        self.0.last().copied().filter(|_| is_repeated)
     }
 }
 
@@ -121,21 +127,23 @@ fn major_minor(release: &str) -> Option<(u32, u32)> {
 mod tests {
     use super::*;
 
-    /// The levels written when the first pass helps or none does.
-    fn written(ladder: &Ladder, helps: bool) -> Vec<Caches> {
+    /// The levels written when the first pass helps, when none does, and when that cannot be told.
+    fn written(ladder: &Ladder, helps: impl Into<Option<bool>>) -> Vec<Caches> {
+        let helps = helps.into();
         let mut levels = Vec::new();
-        while let Some(level) = ladder.next(levels.len(), helps && !levels.is_empty()) {
+        while let Some(level) = ladder.next(levels.len(), helps.map(|it| it && !levels.is_empty()))
+        {
             levels.push(level);
         }
         levels
     }
 
     #[test]
-    fn modern_kernels_drop_page_cache_again_where_it_helped() {
+    fn modern_kernels_drop_page_cache_again_where_it_helped_and_once_where_it_did_not() {
         use Caches::PageCache;
         let ladder = Ladder::auto("6.18.44-cloud");
         assert_eq!(written(&ladder, true), [PageCache, PageCache, PageCache]);
-        assert_eq!(written(&ladder, false), [PageCache]);
+        assert_eq!(written(&ladder, false), [PageCache, PageCache]);
         assert_eq!(Ladder::auto("5.9.0"), ladder);
     }
 
@@ -144,15 +152,15 @@ mod tests {
         use Caches::{All, Slab};
         let ladder = Ladder::auto("5.8.18-arch");
         assert_eq!(written(&ladder, true), [Slab, All, All]);
-        assert_eq!(written(&ladder, false), [Slab, All]);
+        assert_eq!(written(&ladder, false), [Slab, All, All]);
         assert_eq!(Ladder::auto("4.9.0-19-amd64"), ladder);
     }
 
     #[test]
     fn without_a_count_nothing_is_repeated() {
-        assert_eq!(written(&Ladder::auto("6.1.0"), false), [Caches::PageCache]);
+        assert_eq!(written(&Ladder::auto("6.1.0"), None), [Caches::PageCache]);
         assert_eq!(
-            written(&Ladder::new(DropLevel::All, "6.1.0"), false),
+            written(&Ladder::new(DropLevel::All, "6.1.0"), None),
             [Caches::All]
         );
     }
