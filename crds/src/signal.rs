@@ -14,7 +14,7 @@ string_enum! {
         ZombieMemcgs,
         /// How fast zombie memory cgroups become more (count per hour).
         ZombieMemcgGrowth,
-        /// Longest wait of a `ksoftirqd` thread for its CPU (duration).
+        /// Longest wait of a `ksoftirqd` thread for its CPU within one second (duration).
         SoftirqDelay,
         /// Times a CPU ran out of its budget for received packets (count per hour).
         SoftnetSqueeze,

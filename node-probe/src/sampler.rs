@@ -13,6 +13,9 @@ use crate::jitter::Jitter;
 use crate::pace::{DELAY_PER_COST, Mode, Pace};
 use crate::sample::{Observation, Observer, Roots};
 
+/// Between two looks at what only frequent looks can tell.
+const TICK: Duration = Duration::from_secs(1);
+
 /// What the thread is told from outside.
 #[derive(Debug, Default)]
 struct Orders {
@@ -64,7 +67,7 @@ impl Sampler {
                     let observation = observer.observe();
                     let cost = observation.cost;
                     sink(observation);
-                    if !wait(&orders, &pace, cost, jitter.draw()) {
+                    if !wait(&orders, &pace, cost, jitter.draw(), || observer.tick()) {
                         return;
                     }
                 }
@@ -103,9 +106,11 @@ impl Drop for Sampler {
     }
 }
 
-/// Waits for the delay after a cycle of `cost`; false if told to stop.
-fn wait(shared: &Shared, pace: &Pace, cost: Duration, jitter: u32) -> bool {
+/// Waits for the delay after a cycle of `cost`, with a `tick` each second;
+/// false if told to stop.
+fn wait(shared: &Shared, pace: &Pace, cost: Duration, jitter: u32, mut tick: impl FnMut()) -> bool {
     let ended = Instant::now();
+    let mut ticked = ended;
     let mut orders = shared.lock();
     while !orders.is_stopped {
         // Asked again after each order: the mode may have changed.
@@ -118,7 +123,15 @@ fn wait(shared: &Shared, pace: &Pace, cost: Duration, jitter: u32) -> bool {
         if left.is_zero() {
             return true;
         }
-        orders = match shared.changed.wait_timeout(orders, left) {
+        let until_tick = TICK.saturating_sub(ticked.elapsed());
+        if until_tick.is_zero() {
+            drop(orders);
+            tick();
+            ticked = Instant::now();
+            orders = shared.lock();
+            continue;
+        }
+        orders = match shared.changed.wait_timeout(orders, left.min(until_tick)) {
             Ok((orders, _)) => orders,
             Err(poisoned) => poisoned.into_inner().0,
         };

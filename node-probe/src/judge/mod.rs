@@ -9,6 +9,7 @@ mod signal;
 
 mod trust;
 
+mod growth;
 mod history;
 mod series;
 

@@ -2,12 +2,13 @@
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 
 use super::evidence::{Evidence, READS};
+use super::growth::Growth;
 use super::proof::Proof;
 use super::rule::Rule;
 use super::series::Series;
 use super::signal::Signal;
 use super::trigger::Trigger;
-use super::trust::{leaf_reading, reading};
+use super::trust::{Distrust, Reading, leaf_reading, reading};
 use super::verdict::{Thresholds, Verdict};
 use crate::pace::Mode;
 use crate::sample::Observation;
@@ -19,6 +20,7 @@ use crate::time::MonotonicTime;
 pub struct Judge {
     signals: [Series; Signal::ALL.len()],
     leaf: Series,
+    growth: Growth,
     triggers: Vec<Trigger>,
     thresholds: Thresholds,
 }
@@ -60,10 +62,29 @@ impl Judge {
     /// Takes in one observation and judges every trigger by it.
     pub fn observe(&mut self, observation: &Observation) {
         for signal in Signal::ALL {
-            self.signals[signal.index()].add(observation.at, reading(signal, observation));
+            let reading = match signal {
+                Signal::ZombieMemcgGrowth => self.growth(observation),
+                _ => reading(signal, observation),
+            };
+            self.signals[signal.index()].add(observation.at, reading);
         }
         self.leaf.add(observation.at, leaf_reading(observation));
         self.evaluate(observation.at);
+    }
+
+    /// How fast zombies become more, as far as counts can be believed.
+    fn growth(&mut self, observation: &Observation) -> Reading {
+        match reading(Signal::ZombieMemcgs, observation) {
+            Reading::Trusted(count) => {
+                let growth = self.growth.add(observation.at, count);
+                growth.map_or(Reading::Untrusted(Distrust::First), Reading::Trusted)
+            }
+            Reading::Unreadable(why) => {
+                self.growth.clear();
+                Reading::Unreadable(why)
+            }
+            untrusted @ Reading::Untrusted(_) => untrusted,
+        }
     }
 
     /// Judges every trigger at `now` by what is known: samples go stale when

@@ -86,7 +86,7 @@ fn a_part_that_cannot_be_read_leaves_the_rest_alone() {
     assert_eq!(verdict.evidence.zombies, None);
     assert_eq!(
         verdict.evidence.unreadable,
-        [(Signal::ZombieMemcgs, why.to_string())]
+        [Signal::ZombieMemcgs, Signal::ZombieMemcgGrowth].map(|signal| (signal, why.to_string()))
     );
     assert!(
         verdict

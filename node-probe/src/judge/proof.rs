@@ -107,7 +107,7 @@ mod tests {
     #[test]
     fn a_signal_that_went_away_is_no_cure() {
         let mut series = series(&[1, 1, 1]);
-        series.add(at(9), Reading::Unreadable("gone".to_owned()));
+        series.add(at(9), Reading::Unreadable("gone".into()));
         let proof = Proof::of(
             &Rule {
                 samples: 1,

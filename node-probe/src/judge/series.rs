@@ -3,6 +3,7 @@
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use super::history::History;
 use super::trust::{Distrust, Reading};
@@ -12,7 +13,7 @@ use crate::time::MonotonicTime;
 #[derive(Clone, Debug, Default)]
 pub struct Series {
     history: History,
-    unreadable: Option<String>,
+    unreadable: Option<Arc<str>>,
     untrusted: BTreeMap<Distrust, u64>,
 }
 

@@ -16,6 +16,20 @@ pub enum Signal {
     MemoryStatReadWall,
     /// Memory cgroups that were removed but are still held.
     ZombieMemcgs,
+    /// How fast they become more, over at most the last hour.
+    ZombieMemcgGrowth,
+    /// The longest that a `ksoftirqd` thread waited for its CPU within a second.
+    SoftirqDelay,
+    /// Times that a CPU ran out of its budget for received packets.
+    SoftnetSqueeze,
+    /// Packets dropped at a full backlog.
+    SoftnetDrop,
+    /// The time in which some task waited for memory.
+    MemoryPressure,
+    /// The time that interrupts took from tasks.
+    IrqPressure,
+    /// The time that the hypervisor gave to others.
+    CpuSteal,
 }
 
 /// What a signal's values count. Values are whole numbers of it.
@@ -25,24 +39,31 @@ pub enum Unit {
     Nanoseconds,
     /// A number of objects.
     Count,
+    /// Events per hour.
+    PerHour,
+    /// Hundredths of a percent.
+    Ratio,
 }
 
 impl Signal {
     /// Every signal, in the order of [`Signal::index`].
-    pub const ALL: [Self; 3] = [
+    pub const ALL: [Self; 10] = [
         Self::MemoryStatReadCpu,
         Self::MemoryStatReadWall,
         Self::ZombieMemcgs,
+        Self::ZombieMemcgGrowth,
+        Self::SoftirqDelay,
+        Self::SoftnetSqueeze,
+        Self::SoftnetDrop,
+        Self::MemoryPressure,
+        Self::IrqPressure,
+        Self::CpuSteal,
     ];
 
     /// The position in [`Signal::ALL`].
     #[must_use]
     pub const fn index(self) -> usize {
-        match self {
-            Self::MemoryStatReadCpu => 0,
-            Self::MemoryStatReadWall => 1,
-            Self::ZombieMemcgs => 2,
-        }
+        self as usize
     }
 
     /// The name in the API.
@@ -52,6 +73,13 @@ impl Signal {
             Self::MemoryStatReadCpu => "MemoryStatReadCPU",
             Self::MemoryStatReadWall => "MemoryStatReadWall",
             Self::ZombieMemcgs => "ZombieMemcgs",
+            Self::ZombieMemcgGrowth => "ZombieMemcgGrowth",
+            Self::SoftirqDelay => "SoftirqDelay",
+            Self::SoftnetSqueeze => "SoftnetSqueeze",
+            Self::SoftnetDrop => "SoftnetDrop",
+            Self::MemoryPressure => "MemoryPressure",
+            Self::IrqPressure => "IRQPressure",
+            Self::CpuSteal => "CPUSteal",
         }
     }
 
@@ -59,8 +87,12 @@ impl Signal {
     #[must_use]
     pub const fn unit(self) -> Unit {
         match self {
-            Self::MemoryStatReadCpu | Self::MemoryStatReadWall => Unit::Nanoseconds,
+            Self::MemoryStatReadCpu | Self::MemoryStatReadWall | Self::SoftirqDelay => {
+                Unit::Nanoseconds
+            }
             Self::ZombieMemcgs => Unit::Count,
+            Self::ZombieMemcgGrowth | Self::SoftnetSqueeze | Self::SoftnetDrop => Unit::PerHour,
+            Self::MemoryPressure | Self::IrqPressure | Self::CpuSteal => Unit::Ratio,
         }
     }
 
@@ -78,6 +110,8 @@ impl Unit {
         match self {
             Self::Nanoseconds => text::duration(Duration::from_nanos(value)),
             Self::Count => text::count(value),
+            Self::PerHour => format!("{}/h", text::count(value)),
+            Self::Ratio => format!("{}.{:02}%", value / 100, value % 100),
         }
     }
 }
@@ -171,5 +205,14 @@ mod tests {
             assert_eq!(Statistic::from_name(statistic.name()), Some(statistic));
         }
         assert_eq!(Signal::from_name("memorystatreadcpu"), None);
+    }
+
+    #[test]
+    fn values_are_shown_in_their_unit() {
+        let shown = |signal: Signal, value| signal.unit().show(value);
+        assert_eq!(shown(Signal::SoftirqDelay, 95_000_000), "95 ms");
+        assert_eq!(shown(Signal::ZombieMemcgs, 48_211), "48,211");
+        assert_eq!(shown(Signal::ZombieMemcgGrowth, 1_200), "1,200/h");
+        assert_eq!(shown(Signal::CpuSteal, 1_005), "10.05%");
     }
 }

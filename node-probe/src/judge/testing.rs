@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::rule::Rule;
 use super::signal::{Signal, Statistic};
-use crate::sample::{Interference, Observation, ReadTiming, ZombieCount};
+use crate::sample::{Interference, Observation, ReadTiming, Surroundings, ZombieCount};
 use crate::time::MonotonicTime;
 
 /// `seconds` after boot.
@@ -33,6 +33,7 @@ pub fn observation(seconds: u64, root: Duration) -> Observation {
             throttled: Some(0),
             steal: Some(Duration::ZERO),
         },
+        surroundings: Surroundings::default(),
         is_cold: false,
         cost: root,
     }

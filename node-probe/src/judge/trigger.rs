@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::history::{CAPACITY, GAP_MAX};
 use super::rule::Rule;
 use super::series::Series;
+use super::signal::Signal;
 use crate::text;
 use crate::time::MonotonicTime;
 
@@ -180,7 +181,11 @@ impl Trigger {
             State::Clear => {
                 self.above_since.is_some() || last.is_some_and(|value| value > self.rule.above)
             }
-            State::Unknown => !matches!(self.unknown, Some(UnknownReason::TooManyAsked { .. })),
+            // A growth takes its time, however often is counted.
+            State::Unknown => {
+                !matches!(self.unknown, Some(UnknownReason::TooManyAsked { .. }))
+                    && self.rule.signal != Signal::ZombieMemcgGrowth
+            }
         }
     }
 

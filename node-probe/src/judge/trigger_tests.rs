@@ -85,7 +85,7 @@ fn a_first_value_above_is_unknown_until_it_fires() {
 #[test]
 fn a_signal_that_went_away_is_unknown_and_does_not_stay_firing() {
     let (mut trigger, mut series) = run(&held(0), &[51]);
-    series.add(at(2), Reading::Unreadable("gone".to_owned()));
+    series.add(at(2), Reading::Unreadable("gone".into()));
     trigger.evaluate(at(2), &series);
     assert_eq!((trigger.state(), trigger.value()), (State::Unknown, None));
     assert_eq!(trigger.unknown().unwrap().to_string(), "gone");
@@ -179,7 +179,7 @@ proptest! {
             series.add(at(now), match step {
                 Step::Value(value) => Reading::Trusted(value),
                 Step::Disturbed => Reading::Untrusted(Distrust::Steal),
-                Step::Gone => Reading::Unreadable("gone".to_owned()),
+                Step::Gone => Reading::Unreadable("gone".into()),
             });
             let was = (trigger.state(), trigger.since());
             trigger.evaluate(at(now), &series);

@@ -2,10 +2,12 @@
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
+use super::growth::per_hour;
 use super::signal::Signal;
-use crate::sample::{Interference, Observation, ReadTiming, SampleError, ZombieCount};
+use crate::sample::{Interference, Observation, ReadTiming, SampleError, Share, Told, ZombieCount};
 
 /// A first read of a descriptor that took longer than this is believed: cold
 /// caches cost well below a millisecond, and where a read takes seconds the
@@ -30,7 +32,7 @@ pub enum Reading {
     /// A value that something disturbed; the next one may be good.
     Untrusted(Distrust),
     /// No value, and why.
-    Unreadable(String),
+    Unreadable(Arc<str>),
 }
 
 /// What disturbed a sample.
@@ -46,6 +48,8 @@ pub enum Distrust {
     Churn,
     /// The kernel counts fewer cgroups than there are directories.
     Inconsistent,
+    /// There is no earlier look to compare with.
+    First,
 }
 
 impl fmt::Display for Distrust {
@@ -56,6 +60,7 @@ impl fmt::Display for Distrust {
             Self::Cold => "first read of a new descriptor",
             Self::Churn => "cgroups came and went during the count",
             Self::Inconsistent => "the kernel counts fewer cgroups than there are directories",
+            Self::First => "no earlier look to compare with",
         })
     }
 }
@@ -63,6 +68,7 @@ impl fmt::Display for Distrust {
 /// What `observation` says about `signal`.
 #[must_use]
 pub fn reading(signal: Signal, observation: &Observation) -> Reading {
+    let around = &observation.surroundings;
     match signal {
         Signal::MemoryStatReadCpu => timing(observation, |read| Some(read.on_cpu)),
         Signal::MemoryStatReadWall => timing(observation, ReadTiming::kernel_latency),
@@ -70,9 +76,36 @@ pub fn reading(signal: Signal, observation: &Observation) -> Reading {
             Ok(count) => zombies(*count),
             // Unlike the other failures this one passes by itself.
             Err(SampleError::Disagree { .. }) => Reading::Untrusted(Distrust::Inconsistent),
-            Err(error) => Reading::Unreadable(error.to_string()),
+            Err(error) => unreadable(error),
         },
+        // A series of counts is needed for it: see [`Growth`](super::growth::Growth).
+        Signal::ZombieMemcgGrowth => Reading::Untrusted(Distrust::First),
+        Signal::SoftirqDelay => told(&around.softirq_delay, |delay| nanos(*delay)),
+        Signal::SoftnetSqueeze => told(&around.softnet, |rise| per_hour(rise.squeezed, rise.over)),
+        Signal::SoftnetDrop => told(&around.softnet, |rise| per_hour(rise.dropped, rise.over)),
+        Signal::MemoryPressure => told(&around.memory_pressure, hundredths),
+        Signal::IrqPressure => told(&around.irq_pressure, hundredths),
+        Signal::CpuSteal => told(&around.steal, hundredths),
     }
+}
+
+fn told<T>(told: &Told<T>, value: impl Fn(&T) -> u64) -> Reading {
+    match told {
+        Ok(Some(what)) => Reading::Trusted(value(what)),
+        Ok(None) => Reading::Untrusted(Distrust::First),
+        Err(why) => Reading::Unreadable(Arc::clone(why)),
+    }
+}
+
+fn unreadable(error: &SampleError) -> Reading {
+    Reading::Unreadable(error.to_string().into())
+}
+
+/// Hundredths of a percent, rounded up: what took time never shows as none.
+fn hundredths(share: &Share) -> u64 {
+    let whole = u128::from(share.whole).max(1);
+    let part = (u128::from(share.part) * 10_000).div_ceil(whole);
+    u64::try_from(part).unwrap_or(u64::MAX)
 }
 
 /// What `observation` says about the CPU time of the leaf's read, the control.
@@ -81,14 +114,14 @@ pub fn leaf_reading(observation: &Observation) -> Reading {
     match &observation.leaf {
         Ok(read) => doubt(read, observation.interference)
             .map_or_else(|| Reading::Trusted(nanos(read.on_cpu)), Reading::Untrusted),
-        Err(error) => Reading::Unreadable(error.to_string()),
+        Err(error) => unreadable(error),
     }
 }
 
 fn timing(observation: &Observation, value: impl Fn(&ReadTiming) -> Option<Duration>) -> Reading {
     let read = match &observation.root {
         Ok(read) => read,
-        Err(error) => return Reading::Unreadable(error.to_string()),
+        Err(error) => return unreadable(error),
     };
     if observation.is_cold && read.on_cpu < COLD_READ_MAX {
         return Reading::Untrusted(Distrust::Cold);
@@ -98,7 +131,7 @@ fn timing(observation: &Observation, value: impl Fn(&ReadTiming) -> Option<Durat
     }
     match value(read) {
         Some(value) => Reading::Trusted(nanos(value)),
-        None => Reading::Unreadable(NO_RUN_DELAY.to_owned()),
+        None => Reading::Unreadable(NO_RUN_DELAY.into()),
     }
 }
 
@@ -132,6 +165,7 @@ fn nanos(duration: Duration) -> u64 {
 mod tests {
     use super::*;
     use crate::judge::testing::{observation, read};
+    use crate::sample::SoftnetRise;
 
     const MS: fn(u64) -> Duration = Duration::from_millis;
 
@@ -234,7 +268,30 @@ mod tests {
         let text = "/proc/cgroups: no row memory: not told".to_owned();
         assert_eq!(
             reading(Signal::ZombieMemcgs, &seen),
-            Reading::Unreadable(text)
+            Reading::Unreadable(text.into())
         );
+    }
+
+    #[test]
+    fn what_the_node_goes_through_is_in_the_unit_of_its_signal() {
+        let mut seen = observation(0, MS(1));
+        seen.surroundings.softirq_delay = Ok(Some(MS(95)));
+        seen.surroundings.softnet = Ok(Some(SoftnetRise {
+            squeezed: 2,
+            dropped: 1,
+            over: Duration::from_secs(60),
+        }));
+        seen.surroundings.memory_pressure = Ok(Some(Share { part: 1, whole: 3 }));
+        seen.surroundings.irq_pressure = Err("no row full".into());
+        let of = |signal| reading(signal, &seen);
+        assert_eq!(of(Signal::SoftirqDelay), Reading::Trusted(95_000_000));
+        assert_eq!(of(Signal::SoftnetSqueeze), Reading::Trusted(120));
+        assert_eq!(of(Signal::SoftnetDrop), Reading::Trusted(60));
+        assert_eq!(of(Signal::MemoryPressure), Reading::Trusted(3_334));
+        assert_eq!(
+            of(Signal::IrqPressure),
+            Reading::Unreadable("no row full".into())
+        );
+        assert_eq!(of(Signal::CpuSteal), Reading::Untrusted(Distrust::First));
     }
 }

@@ -4,7 +4,7 @@
 use unstall_crds::health::HealthTrigger;
 use unstall_crds::units::{Quantity, Threshold};
 
-use crate::judge::{CAPACITY, Rule, Signal, Statistic};
+use crate::judge::{CAPACITY, Rule, Signal, Statistic, Unit};
 
 /// A trigger of the spec, as far as this probe can judge it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -65,11 +65,11 @@ fn rule(trigger: &HealthTrigger) -> Result<Rule, String> {
 
 /// A threshold in the unit of the judge's values.
 fn value(signal: Signal, threshold: &Threshold) -> Result<u64, String> {
-    match (signal, threshold.get()) {
-        (Signal::ZombieMemcgs, Quantity::Count(count)) => Ok(count),
-        (Signal::MemoryStatReadCpu | Signal::MemoryStatReadWall, Quantity::Duration { micros }) => {
-            Ok(micros.saturating_mul(1_000))
-        }
+    match (signal.unit(), threshold.get()) {
+        (Unit::Count, Quantity::Count(count)) => Ok(count),
+        (Unit::PerHour, Quantity::PerHour(rate)) => Ok(rate),
+        (Unit::Ratio, Quantity::Ratio { hundredths }) => Ok(u64::from(hundredths)),
+        (Unit::Nanoseconds, Quantity::Duration { micros }) => Ok(micros.saturating_mul(1_000)),
         _ => Err(format!("{threshold} is not in the unit of {signal}")),
     }
 }
@@ -77,14 +77,16 @@ fn value(signal: Signal, threshold: &Threshold) -> Result<u64, String> {
 /// A value of the judge in the unit that the API has for its signal.
 #[must_use]
 pub fn quantity(signal: Signal, value: u64) -> Quantity {
-    match signal {
-        Signal::ZombieMemcgs => Quantity::Count(value),
-        Signal::MemoryStatReadCpu | Signal::MemoryStatReadWall => {
-            // Rounded up: what took time never shows as none.
-            Quantity::Duration {
-                micros: value.div_ceil(1_000),
-            }
-        }
+    match signal.unit() {
+        Unit::Count => Quantity::Count(value),
+        Unit::PerHour => Quantity::PerHour(value),
+        Unit::Ratio => Quantity::Ratio {
+            hundredths: value.try_into().unwrap_or(10_000),
+        },
+        // Rounded up: what took time never shows as none.
+        Unit::Nanoseconds => Quantity::Duration {
+            micros: value.div_ceil(1_000),
+        },
     }
 }
 
@@ -122,14 +124,39 @@ mod tests {
     }
 
     #[test]
+    fn every_signal_takes_thresholds_of_its_own_unit_alone_and_shows_values_in_it() {
+        let examples = [
+            (Unit::Nanoseconds, "20ms", 20_000_000),
+            (Unit::Count, "700", 700),
+            (Unit::PerHour, "500/h", 500),
+            (Unit::Ratio, "20%", 2_000),
+        ];
+        for signal in Signal::ALL {
+            for (unit, text, number) in examples {
+                let asked = json!({"name": signal.name(), "above": text, "clearBelow": text});
+                let judged = rules(&super::asked(&[trigger(asked)]));
+                let above = judged.first().map(|rule| rule.above);
+                assert_eq!(
+                    above,
+                    (unit == signal.unit()).then_some(number),
+                    "{signal} {text}"
+                );
+                if above.is_some() {
+                    assert_eq!(quantity(signal, number).to_string(), text);
+                }
+            }
+        }
+    }
+
+    #[test]
     fn what_is_not_judged_says_why() {
         let read =
             |above: &str| json!({"name": "MemoryStatReadCPU", "above": above, "clearBelow": "1ms"});
         assert!(
             refused(trigger(
-                json!({"name": "CPUSteal", "above": "20%", "clearBelow": "10%"})
+                json!({"name": "NetworkStall", "above": "20ms", "clearBelow": "10ms"})
             ))
-            .contains("CPUSteal")
+            .contains("does not measure NetworkStall")
         );
         assert!(refused(trigger(read("20%"))).contains("20% is not in the unit"));
         let mut corroborated = trigger(read("5ms"));

@@ -258,6 +258,13 @@ const fn api_name(signal: Signal) -> SignalName {
         Signal::MemoryStatReadCpu => SignalName::MemoryStatReadCPU,
         Signal::MemoryStatReadWall => SignalName::MemoryStatReadWall,
         Signal::ZombieMemcgs => SignalName::ZombieMemcgs,
+        Signal::ZombieMemcgGrowth => SignalName::ZombieMemcgGrowth,
+        Signal::SoftirqDelay => SignalName::SoftirqDelay,
+        Signal::SoftnetSqueeze => SignalName::SoftnetSqueeze,
+        Signal::SoftnetDrop => SignalName::SoftnetDrop,
+        Signal::MemoryPressure => SignalName::MemoryPressure,
+        Signal::IrqPressure => SignalName::IRQPressure,
+        Signal::CpuSteal => SignalName::CPUSteal,
     }
 }
 

@@ -14,19 +14,27 @@ mod rows;
 mod host;
 mod leaf;
 
+mod pressure;
+mod softirqd;
+mod softnet;
+
+mod background;
 mod directories;
 mod interference;
 mod observe;
 mod stall;
 mod zombies;
 
+pub use background::{Background, Surroundings, Told};
 pub use clock::monotonic;
 pub use error::SampleError;
 pub use file::{Buffer, KeptFile};
 pub use host::{CgroupVersion, Hierarchy, Host, MemoryRoot};
 pub use interference::{Interference, InterferenceWatch, Look};
 pub use observe::{Observation, Observer};
+pub use pressure::Share;
 pub use roots::Roots;
 pub use rows::Rows;
+pub use softnet::SoftnetRise;
 pub use stall::{ReadTiming, Stopwatch};
 pub use zombies::{ZombieCount, ZombieCounter};

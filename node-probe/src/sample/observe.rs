@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::background::{Background, Surroundings};
 use super::clock;
 use super::error::SampleError;
 use super::file::{Buffer, KeptFile};
@@ -26,6 +27,8 @@ pub struct Observation {
     pub zombies: Result<ZombieCount, SampleError>,
     /// What disturbed the reads.
     pub interference: Interference,
+    /// What the node went through since the last cycle.
+    pub surroundings: Surroundings,
     /// Whether this was the first read of a new descriptor, whose code and
     /// data the CPU had not cached.
     pub is_cold: bool,
@@ -45,6 +48,7 @@ pub struct Observer {
     root: Result<KeptFile, SampleError>,
     leaf: Result<KeptFile, SampleError>,
     zombies: Result<ZombieCounter, SampleError>,
+    background: Background,
     is_cold: bool,
     buffer: Buffer,
 }
@@ -72,6 +76,7 @@ impl Observer {
             root,
             leaf,
             zombies,
+            background: Background::open(&roots, &mut buffer),
             is_cold: true,
             buffer,
             host,
@@ -117,6 +122,7 @@ impl Observer {
         let root = timed(&self.stopwatch, &self.root, buffer);
         let leaf = timed(&self.stopwatch, &self.leaf, buffer);
         let interference = self.interference.since(&look, buffer);
+        let surroundings = self.background.observe(at, buffer);
         let is_cold = std::mem::replace(&mut self.is_cold, root.is_err());
         self.drop_if_gone(&root, &leaf);
         let cost = clock::thread_cpu().saturating_sub(cost_before);
@@ -126,9 +132,16 @@ impl Observer {
             leaf,
             zombies,
             interference,
+            surroundings,
             is_cold,
             cost,
         }
+    }
+
+    /// A look between cycles, once a second, at what only frequent looks can
+    /// tell. It costs about a microsecond for each CPU of the machine.
+    pub fn tick(&mut self) {
+        self.background.tick(&mut self.buffer);
     }
 
     /// Looks again for what was missing: a mount that came late, a leaf instead

@@ -112,6 +112,19 @@ impl<'a> Rows<'a> {
             .map_err(|_| self.malformed("a number of at most 64 bits", field))
     }
 
+    /// `field` as 32 bits in hexadecimal, without a prefix.
+    ///
+    /// # Errors
+    /// [`SampleError::Malformed`] if it is absent or anything else.
+    pub fn hexadecimal(&self, field: Option<&str>) -> Result<u32, SampleError> {
+        let field = field.unwrap_or("");
+        if field.is_empty() || !field.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+            return Err(self.malformed("a hexadecimal number", field));
+        }
+        u32::from_str_radix(field, 16)
+            .map_err(|_| self.malformed("a hexadecimal number of at most 32 bits", field))
+    }
+
     fn not_a_count(&self, value: u64) -> SampleError {
         self.malformed("a count below 2^31", &value.to_string())
     }

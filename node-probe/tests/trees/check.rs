@@ -103,7 +103,7 @@ fn what_is_not_known_is_not_printed_as_zero() {
         "{text}"
     );
     assert!(
-        text.contains("ZombieMemcgs: ") && text.contains("no row memory"),
+        text.contains("ZombieMemcgs, ZombieMemcgGrowth: ") && text.contains("no row memory"),
         "{text}"
     );
 

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::measure::Measured;
 use crate::cli::version;
-use crate::judge::{Level, Series, Signal, Summary, Unit};
+use crate::judge::{Distrust, Level, Series, Signal, Summary, Unit};
 
 /// The name and version of the form below.
 const SCHEMA: &str = "unstall.dev/node-probe/check/v1";
@@ -133,6 +133,8 @@ fn unit(unit: Unit) -> &'static str {
     match unit {
         Unit::Nanoseconds => "nanoseconds",
         Unit::Count => "count",
+        Unit::PerHour => "perHour",
+        Unit::Ratio => "hundredthsOfPercent",
     }
 }
 
@@ -181,7 +183,9 @@ fn host(measured: &Measured) -> HostReport {
 fn left_out(measured: &Measured) -> Vec<LeftOut> {
     let of = |signal: Signal| {
         let untrusted = measured.judge.series(signal).untrusted();
-        untrusted.iter().map(move |(why, samples)| LeftOut {
+        // That a first look has nothing to compare with is no disturbance.
+        let disturbed = untrusted.iter().filter(|(why, _)| **why != Distrust::First);
+        disturbed.map(move |(why, samples)| LeftOut {
             signal: signal.name(),
             samples: *samples,
             why: why.to_string(),

@@ -65,6 +65,14 @@ fn table(text: &mut String, report: &Report) {
         let Some(known) = Signal::from_name(signal.name) else {
             continue;
         };
+        // A single run is too short for some; what cannot be read is below.
+        let is_main = matches!(
+            known,
+            Signal::MemoryStatReadCpu | Signal::MemoryStatReadWall | Signal::ZombieMemcgs
+        );
+        if signal.statistics.samples == 0 && !is_main {
+            continue;
+        }
         row(text, label(known), &cells(&signal.statistics, known.unit()));
     }
     if let Some(control) = &report.control {
@@ -81,6 +89,13 @@ fn label(signal: Signal) -> &'static str {
         Signal::MemoryStatReadCpu => "root memory.stat, CPU",
         Signal::MemoryStatReadWall => "root memory.stat, latency",
         Signal::ZombieMemcgs => "zombie memcgs",
+        Signal::ZombieMemcgGrowth => "zombie memcgs, growth",
+        Signal::SoftirqDelay => "ksoftirqd wait for a CPU",
+        Signal::SoftnetSqueeze => "receive budget used up",
+        Signal::SoftnetDrop => "packets dropped, backlog",
+        Signal::MemoryPressure => "memory pressure",
+        Signal::IrqPressure => "interrupt pressure",
+        Signal::CpuSteal => "CPU steal",
     }
 }
 

@@ -1,0 +1,131 @@
+//! How fast zombies become more. (pure)
+#![deny(clippy::disallowed_methods, clippy::disallowed_types)]
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use super::history::GAP_MAX;
+use crate::time::MonotonicTime;
+
+/// Counts this far apart are kept: pods come and go within minutes.
+const SPACING: Duration = Duration::from_secs(60);
+/// The growth is told over at least this time, so that one removed pod with
+/// twenty cgroups is not 1,200 per hour.
+const SPAN_MIN: Duration = Duration::from_secs(600);
+/// and over at most this.
+const SPAN_MAX: Duration = Duration::from_secs(3600);
+/// As many counts as fit into the longest span.
+const KEPT: usize = 61;
+
+/// The counts of the last hour.
+#[derive(Clone, Debug)]
+pub struct Growth {
+    counts: VecDeque<(MonotonicTime, u64)>,
+}
+
+impl Default for Growth {
+    fn default() -> Self {
+        Self {
+            counts: VecDeque::with_capacity(KEPT),
+        }
+    }
+}
+
+impl Growth {
+    /// Takes in the count of `at`; gives the growth per hour since the oldest
+    /// count of the last hour, zero if they became fewer. `None` until there is
+    /// one that is ten minutes old.
+    pub fn add(&mut self, at: MonotonicTime, count: u64) -> Option<u64> {
+        let is_gap = |last: &MonotonicTime| at < *last || at.since(*last) > GAP_MAX;
+        if self.counts.back().is_some_and(|(last, _)| is_gap(last)) {
+            self.counts.clear();
+        }
+        while self
+            .counts
+            .front()
+            .is_some_and(|(first, _)| at.since(*first) > SPAN_MAX)
+        {
+            self.counts.pop_front();
+        }
+        let growth = self.counts.front().and_then(|(first, before)| {
+            let span = at.since(*first);
+            let rise = count.saturating_sub(*before);
+            (span >= SPAN_MIN).then(|| per_hour(rise, span))
+        });
+        let is_due = |last: &MonotonicTime| at.since(*last) >= SPACING;
+        if self.counts.back().is_none_or(|(last, _)| is_due(last)) {
+            if self.counts.len() == KEPT {
+                self.counts.pop_front();
+            }
+            self.counts.push_back((at, count));
+        }
+        growth
+    }
+
+    /// Forgets everything: the count cannot be read any more.
+    pub fn clear(&mut self) {
+        self.counts.clear();
+    }
+}
+
+/// `rise` over `span` as a rate per hour, to the nearest whole.
+#[must_use]
+pub fn per_hour(rise: u64, span: Duration) -> u64 {
+    let nanos = span.as_nanos();
+    let hour = Duration::from_secs(3600).as_nanos();
+    let rate = u128::from(rise)
+        .saturating_mul(hour)
+        .saturating_add(nanos / 2)
+        .checked_div(nanos);
+    rate.map_or(0, |rate| u64::try_from(rate).unwrap_or(u64::MAX))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::judge::testing::at;
+
+    #[test]
+    fn nothing_is_told_before_ten_minutes() {
+        let mut growth = Growth::default();
+        for second in (0..600).step_by(20) {
+            assert_eq!(growth.add(at(second), 20 * second), None, "{second}");
+        }
+        assert_eq!(growth.add(at(600), 500), Some(3_000));
+    }
+
+    #[test]
+    fn it_is_the_rise_of_the_last_hour() {
+        let mut growth = Growth::default();
+        let mut last = None;
+        // 10 a minute for two hours, then none for an hour.
+        for minute in 0..=120 {
+            last = growth.add(at(60 * minute), 10 * minute);
+        }
+        assert_eq!(last, Some(600));
+        for minute in 121..=180 {
+            last = growth.add(at(60 * minute), 1_200);
+        }
+        assert_eq!(last, Some(0));
+    }
+
+    #[test]
+    fn fewer_is_no_growth_and_a_gap_begins_anew() {
+        let mut growth = Growth::default();
+        for minute in 0..=10 {
+            growth.add(at(60 * minute), 9_000);
+        }
+        assert_eq!(growth.add(at(660), 10), Some(0));
+        let later = 660 + GAP_MAX.as_secs() + 1;
+        assert_eq!(growth.add(at(later), 9_000), None);
+    }
+
+    #[test]
+    fn rates_are_rounded_and_never_overflow() {
+        assert_eq!(per_hour(1, Duration::from_secs(7_200)), 1);
+        assert_eq!(per_hour(1, Duration::from_secs(7_201)), 0);
+        assert_eq!(per_hour(5, Duration::from_millis(500)), 36_000);
+        assert_eq!(per_hour(u64::MAX, Duration::from_nanos(1)), u64::MAX);
+        assert_eq!(per_hour(5, Duration::ZERO), 0);
+    }
+}
