@@ -12,8 +12,6 @@ pub fn unsupported(spec: &NodeHealthPolicySpec) -> Option<String> {
             ("condition", trigger.condition.is_some()),
             ("kernel", trigger.kernel.is_some()),
             ("rebootRequired", trigger.reboot_required.is_some()),
-            ("corroboratedBy", !trigger.corroborated_by.is_empty()),
-            ("onlyOnKernel", trigger.only_on_kernel.is_some()),
         ];
         if let Some((field, _)) = fields.into_iter().find(|(_, used)| *used) {
             return Some(sentence(&format!(

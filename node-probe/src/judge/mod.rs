@@ -14,6 +14,8 @@ mod history;
 mod series;
 
 mod rule;
+
+mod corroboration;
 mod trigger;
 
 mod proof;
@@ -30,11 +32,12 @@ mod testing;
 #[cfg(test)]
 mod trigger_tests;
 
+pub use corroboration::Corroboration;
 pub use evidence::{Evidence, READS};
 pub use history::{CAPACITY, GAP_MAX, History, Summary, TooFew};
 pub use node::Judge;
 pub use proof::Proof;
-pub use rule::Rule;
+pub use rule::{Corroborator, Rule};
 pub use series::Series;
 pub use signal::{Signal, Statistic, Unit};
 pub use trigger::{State, Trigger, UnknownReason};

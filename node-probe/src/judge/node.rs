@@ -1,6 +1,7 @@
 //! Everything that one node's observations say. (pure)
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 
+use super::corroboration::Corroboration;
 use super::evidence::{Evidence, READS};
 use super::growth::Growth;
 use super::proof::Proof;
@@ -91,7 +92,9 @@ impl Judge {
     /// none follow.
     pub fn evaluate(&mut self, now: MonotonicTime) {
         for trigger in &mut self.triggers {
-            trigger.evaluate(now, &self.signals[trigger.rule().signal.index()]);
+            let others = Corroboration::of(trigger.rule(), &self.signals, now);
+            let series = &self.signals[trigger.rule().signal.index()];
+            trigger.evaluate(now, series, &others);
         }
     }
 

@@ -28,6 +28,22 @@ pub struct Rule {
     /// For how long the value must have been above before it fires (`for` in
     /// the API).
     pub hold: Duration,
+    /// What must be elevated besides for it to fire: any one of these, or
+    /// nothing if there are none.
+    pub corroborated_by: Vec<Corroborator>,
+    /// Why the rule does not count on this node, if it does not.
+    pub not_here: Option<String>,
+}
+
+/// A signal that vouches for another one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Corroborator {
+    /// Its name in the API.
+    pub name: String,
+    /// The signal; `None` where this probe does not measure it.
+    pub signal: Option<Signal>,
+    /// It is elevated from here on, in the signal's unit.
+    pub elevated: u64,
 }
 
 impl Rule {

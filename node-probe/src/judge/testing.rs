@@ -51,5 +51,7 @@ pub fn rule() -> Rule {
         above: 50,
         clear_below: 20,
         hold: Duration::ZERO,
+        corroborated_by: Vec::new(),
+        not_here: None,
     }
 }

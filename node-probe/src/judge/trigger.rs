@@ -4,6 +4,7 @@
 use std::fmt;
 use std::time::Duration;
 
+use super::corroboration::Corroboration;
 use super::history::{CAPACITY, GAP_MAX};
 use super::rule::Rule;
 use super::series::Series;
@@ -45,6 +46,9 @@ pub enum UnknownReason {
         /// Its age.
         age: Duration,
     },
+    /// Above the limit for long enough, and none of the signals that must bear
+    /// it out can be told.
+    Uncorroborated(String),
     /// The first value known is above the limit, but not for long enough yet.
     Pending {
         /// For how long it has been.
@@ -55,7 +59,7 @@ pub enum UnknownReason {
 impl fmt::Display for UnknownReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Unreadable(why) => f.write_str(why),
+            Self::Unreadable(why) | Self::Uncorroborated(why) => f.write_str(why),
             Self::TooFewSamples { have, need } => {
                 write!(f, "{have} of the {need} samples that the rule asks for")
             }
@@ -92,6 +96,7 @@ pub struct Trigger {
     above_since: Option<MonotonicTime>,
     value: Option<u64>,
     unknown: Option<UnknownReason>,
+    note: Option<String>,
 }
 
 impl Trigger {
@@ -109,6 +114,7 @@ impl Trigger {
             above_since: None,
             value: None,
             unknown: Some(unknown),
+            note: None,
         }
     }
 
@@ -153,12 +159,25 @@ impl Trigger {
         self.unknown.as_ref()
     }
 
-    /// Judges `series`, the rule's signal, at `now`.
-    pub fn evaluate(&mut self, now: MonotonicTime, series: &Series) {
+    /// Why it is clear all the same, if its value says otherwise.
+    #[must_use]
+    pub fn note(&self) -> Option<&str> {
+        self.note.as_deref()
+    }
+
+    /// Judges `series`, the rule's signal, at `now`, with what other signals say
+    /// to it.
+    pub fn evaluate(&mut self, now: MonotonicTime, series: &Series, others: &Corroboration) {
+        self.note.clone_from(&self.rule.not_here);
+        if self.note.is_some() {
+            self.value = None;
+            self.above_since = None;
+            return self.enter(State::Clear, now, None);
+        }
         match self.known_value(now, series) {
             Ok(value) => {
                 self.value = Some(value);
-                self.judge(now, value);
+                self.judge(now, value, others);
             }
             Err(reason) => {
                 self.value = None;
@@ -172,7 +191,7 @@ impl Trigger {
     /// crossed, or there are too few samples of a signal that can be read.
     #[must_use]
     pub fn wants_samples(&self, series: &Series) -> bool {
-        if series.unreadable().is_some() {
+        if series.unreadable().is_some() || self.rule.not_here.is_some() {
             return false;
         }
         let last = series.history().last().map(|(_, value)| value);
@@ -210,11 +229,24 @@ impl Trigger {
         })
     }
 
-    fn judge(&mut self, now: MonotonicTime, value: u64) {
+    fn judge(&mut self, now: MonotonicTime, value: u64, others: &Corroboration) {
         if value > self.rule.above {
             let above_for = now.since(*self.above_since.get_or_insert(now));
-            if self.state == State::Firing || above_for >= self.rule.hold {
+            if self.state == State::Firing {
+                // What bore it out once need not go on as long.
                 self.enter(State::Firing, now, None);
+            } else if above_for >= self.rule.hold {
+                match others {
+                    Corroboration::Given => self.enter(State::Firing, now, None),
+                    Corroboration::Denied(why) => {
+                        self.note = Some(why.clone());
+                        self.enter(State::Clear, now, None);
+                    }
+                    Corroboration::Unknown(why) => {
+                        let why = UnknownReason::Uncorroborated(why.clone());
+                        self.enter(State::Unknown, now, Some(why));
+                    }
+                }
             } else if self.state == State::Unknown {
                 // Neither is true yet: it does not fire, nor is it clear.
                 self.enter(

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 
+use super::corroboration::Corroboration;
 use super::history::{CAPACITY, GAP_MAX};
 use super::rule::Rule;
 use super::series::Series;
@@ -18,7 +19,7 @@ fn run(rule: &Rule, values: &[u64]) -> (Trigger, Series) {
     let mut series = Series::default();
     for (second, value) in (1..).zip(values) {
         series.add(at(second), Reading::Trusted(*value));
-        trigger.evaluate(at(second), &series);
+        trigger.evaluate(at(second), &series, &Corroboration::Given);
     }
     (trigger, series)
 }
@@ -86,7 +87,7 @@ fn a_first_value_above_is_unknown_until_it_fires() {
 fn a_signal_that_went_away_is_unknown_and_does_not_stay_firing() {
     let (mut trigger, mut series) = run(&held(0), &[51]);
     series.add(at(2), Reading::Unreadable("gone".into()));
-    trigger.evaluate(at(2), &series);
+    trigger.evaluate(at(2), &series, &Corroboration::Given);
     assert_eq!((trigger.state(), trigger.value()), (State::Unknown, None));
     assert_eq!(trigger.unknown().unwrap().to_string(), "gone");
     assert!(!trigger.wants_samples(&series), "it could not give any");
@@ -96,13 +97,13 @@ fn a_signal_that_went_away_is_unknown_and_does_not_stay_firing() {
 fn untrusted_samples_change_nothing_until_the_last_trusted_one_is_stale() {
     let (mut trigger, mut series) = run(&held(0), &[51]);
     series.add(at(2), Reading::Untrusted(Distrust::Steal));
-    trigger.evaluate(at(2), &series);
+    trigger.evaluate(at(2), &series, &Corroboration::Given);
     assert_eq!(trigger.state(), State::Firing);
     assert_eq!(series.untrusted().get(&Distrust::Steal), Some(&1));
-    trigger.evaluate(at(1).after(GAP_MAX), &series);
+    trigger.evaluate(at(1).after(GAP_MAX), &series, &Corroboration::Given);
     assert_eq!(trigger.state(), State::Firing);
     let late = at(2).after(GAP_MAX);
-    trigger.evaluate(late, &series);
+    trigger.evaluate(late, &series, &Corroboration::Given);
     assert_eq!((trigger.state(), trigger.since()), (State::Unknown, late));
 }
 
@@ -182,7 +183,7 @@ proptest! {
                 Step::Gone => Reading::Unreadable("gone".into()),
             });
             let was = (trigger.state(), trigger.since());
-            trigger.evaluate(at(now), &series);
+            trigger.evaluate(at(now), &series, &Corroboration::Given);
             above_since = match trigger.value() {
                 Some(value) if value > rule.above => above_since.or(Some(at(now))),
                 _ => None,
@@ -216,4 +217,49 @@ proptest! {
             prop_assert_eq!((trigger.state(), trigger.since()), (state, at(1)));
         }
     }
+}
+
+/// Above the limit at each second, with what others say to it.
+fn corroborated(said: &[Corroboration]) -> Trigger {
+    let mut trigger = Trigger::new(held(1), at(0));
+    let mut series = Series::default();
+    for (second, others) in (1..).zip(said) {
+        series.add(at(second), Reading::Trusted(51));
+        trigger.evaluate(at(second), &series, others);
+    }
+    trigger
+}
+
+#[test]
+fn it_fires_only_when_others_bear_it_out_and_goes_on_without_them() {
+    let denied = || Corroboration::Denied("not borne out".to_owned());
+    let trigger = corroborated(&[denied(), denied(), denied()]);
+    assert_eq!(trigger.state(), State::Clear);
+    assert_eq!(trigger.note(), Some("not borne out"));
+    let trigger = corroborated(&[denied(), denied(), Corroboration::Given]);
+    assert_eq!((trigger.state(), trigger.note()), (State::Firing, None));
+    let trigger = corroborated(&[denied(), Corroboration::Given, denied()]);
+    assert_eq!((trigger.state(), trigger.since()), (State::Firing, at(2)));
+}
+
+#[test]
+fn where_others_cannot_be_told_it_is_unknown() {
+    let unknown = || Corroboration::Unknown("cannot be told".to_owned());
+    let trigger = corroborated(&[unknown(), unknown()]);
+    assert_eq!(trigger.state(), State::Unknown);
+    let why = UnknownReason::Uncorroborated("cannot be told".to_owned());
+    assert_eq!(trigger.unknown(), Some(&why));
+}
+
+#[test]
+fn a_rule_that_does_not_count_here_is_clear_and_says_why() {
+    let rule = Rule {
+        not_here: Some("only on kernels below 5.2".to_owned()),
+        ..held(0)
+    };
+    let (trigger, series) = run(&rule, &[51, 51, 51]);
+    assert_eq!(trigger.state(), State::Clear);
+    assert_eq!(trigger.note(), Some("only on kernels below 5.2"));
+    assert_eq!(trigger.value(), None);
+    assert!(!trigger.wants_samples(&series));
 }

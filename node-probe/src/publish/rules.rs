@@ -2,9 +2,10 @@
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 
 use unstall_crds::health::HealthTrigger;
-use unstall_crds::units::{Quantity, Threshold};
+use unstall_crds::signal::SignalName;
+use unstall_crds::units::{KernelVersion, Quantity, Threshold};
 
-use crate::judge::{CAPACITY, Rule, Signal, Statistic, Unit};
+use crate::judge::{CAPACITY, Corroborator, Rule, Signal, Statistic, Unit};
 
 /// A trigger of the spec, as far as this probe can judge it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -15,10 +16,10 @@ pub enum Asked {
     NotJudged(Box<HealthTrigger>, String),
 }
 
-/// Turns the triggers of a spec into rules.
+/// Turns the triggers of a spec into rules for a node that runs `kernel`.
 #[must_use]
-pub fn asked(triggers: &[HealthTrigger]) -> Vec<Asked> {
-    let one = |trigger: &HealthTrigger| match rule(trigger) {
+pub fn asked(triggers: &[HealthTrigger], kernel: Option<&KernelVersion>) -> Vec<Asked> {
+    let one = |trigger: &HealthTrigger| match rule(trigger, kernel) {
         Ok(rule) => Asked::Rule(rule),
         Err(why) => Asked::NotJudged(Box::new(trigger.clone()), why),
     };
@@ -35,13 +36,10 @@ pub fn rules(asked: &[Asked]) -> Vec<Rule> {
     asked.iter().filter_map(rule).collect()
 }
 
-fn rule(trigger: &HealthTrigger) -> Result<Rule, String> {
+fn rule(trigger: &HealthTrigger, kernel: Option<&KernelVersion>) -> Result<Rule, String> {
     let asked = &trigger.signal;
     let signal = Signal::from_name(asked.name.as_str())
         .ok_or_else(|| format!("this probe does not measure {}", asked.name))?;
-    if !trigger.corroborated_by.is_empty() || trigger.only_on_kernel.is_some() {
-        return Err("this probe does not judge corroboratedBy and onlyOnKernel".to_owned());
-    }
     let samples = usize::from(asked.samples);
     if samples > CAPACITY {
         return Err(format!(
@@ -60,17 +58,57 @@ fn rule(trigger: &HealthTrigger) -> Result<Rule, String> {
         above: value(signal, &asked.above)?,
         clear_below: value(signal, &asked.clear_below)?,
         hold: asked.r#for.get(),
+        corroborated_by: trigger.corroborated_by.iter().map(corroborator).collect(),
+        not_here: not_here(trigger, kernel)?,
     })
+}
+
+fn corroborator(name: &SignalName) -> Corroborator {
+    let signal = Signal::from_name(name.as_str());
+    Corroborator {
+        name: name.to_string(),
+        signal,
+        elevated: signal
+            .and_then(|signal| number(signal, name.elevated()))
+            .unwrap_or(u64::MAX),
+    }
+}
+
+/// Why the trigger does not count on this kernel, if it does not.
+fn not_here(
+    trigger: &HealthTrigger,
+    kernel: Option<&KernelVersion>,
+) -> Result<Option<String>, String> {
+    let Some(gate) = &trigger.only_on_kernel else {
+        return Ok(None);
+    };
+    let Some(kernel) = kernel else {
+        return Err("onlyOnKernel: the running kernel's release cannot be read".to_owned());
+    };
+    Ok((!gate.admits(kernel)).then(|| {
+        let ends = [("at least", &gate.at_least), ("below", &gate.below)];
+        let ends = ends
+            .iter()
+            .filter_map(|(word, end)| Some(format!("{word} {}", end.as_ref()?)));
+        let range = ends.collect::<Vec<_>>().join(" and ");
+        format!("only on kernels {range}; this node runs {kernel}")
+    }))
 }
 
 /// A threshold in the unit of the judge's values.
 fn value(signal: Signal, threshold: &Threshold) -> Result<u64, String> {
-    match (signal.unit(), threshold.get()) {
-        (Unit::Count, Quantity::Count(count)) => Ok(count),
-        (Unit::PerHour, Quantity::PerHour(rate)) => Ok(rate),
-        (Unit::Ratio, Quantity::Ratio { hundredths }) => Ok(u64::from(hundredths)),
-        (Unit::Nanoseconds, Quantity::Duration { micros }) => Ok(micros.saturating_mul(1_000)),
-        _ => Err(format!("{threshold} is not in the unit of {signal}")),
+    number(signal, threshold.get())
+        .ok_or_else(|| format!("{threshold} is not in the unit of {signal}"))
+}
+
+fn number(signal: Signal, quantity: Quantity) -> Option<u64> {
+    match (signal.unit(), quantity) {
+        (Unit::Count, Quantity::Count(number)) | (Unit::PerHour, Quantity::PerHour(number)) => {
+            Some(number)
+        }
+        (Unit::Ratio, Quantity::Ratio { hundredths }) => Some(u64::from(hundredths)),
+        (Unit::Nanoseconds, Quantity::Duration { micros }) => Some(micros.saturating_mul(1_000)),
+        _ => None,
     }
 }
 
@@ -103,7 +141,7 @@ mod tests {
     }
 
     fn refused(trigger: HealthTrigger) -> String {
-        match asked(&[trigger]).remove(0) {
+        match asked(&[trigger], None).remove(0) {
             Asked::NotJudged(_, why) => why,
             Asked::Rule(rule) => panic!("{rule:?}"),
         }
@@ -113,7 +151,7 @@ mod tests {
     fn thresholds_arrive_in_the_judges_unit() {
         let read = json!({"name": "MemoryStatReadCPU", "statistic": "P90", "samples": 20, "above": "5ms", "clearBelow": "1500us", "for": "2m"});
         let zombies = json!({"name": "ZombieMemcgs", "above": 20000, "clearBelow": "500"});
-        let rules = rules(&asked(&[trigger(read), trigger(zombies)]));
+        let rules = rules(&asked(&[trigger(read), trigger(zombies)], None));
         assert_eq!(
             (rules[0].above, rules[0].clear_below),
             (5_000_000, 1_500_000)
@@ -134,7 +172,7 @@ mod tests {
         for signal in Signal::ALL {
             for (unit, text, number) in examples {
                 let asked = json!({"name": signal.name(), "above": text, "clearBelow": text});
-                let judged = rules(&super::asked(&[trigger(asked)]));
+                let judged = rules(&super::asked(&[trigger(asked)], None));
                 let above = judged.first().map(|rule| rule.above);
                 assert_eq!(
                     above,
@@ -159,9 +197,43 @@ mod tests {
             .contains("does not measure NetworkStall")
         );
         assert!(refused(trigger(read("20%"))).contains("20% is not in the unit"));
-        let mut corroborated = trigger(read("5ms"));
-        corroborated.corroborated_by = vec![unstall_crds::signal::SignalName::NetworkStall];
-        assert!(refused(corroborated).contains("corroboratedBy"));
+    }
+
+    #[test]
+    fn corroborators_are_elevated_from_their_own_level_on() {
+        let mut corroborated =
+            trigger(json!({"name": "MemoryStatReadCPU", "above": "5ms", "clearBelow": "1ms"}));
+        corroborated.corroborated_by = vec![SignalName::SoftirqDelay, SignalName::NetworkStall];
+        let rule = rules(&asked(&[corroborated], None)).remove(0);
+        let [softirq, network] = &rule.corroborated_by[..] else {
+            panic!("{rule:?}");
+        };
+        assert_eq!(
+            (softirq.signal, softirq.elevated),
+            (Some(Signal::SoftirqDelay), 20_000_000)
+        );
+        assert_eq!(
+            (network.signal, network.name.as_str()),
+            (None, "NetworkStall")
+        );
+    }
+
+    #[test]
+    fn a_trigger_counts_on_the_kernels_of_its_gate_alone() {
+        let mut gated =
+            trigger(json!({"name": "MemoryStatReadCPU", "above": "5ms", "clearBelow": "1ms"}));
+        let gate = json!({"atLeast": "5.13", "below": "7.1"});
+        gated.only_on_kernel = Some(serde_json::from_value(gate).unwrap());
+        let not_here = |kernel: &str| {
+            let kernel: KernelVersion = kernel.parse().unwrap();
+            rules(&asked(std::slice::from_ref(&gated), Some(&kernel)))
+                .remove(0)
+                .not_here
+        };
+        assert_eq!(not_here("6.1.0-40-amd64"), None);
+        let text = "only on kernels at least 5.13 and below 7.1; this node runs 4.19.0";
+        assert_eq!(not_here("4.19.0").as_deref(), Some(text));
+        assert!(refused(gated.clone()).contains("onlyOnKernel"));
     }
 
     #[test]

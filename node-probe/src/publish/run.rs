@@ -10,6 +10,7 @@ use kube::Client;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, watch};
 use unstall_crds::health::{NodeHealth, NodeHealthStatus};
+use unstall_crds::units::KernelVersion;
 
 use super::command::{self, Live};
 use super::due::{Written, is_due};
@@ -119,6 +120,7 @@ struct Probe {
     client: Client,
     orders: watch::Sender<Orders>,
     facts: Facts,
+    kernel: Option<KernelVersion>,
     judge: Judge,
     asked: Vec<Asked>,
     object: Option<NodeHealth>,
@@ -134,6 +136,10 @@ impl Probe {
         Self {
             client,
             orders,
+            kernel: facts
+                .kernel_release
+                .as_ref()
+                .and_then(|text| text.parse().ok()),
             facts,
             judge: Judge::new(Thresholds::default()),
             asked: Vec::new(),
@@ -153,7 +159,7 @@ impl Probe {
     fn take_object(&mut self, object: Option<NodeHealth>) {
         let is_first = self.object.is_none();
         if let Some(object) = &object {
-            self.asked = asked(&object.spec.triggers);
+            self.asked = asked(&object.spec.triggers, self.kernel.as_ref());
             self.judge.set_rules(rules(&self.asked), monotonic());
             // After a restart of the probe, what it said before still holds.
             if let (true, Some(before)) = (is_first, &object.status) {

@@ -178,7 +178,9 @@ fn judged(judge: &Judge, rule: &Rule, inputs: &Inputs<'_>, now: Now) -> TriggerS
         value_since_command: since_command,
         message: trigger
             .unknown()
-            .map(|why| cut(&why.to_string(), MAX_MESSAGE)),
+            .map(ToString::to_string)
+            .or_else(|| trigger.note().map(str::to_owned))
+            .map(|why| cut(&why, MAX_MESSAGE)),
     };
     keep_since(&mut status, inputs.before);
     status
