@@ -55,7 +55,7 @@ pub fn run() -> Result<()> {
         how_to_look_around(&cluster);
         return outcome;
     }
-    if outcome.is_err() {
+    if outcome.is_err() && !demo.interrupt.came() {
         show(&cluster);
     }
     let down = cluster.down();
