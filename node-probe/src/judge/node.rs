@@ -8,7 +8,7 @@ use super::proof::Proof;
 use super::rule::Rule;
 use super::series::Series;
 use super::signal::Signal;
-use super::trigger::Trigger;
+use super::trigger::{State, Trigger};
 use super::trust::{Distrust, Reading, leaf_reading, reading};
 use super::verdict::{Thresholds, Verdict};
 use crate::pace::Mode;
@@ -58,6 +58,14 @@ impl Judge {
             })
             .collect();
         self.evaluate(now);
+    }
+
+    /// Takes over what an earlier run of the probe said of `rule` on this boot.
+    pub fn resume(&mut self, rule: &Rule, state: State, since: MonotonicTime, now: MonotonicTime) {
+        let mut triggers = self.triggers.iter_mut();
+        if let Some(trigger) = triggers.find(|trigger| trigger.rule().is_same_as(rule)) {
+            trigger.resume(state, since, now);
+        }
     }
 
     /// Takes in one observation and judges every trigger by it.

@@ -97,6 +97,7 @@ pub struct Trigger {
     value: Option<u64>,
     unknown: Option<UnknownReason>,
     note: Option<String>,
+    held_until: Option<MonotonicTime>,
 }
 
 impl Trigger {
@@ -115,6 +116,18 @@ impl Trigger {
             value: None,
             unknown: Some(unknown),
             note: None,
+            held_until: None,
+        }
+    }
+
+    /// Takes over what an earlier run of the probe said of this rule on this
+    /// boot, since `since`. It holds until there are samples enough to judge
+    /// anew, but not for longer than samples hold: a restart is no news.
+    pub fn resume(&mut self, state: State, since: MonotonicTime, now: MonotonicTime) {
+        if self.state == State::Unknown && state != State::Unknown {
+            self.state = state;
+            self.since = since;
+            self.held_until = Some(now.after(GAP_MAX));
         }
     }
 
@@ -177,11 +190,18 @@ impl Trigger {
         match self.known_value(now, series) {
             Ok(value) => {
                 self.value = Some(value);
+                self.held_until = None;
                 self.judge(now, value, others);
+            }
+            Err(UnknownReason::TooFewSamples { .. })
+                if self.held_until.is_some_and(|until| now < until) =>
+            {
+                self.value = None;
             }
             Err(reason) => {
                 self.value = None;
                 self.above_since = None;
+                self.held_until = None;
                 self.enter(State::Unknown, now, Some(reason));
             }
         }
@@ -193,6 +213,9 @@ impl Trigger {
     pub fn wants_samples(&self, series: &Series) -> bool {
         if series.unreadable().is_some() || self.rule.not_here.is_some() {
             return false;
+        }
+        if self.is_held() {
+            return true;
         }
         let last = series.history().last().map(|(_, value)| value);
         match self.state {
@@ -206,6 +229,12 @@ impl Trigger {
                     && self.rule.signal != Signal::ZombieMemcgGrowth
             }
         }
+    }
+
+    /// Whether it says what an earlier run said, for want of samples.
+    #[must_use]
+    pub fn is_held(&self) -> bool {
+        self.held_until.is_some()
     }
 
     fn known_value(&self, now: MonotonicTime, series: &Series) -> Result<u64, UnknownReason> {

@@ -263,3 +263,46 @@ fn a_rule_that_does_not_count_here_is_clear_and_says_why() {
     assert_eq!(trigger.value(), None);
     assert!(!trigger.wants_samples(&series));
 }
+
+/// A trigger that an earlier run had put into `state` at second 5, at second 60.
+fn resumed(state: State) -> (Trigger, Series) {
+    let mut trigger = Trigger::new(rule(), at(60));
+    trigger.resume(state, at(5), at(60));
+    (trigger, Series::default())
+}
+
+#[test]
+fn what_an_earlier_run_said_holds_until_there_are_samples() {
+    let (mut trigger, mut series) = resumed(State::Firing);
+    for (second, value) in [(61, 40), (62, 40)] {
+        series.add(at(second), Reading::Trusted(value));
+        trigger.evaluate(at(second), &series, &Corroboration::Given);
+        assert_eq!((trigger.state(), trigger.since()), (State::Firing, at(5)));
+        assert!(trigger.is_held() && trigger.wants_samples(&series));
+    }
+    series.add(at(63), Reading::Trusted(40));
+    trigger.evaluate(at(63), &series, &Corroboration::Given);
+    // Between its limits it goes on firing, as it would have without a restart.
+    assert_eq!((trigger.state(), trigger.since()), (State::Firing, at(5)));
+    assert!(!trigger.is_held());
+    let (mut trigger, _) = resumed(State::Clear);
+    trigger.evaluate(at(61), &Series::default(), &Corroboration::Given);
+    assert_eq!((trigger.state(), trigger.since()), (State::Clear, at(5)));
+}
+
+#[test]
+fn what_an_earlier_run_said_does_not_hold_for_ever_nor_against_a_reason() {
+    let (mut trigger, series) = resumed(State::Firing);
+    let late = at(60).after(GAP_MAX);
+    trigger.evaluate(late, &series, &Corroboration::Given);
+    assert_eq!((trigger.state(), trigger.since()), (State::Unknown, late));
+    let (mut trigger, mut series) = resumed(State::Firing);
+    series.add(at(61), Reading::Unreadable("gone".into()));
+    trigger.evaluate(at(61), &series, &Corroboration::Given);
+    assert_eq!(trigger.state(), State::Unknown);
+    let (trigger, _) = resumed(State::Unknown);
+    assert_eq!(
+        (trigger.state(), trigger.is_held()),
+        (State::Unknown, false)
+    );
+}

@@ -1,7 +1,8 @@
 //! Observations -> the status of the node's own `NodeHealth`.
 //!
 //! Reading order: what is asked ([`rules`]), what is said ([`status`]), when it
-//! is worth a write ([`due`]), what became of the latest command ([`errand`]);
+//! is worth a write ([`due`]), what became of the latest command ([`errand`])
+//! and what still holds after a restart ([`resume`]);
 //! then the I/O: the talk with the actuator, the API object, and the loop that
 //! joins them.
 
@@ -12,6 +13,7 @@ pub mod status;
 pub mod due;
 
 pub mod errand;
+pub mod resume;
 
 mod command;
 mod object;

@@ -16,6 +16,7 @@ use super::command::{self, Live};
 use super::due::{Written, is_due};
 use super::errand::{Errand, Orders, Said};
 use super::object;
+use super::resume::resumed;
 use super::rules::{Asked, asked, rules};
 use super::status::{Facts, Inputs, Now, status};
 use crate::cli::duration;
@@ -163,8 +164,13 @@ impl Probe {
             self.judge.set_rules(rules(&self.asked), monotonic());
             // After a restart of the probe, what it said before still holds.
             if let (true, Some(before)) = (is_first, &object.status) {
+                let rules = rules(&self.asked);
+                let now = now();
+                for (rule, state, since) in resumed(&rules, before, &self.facts, now) {
+                    self.judge.resume(rule, state, since, now.monotonic);
+                }
                 self.on_record = before.clone();
-                self.errand.resume(before.command.clone(), monotonic());
+                self.errand.resume(before.command.clone(), now.monotonic);
             }
         } else {
             self.written = None;
