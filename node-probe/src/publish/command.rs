@@ -20,6 +20,8 @@ const ANSWER_LIMIT: Duration = Duration::from_secs(5);
 const ASK_EVERY: Duration = Duration::from_secs(1);
 /// How often an actuator that does nothing is asked whether it is there.
 const PRESENCE_EVERY: Duration = Duration::from_secs(10);
+/// How often one that is absent is: it starts beside the probe.
+const ABSENCE_EVERY: Duration = Duration::from_secs(2);
 /// An id that no command has.
 const NOBODY: &str = "presence";
 
@@ -76,7 +78,10 @@ pub async fn serve(
                 (ASK_EVERY, answer)
             }
             (None, Some(id)) => (ASK_EVERY, Some(follow(&client, id).await)),
-            (None, None) => (PRESENCE_EVERY, Some(presence(&client).await)),
+            (None, None) => match presence(&client).await {
+                Ok(()) => (PRESENCE_EVERY, Some(Said::Presence(Ok(())))),
+                Err(error) => (ABSENCE_EVERY, Some(Said::Presence(Err(error)))),
+            },
         };
         if answer.is_some_and(|answer| said.send(answer).is_err()) {
             return;
@@ -111,9 +116,9 @@ async fn follow(client: &ActuatorClient, id: String) -> Said {
     }
 }
 
-async fn presence(client: &ActuatorClient) -> Said {
+async fn presence(client: &ActuatorClient) -> Result<(), String> {
     let asked = ask(client, |client| client.status(NOBODY)).await;
-    Said::Presence(asked.map(drop))
+    asked.map(drop)
 }
 
 /// Calls the blocking client away from the async thread.
