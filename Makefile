@@ -32,5 +32,5 @@ cluster-status: ## what clusters of ours this machine runs
 generate: ## write the CRDs from the types
 	@cargo --locked run -q -p unstall-crds --features generate --bin crdgen
 
-mutate: ## take each rule, check and reason away in turn: which test turns red? (ONLY=rules, 10 min)
+mutate: ## take each rule, check and reason away in turn: which test turns red? (4 min; ONLY=rules)
 	@cargo --locked run -q -p unstall-integration --features mutate --bin mutate -- $(ONLY)
