@@ -2,8 +2,10 @@
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 
 use super::history::{GAP_MAX, Summary};
+use super::nature::{Nature, nature};
 use super::series::Series;
 use super::signal::Signal;
+use super::slope::Slope;
 use crate::time::MonotonicTime;
 
 /// Verdicts look at this many reads: enough for a median that a few reads just
@@ -26,6 +28,13 @@ pub struct Evidence {
     pub leaf: Option<Summary>,
     /// The least of the last counts of zombie memory cgroups.
     pub zombies: Option<u64>,
+    /// How fast they become more, per hour.
+    pub growth: Option<u64>,
+    /// What a slow read took when repeated at once, in nanoseconds, and its share
+    /// of the first read in percent: medians, where there are enough.
+    pub repeated: Option<(u64, u64)>,
+    /// What each thousand zombies cost a read on this node, where it was learned.
+    pub slope: Option<Slope>,
     /// The signals that gave no value at the last reading, and why.
     pub unreadable: Vec<(Signal, String)>,
 }
@@ -51,6 +60,9 @@ impl Evidence {
             wall: fresh(of(Signal::MemoryStatReadWall), reads, now),
             leaf: fresh(leaf, reads, now),
             zombies: fresh(of(Signal::ZombieMemcgs), ZOMBIE_COUNTS, now).map(|counts| counts.min),
+            growth: fresh(of(Signal::ZombieMemcgGrowth), 1, now).map(|rates| rates.max),
+            repeated: None,
+            slope: None,
             unreadable: unreadable.collect(),
         }
     }
@@ -61,6 +73,12 @@ impl Evidence {
     pub fn root_to_leaf(&self) -> Option<u64> {
         let (root, leaf) = (self.cpu?.p50, self.leaf?.p50);
         root.saturating_add(leaf / 2).checked_div(leaf)
+    }
+
+    /// What kind of stall the slow reads are.
+    #[must_use]
+    pub fn nature(&self) -> Nature {
+        nature(self.repeated.map(|(_, share)| share), self.root_to_leaf())
     }
 }
 

@@ -20,6 +20,10 @@ mod trigger;
 
 mod proof;
 
+mod kernel_class;
+mod nature;
+mod slope;
+
 mod evidence;
 mod verdict;
 
@@ -35,11 +39,14 @@ mod trigger_tests;
 pub use corroboration::Corroboration;
 pub use evidence::{Evidence, READS};
 pub use history::{CAPACITY, GAP_MAX, History, Summary, TooFew};
+pub use kernel_class::KernelClass;
+pub use nature::{Nature, Pairs, nature};
 pub use node::Judge;
 pub use proof::Proof;
 pub use rule::{Corroborator, Rule};
 pub use series::Series;
 pub use signal::{Signal, Statistic, Unit};
+pub use slope::{Costs, Slope};
 pub use trigger::{State, Trigger, UnknownReason};
 pub use trust::{Distrust, Reading, leaf_reading, reading};
 pub use verdict::{Level, READS_MIN, Thresholds, Verdict};

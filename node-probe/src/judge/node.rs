@@ -4,12 +4,14 @@
 use super::corroboration::Corroboration;
 use super::evidence::{Evidence, READS};
 use super::growth::Growth;
+use super::nature::Pairs;
 use super::proof::Proof;
 use super::rule::Rule;
 use super::series::Series;
 use super::signal::Signal;
+use super::slope::Costs;
 use super::trigger::{State, Trigger};
-use super::trust::{Distrust, Reading, leaf_reading, reading};
+use super::trust::{Distrust, Reading, leaf_reading, nanos, reading};
 use super::verdict::{Thresholds, Verdict};
 use crate::pace::Mode;
 use crate::sample::Observation;
@@ -22,6 +24,8 @@ pub struct Judge {
     signals: [Series; Signal::ALL.len()],
     leaf: Series,
     growth: Growth,
+    pairs: Pairs,
+    costs: Costs,
     triggers: Vec<Trigger>,
     thresholds: Thresholds,
 }
@@ -78,6 +82,13 @@ impl Judge {
             self.signals[signal.index()].add(observation.at, reading);
         }
         self.leaf.add(observation.at, leaf_reading(observation));
+        if let Reading::Trusted(read) = reading(Signal::MemoryStatReadCpu, observation) {
+            let again = observation.again.map(|again| nanos(again.on_cpu));
+            self.pairs.add(observation.at, read, again);
+            if let Reading::Trusted(zombies) = reading(Signal::ZombieMemcgs, observation) {
+                self.costs.add(zombies, read);
+            }
+        }
         self.evaluate(observation.at);
     }
 
@@ -133,7 +144,9 @@ impl Judge {
     /// The verdict at `now`, over the last `reads` reads.
     #[must_use]
     pub fn verdict_over(&self, reads: usize, now: MonotonicTime) -> Verdict {
-        let evidence = Evidence::gather(&self.signals, &self.leaf, reads, now);
+        let mut evidence = Evidence::gather(&self.signals, &self.leaf, reads, now);
+        evidence.repeated = self.pairs.median(now);
+        evidence.slope = self.costs.slope();
         Verdict::of(evidence, &self.thresholds)
     }
 

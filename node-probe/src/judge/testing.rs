@@ -27,6 +27,7 @@ pub fn observation(seconds: u64, root: Duration) -> Observation {
     Observation {
         at: at(seconds),
         root: Ok(read(root)),
+        again: None,
         leaf: Ok(read(Duration::from_micros(5))),
         zombies: Ok(ZombieCount::exactly(1_000)),
         interference: Interference {

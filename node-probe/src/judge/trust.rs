@@ -157,7 +157,9 @@ fn zombies(count: ZombieCount) -> Reading {
     }
 }
 
-fn nanos(duration: Duration) -> u64 {
+/// In whole nanoseconds, up to 584 years.
+#[must_use]
+pub fn nanos(duration: Duration) -> u64 {
     u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }
 

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use super::evidence::Evidence;
 use super::history::Summary;
+use super::nature::Nature;
 use crate::text;
 
 /// Fewer trusted reads than this make no verdict, except when each of them was
@@ -138,7 +139,7 @@ impl Verdict {
                 let is_tail = thresholds.level(cpu.p50) < level;
                 (
                     summary(level, cpu, is_tail, &evidence),
-                    sentence(cpu, is_tail, &evidence),
+                    sentence(level, cpu, is_tail, &evidence),
                 )
             }
             _ => unknown(&evidence),
@@ -163,7 +164,7 @@ fn summary(level: Level, cpu: &Summary, is_tail: bool, evidence: &Evidence) -> S
     }
 }
 
-fn sentence(cpu: &Summary, is_tail: bool, evidence: &Evidence) -> String {
+fn sentence(level: Level, cpu: &Summary, is_tail: bool, evidence: &Evidence) -> String {
     let reads = if is_tail {
         let (typical, slow) = (nanos(cpu.p50), nanos(cpu.p90));
         format!("root memory.stat reads take {typical} of CPU, but one in ten takes {slow} or more")
@@ -174,7 +175,31 @@ fn sentence(cpu: &Summary, is_tail: bool, evidence: &Evidence) -> String {
             "root memory.stat reads take {typical} of CPU (median of {count}, at most {slowest})"
         )
     };
-    format!("{reads}{}; {}", control(evidence), zombies(evidence))
+    let kind = if level >= Level::Watch {
+        kind(evidence)
+    } else {
+        String::new()
+    };
+    format!(
+        "{reads}{}{kind}; {}",
+        control(evidence),
+        zombies(evidence)
+    )
+}
+
+/// What the slow reads spend their time on, as far as a repeated read shows it.
+fn kind(evidence: &Evidence) -> String {
+    let Some((again, _)) = evidence.repeated else {
+        return String::new();
+    };
+    let again = nanos(again);
+    match evidence.nature() {
+        Nature::Walk => format!(", and {again} again at once: each walks the cgroup tree"),
+        Nature::Contention => {
+            format!(", {again} if repeated at once: they flush changed statistics")
+        }
+        Nature::Undetermined => format!(", {again} if repeated at once: walk or flush undetermined"),
+    }
 }
 
 /// How the root compares with a leaf, which tells a tree that is dear to read
@@ -283,6 +308,31 @@ mod tests {
             "root memory.stat reads take 153 ms of CPU (median of 3, at most 160 ms), 21,857 times \
              a leaf cgroup's 7.0 us; the node holds 48,211 zombie memcgs"
         );
+    }
+
+    #[test]
+    fn a_repeated_read_tells_a_walk_from_a_flush() {
+        let of = |read: u64, again: (u64, u64)| {
+            let evidence = Evidence {
+                cpu: summary_of(&[read; 5]),
+                leaf: summary_of(&[7_000; 5]),
+                zombies: Some(48_211),
+                repeated: Some(again),
+                ..Evidence::default()
+            };
+            Verdict::of(evidence, &Thresholds::default()).sentence
+        };
+        let walk = of(153 * MS, (152 * MS, 99));
+        assert!(walk.contains("7.0 us, and 152 ms again at once: each walks the cgroup tree; the"));
+        let flush = of(77 * MS, (30_000, 0));
+        assert!(flush.contains("30 us if repeated at once: they flush changed statistics; the"));
+        let neither = of(77 * MS, (38 * MS, 50));
+        assert!(neither.contains("38 ms if repeated at once: walk or flush undetermined"));
+        let healthy = of(40_000, (152 * MS, 99));
+        assert!(!healthy.contains("at once"), "{healthy}");
+        for text in [walk, flush, neither] {
+            assert!(text.len() <= 256, "the API's bound: {text}");
+        }
     }
 
     #[test]

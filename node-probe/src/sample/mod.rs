@@ -18,6 +18,7 @@ mod pressure;
 mod softirqd;
 mod softnet;
 
+mod again;
 mod background;
 mod directories;
 mod interference;
@@ -25,6 +26,7 @@ mod observe;
 mod stall;
 mod zombies;
 
+pub use again::{CALM, SLOW_READ};
 pub use background::{Background, Surroundings, Told};
 pub use clock::monotonic;
 pub use error::SampleError;

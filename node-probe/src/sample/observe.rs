@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::again::Again;
 use super::background::{Background, Surroundings};
 use super::clock;
 use super::error::SampleError;
@@ -21,6 +22,9 @@ pub struct Observation {
     pub at: MonotonicTime,
     /// The read of the root's `memory.stat`.
     pub root: Result<ReadTiming, SampleError>,
+    /// A second read of it at once, where the first was slow and telling a walk
+    /// from a flush was worth another one.
+    pub again: Option<ReadTiming>,
     /// The read of a leaf's `memory.stat`, right after the root's.
     pub leaf: Result<ReadTiming, SampleError>,
     /// Zombie memory cgroups.
@@ -50,6 +54,7 @@ pub struct Observer {
     zombies: Result<ZombieCounter, SampleError>,
     background: Background,
     is_cold: bool,
+    again: Again,
     buffer: Buffer,
 }
 
@@ -78,6 +83,7 @@ impl Observer {
             zombies,
             background: Background::open(&roots, &mut buffer),
             is_cold: true,
+            again: Again::default(),
             buffer,
             host,
             roots,
@@ -104,7 +110,8 @@ impl Observer {
         delay.into_iter().chain(self.interference.unread())
     }
 
-    /// Measures once: zombies, the root's `memory.stat`, then the control.
+    /// Measures once: zombies, the root's `memory.stat`, again if it was slow, then
+    /// the control.
     ///
     /// The zombies come first because counting them flushes no statistics; the
     /// root comes before the leaf because a leaf's read may flush what the root
@@ -120,6 +127,8 @@ impl Observer {
         };
         let look = self.interference.look(buffer);
         let root = timed(&self.stopwatch, &self.root, buffer);
+        let is_again = root.as_ref().is_ok_and(|read| self.again.is_due(read.on_cpu));
+        let again = is_again.then(|| timed(&self.stopwatch, &self.root, buffer).ok());
         let leaf = timed(&self.stopwatch, &self.leaf, buffer);
         let interference = self.interference.since(&look, buffer);
         let surroundings = self.background.observe(at, buffer);
@@ -129,6 +138,7 @@ impl Observer {
         Observation {
             at,
             root,
+            again: again.flatten(),
             leaf,
             zombies,
             interference,
