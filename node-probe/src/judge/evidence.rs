@@ -6,6 +6,7 @@ use super::nature::{Nature, nature};
 use super::series::Series;
 use super::signal::Signal;
 use super::slope::Slope;
+use super::users::User;
 use crate::time::MonotonicTime;
 
 /// Verdicts look at this many reads: enough for a median that a few reads just
@@ -35,6 +36,8 @@ pub struct Evidence {
     pub repeated: Option<(u64, u64)>,
     /// What each thousand zombies cost a read on this node, where it was learned.
     pub slope: Option<Slope>,
+    /// The processes whose system time rose with the reads.
+    pub users: Vec<User>,
     /// The signals that gave no value at the last reading, and why.
     pub unreadable: Vec<(Signal, String)>,
 }
@@ -63,6 +66,7 @@ impl Evidence {
             growth: fresh(of(Signal::ZombieMemcgGrowth), 1, now).map(|rates| rates.max),
             repeated: None,
             slope: None,
+            users: Vec::new(),
             unreadable: unreadable.collect(),
         }
     }

@@ -23,6 +23,7 @@ mod proof;
 mod kernel_class;
 mod nature;
 mod slope;
+mod users;
 
 mod evidence;
 mod verdict;
@@ -49,4 +50,5 @@ pub use signal::{Signal, Statistic, Unit};
 pub use slope::{Costs, Slope};
 pub use trigger::{State, Trigger, UnknownReason};
 pub use trust::{Distrust, Reading, leaf_reading, reading};
+pub use users::{User, Users};
 pub use verdict::{Level, READS_MIN, Thresholds, Verdict};

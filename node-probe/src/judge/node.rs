@@ -12,6 +12,7 @@ use super::signal::Signal;
 use super::slope::Costs;
 use super::trigger::{State, Trigger};
 use super::trust::{Distrust, Reading, leaf_reading, nanos, reading};
+use super::users::Users;
 use super::verdict::{Thresholds, Verdict};
 use crate::pace::Mode;
 use crate::sample::Observation;
@@ -26,6 +27,7 @@ pub struct Judge {
     growth: Growth,
     pairs: Pairs,
     costs: Costs,
+    users: Users,
     triggers: Vec<Trigger>,
     thresholds: Thresholds,
 }
@@ -89,6 +91,9 @@ impl Judge {
                 self.costs.add(zombies, read);
             }
         }
+        if let (Some(uses), Ok(root)) = (&observation.processes, &observation.root) {
+            self.users.add(uses, root.on_cpu);
+        }
         self.evaluate(observation.at);
     }
 
@@ -147,6 +152,7 @@ impl Judge {
         let mut evidence = Evidence::gather(&self.signals, &self.leaf, reads, now);
         evidence.repeated = self.pairs.median(now);
         evidence.slope = self.costs.slope();
+        evidence.users = self.users.risen();
         Verdict::of(evidence, &self.thresholds)
     }
 

@@ -35,6 +35,7 @@ pub fn observation(seconds: u64, root: Duration) -> Observation {
             steal: Some(Duration::ZERO),
         },
         surroundings: Surroundings::default(),
+        processes: None,
         is_cold: false,
         cost: root,
     }

@@ -180,11 +180,7 @@ fn sentence(level: Level, cpu: &Summary, is_tail: bool, evidence: &Evidence) -> 
     } else {
         String::new()
     };
-    format!(
-        "{reads}{}{kind}; {}",
-        control(evidence),
-        zombies(evidence)
-    )
+    format!("{reads}{}{kind}; {}", control(evidence), zombies(evidence))
 }
 
 /// What the slow reads spend their time on, as far as a repeated read shows it.
@@ -198,7 +194,9 @@ fn kind(evidence: &Evidence) -> String {
         Nature::Contention => {
             format!(", {again} if repeated at once: they flush changed statistics")
         }
-        Nature::Undetermined => format!(", {again} if repeated at once: walk or flush undetermined"),
+        Nature::Undetermined => {
+            format!(", {again} if repeated at once: walk or flush undetermined")
+        }
     }
 }
 

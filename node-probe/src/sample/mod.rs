@@ -19,6 +19,8 @@ mod softirqd;
 mod softnet;
 
 mod again;
+mod processes;
+
 mod background;
 mod directories;
 mod interference;
@@ -35,6 +37,7 @@ pub use host::{CgroupVersion, Hierarchy, Host, MemoryRoot};
 pub use interference::{Interference, InterferenceWatch, Look};
 pub use observe::{Observation, Observer};
 pub use pressure::Share;
+pub use processes::{ProcessUse, Uses};
 pub use roots::Roots;
 pub use rows::Rows;
 pub use softnet::SoftnetRise;

@@ -10,6 +10,7 @@ use super::file::{Buffer, KeptFile};
 use super::host::Host;
 use super::interference::{Interference, InterferenceWatch};
 use super::leaf;
+use super::processes::{ProcessWatch, Uses};
 use super::roots::Roots;
 use super::stall::{ReadTiming, Stopwatch};
 use super::zombies::{ZombieCount, ZombieCounter};
@@ -33,6 +34,8 @@ pub struct Observation {
     pub interference: Interference,
     /// What the node went through since the last cycle.
     pub surroundings: Surroundings,
+    /// Who used system time up to now; `None` when it was not looked at.
+    pub processes: Option<Uses>,
     /// Whether this was the first read of a new descriptor, whose code and
     /// data the CPU had not cached.
     pub is_cold: bool,
@@ -55,6 +58,7 @@ pub struct Observer {
     background: Background,
     is_cold: bool,
     again: Again,
+    processes: ProcessWatch,
     buffer: Buffer,
 }
 
@@ -84,6 +88,7 @@ impl Observer {
             background: Background::open(&roots, &mut buffer),
             is_cold: true,
             again: Again::default(),
+            processes: ProcessWatch::of(&roots.proc),
             buffer,
             host,
             roots,
@@ -127,12 +132,16 @@ impl Observer {
         };
         let look = self.interference.look(buffer);
         let root = timed(&self.stopwatch, &self.root, buffer);
-        let is_again = root.as_ref().is_ok_and(|read| self.again.is_due(read.on_cpu));
+        let is_again = root
+            .as_ref()
+            .is_ok_and(|read| self.again.is_due(read.on_cpu));
         let again = is_again.then(|| timed(&self.stopwatch, &self.root, buffer).ok());
         let leaf = timed(&self.stopwatch, &self.leaf, buffer);
         let interference = self.interference.since(&look, buffer);
         let surroundings = self.background.observe(at, buffer);
         let is_cold = std::mem::replace(&mut self.is_cold, root.is_err());
+        let slow = root.as_ref().map(|read| read.on_cpu);
+        let processes = slow.ok().and_then(|read| self.processes.look(at, read));
         self.drop_if_gone(&root, &leaf);
         let cost = clock::thread_cpu().saturating_sub(cost_before);
         Observation {
@@ -143,6 +152,7 @@ impl Observer {
             zombies,
             interference,
             surroundings,
+            processes,
             is_cold,
             cost,
         }
