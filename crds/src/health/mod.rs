@@ -4,6 +4,7 @@ mod spec;
 
 mod status;
 mod status_command;
+mod status_diagnosis;
 mod status_signal;
 
 pub use spec::{HealthTrigger, NodeHealth, NodeHealthSpec, Peer};
@@ -12,4 +13,5 @@ pub use status::{
     Verdict,
 };
 pub use status_command::{CommandMeasurement, CommandState, CommandStatus, RefusalReason};
+pub use status_diagnosis::{Diagnosis, KernelClass, Nature, ProcessSystemTime};
 pub use status_signal::{SignalState, SignalStatus};

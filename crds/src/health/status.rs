@@ -4,7 +4,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{CommandStatus, SignalStatus};
+use super::{CommandStatus, Diagnosis, SignalStatus};
 use crate::condition::Condition;
 use crate::schema::{atomic, map_by, map_by_name};
 use crate::string_enum::string_enum;
@@ -55,6 +55,11 @@ pub struct NodeHealthStatus {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 16), transform = atomic)]
     pub evidence: Vec<Evidence>,
+
+    /// The same for programs: what kind of stall it is, and the numbers that show
+    /// it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub diagnosis: Option<Diagnosis>,
 
     /// The names of the triggers that fire, as policy/name, separated by commas;
     /// cut off at 256 characters. Absent when none does.

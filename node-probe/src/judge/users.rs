@@ -5,6 +5,7 @@
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 
 use std::collections::VecDeque;
+use std::fmt;
 use std::time::Duration;
 
 use crate::sample::{SLOW_READ, Uses};
@@ -28,6 +29,24 @@ pub struct User {
     pub slow: u64,
     /// The same while they were fast; `None` if that was not seen.
     pub fast: Option<u64>,
+}
+
+impl fmt::Display for User {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let share = |hundredths: u64| {
+            let tenths = hundredths.saturating_add(5) / 10;
+            format!("{}.{} %", tenths / 10, tenths % 10)
+        };
+        let (name, pid, slow) = (&self.name, self.pid, share(self.slow));
+        write!(
+            f,
+            "{name} (pid {pid}) used {slow} of a CPU in the kernel while reads were slow"
+        )?;
+        match self.fast {
+            Some(fast) => write!(f, ", {} while they were fast", share(fast)),
+            None => Ok(()),
+        }
+    }
 }
 
 /// What processes used while reads were slow and while they were fast.

@@ -1,6 +1,6 @@
 //! Observations -> the status of the node's own `NodeHealth`.
 //!
-//! Reading order: what is asked ([`rules`]), what is said ([`status`]), when it
+//! Reading order: what is asked ([`rules`]), what is said ([`status`], [`diagnosis`]), when it
 //! is worth a write ([`due`]), what became of the latest command ([`errand`])
 //! and what still holds after a restart ([`resume`]);
 //! then the I/O: the talk with the actuator, the API object, and the loop that
@@ -8,6 +8,9 @@
 
 pub mod rules;
 
+mod text;
+
+pub mod diagnosis;
 pub mod status;
 
 pub mod due;

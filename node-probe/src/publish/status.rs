@@ -13,15 +13,15 @@ use unstall_crds::health::{
 use unstall_crds::signal::SignalName;
 use unstall_crds::units::Reading;
 
+use super::diagnosis::{diagnosis, sentences};
 use super::rules::{Asked, quantity};
+use super::text::{MAX_EVIDENCE, MAX_MESSAGE, MAX_SUMMARY, cut};
 use crate::judge::{Judge, Level, Proof, READS, Rule, Signal, State, Verdict};
 use crate::text;
 use crate::time::MonotonicTime;
 
-/// The API's bounds, in characters.
-const MAX_SUMMARY: usize = 256;
-const MAX_MESSAGE: usize = 256;
-const MAX_EVIDENCE: usize = 512;
+/// The API's bound on pieces of evidence.
+const MAX_PIECES: usize = 16;
 
 /// What does not change while this probe runs.
 #[derive(Clone, Debug)]
@@ -101,7 +101,8 @@ pub fn status(judge: &Judge, inputs: &Inputs<'_>, now: Now) -> NodeHealthStatus 
             _ => Some(Time(now.wall)),
         },
         summary: Some(cut(&verdict.sentence, MAX_SUMMARY)),
-        evidence: evidence(&verdict),
+        evidence: evidence(&verdict, inputs.facts.kernel_release.as_deref()),
+        diagnosis: Some(diagnosis(&verdict, inputs.facts.kernel_release.as_deref())),
         firing: firing(&triggers),
         triggers,
         signals: Signal::ALL
@@ -274,7 +275,7 @@ fn reading(signal: Signal, value: u64) -> Reading {
     Reading(quantity(signal, value))
 }
 
-fn evidence(verdict: &Verdict) -> Vec<Evidence> {
+fn evidence(verdict: &Verdict, release: Option<&str>) -> Vec<Evidence> {
     let mut evidence = vec![Evidence {
         kind: EvidenceKind::Measurement,
         message: cut(&verdict.sentence, MAX_EVIDENCE),
@@ -292,6 +293,7 @@ fn evidence(verdict: &Verdict) -> Vec<Evidence> {
             message: cut(&text, MAX_EVIDENCE),
         });
     }
+    evidence.extend(sentences(verdict, release));
     for (signal, why) in &verdict.evidence.unreadable {
         let text = format!("{signal} cannot be read: {why}");
         evidence.push(Evidence {
@@ -299,6 +301,7 @@ fn evidence(verdict: &Verdict) -> Vec<Evidence> {
             message: cut(&text, MAX_EVIDENCE),
         });
     }
+    evidence.truncate(MAX_PIECES);
     evidence
 }
 
@@ -330,8 +333,4 @@ fn ready(inputs: &Inputs<'_>, now: Now) -> Condition {
         reason: reason.to_string(),
         message,
     }
-}
-
-fn cut(text: &str, max: usize) -> String {
-    text.chars().take(max).collect()
 }

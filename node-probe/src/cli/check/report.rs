@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::measure::Measured;
 use crate::cli::version;
-use crate::judge::{Distrust, Level, Series, Signal, Summary, Unit};
+use crate::judge::{Distrust, KernelClass, Level, Series, Signal, Summary, Unit, User};
 
 /// The name and version of the form below.
 const SCHEMA: &str = "unstall.dev/node-probe/check/v1";
@@ -24,6 +24,7 @@ pub struct Report {
     pub control: Option<Control>,
     pub root_to_leaf: Option<u64>,
     pub zombie_memcgs: Option<u64>,
+    pub diagnosis: Diagnosis,
     pub host: HostReport,
     pub left_out: Vec<LeftOut>,
     pub not_read: Vec<NotRead>,
@@ -56,6 +57,28 @@ pub struct Control {
     pub unit: &'static str,
     #[serde(flatten)]
     pub statistics: Statistics,
+}
+
+/// What kind of stall it is, and what shows it.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Diagnosis {
+    pub nature: Option<&'static str>,
+    pub repeated_read: Option<u64>,
+    pub kernel_class: Option<&'static str>,
+    pub system_time: Vec<SystemTime>,
+}
+
+/// A process whose system time rose with the reads.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SystemTime {
+    pub name: String,
+    pub pid: u32,
+    pub slow: u64,
+    pub fast: Option<u64>,
+    #[serde(skip)]
+    pub sentence: String,
 }
 
 /// What kind of host this is.
@@ -108,6 +131,7 @@ impl Report {
             control: control(measured),
             root_to_leaf: verdict.evidence.root_to_leaf(),
             zombie_memcgs: verdict.evidence.zombies,
+            diagnosis: diagnosis(measured),
             host: host(measured),
             left_out: left_out(measured),
             not_read: not_read(measured),
@@ -166,6 +190,29 @@ fn control(measured: &Measured) -> Option<Control> {
         unit: unit(Unit::Nanoseconds),
         statistics: statistics(measured.judge.leaf()),
     })
+}
+
+fn diagnosis(measured: &Measured) -> Diagnosis {
+    let verdict = &measured.verdict;
+    let evidence = &verdict.evidence;
+    let release = measured.observer.host().kernel_release.as_ref().ok();
+    let class = release.and_then(|release| KernelClass::of(release));
+    Diagnosis {
+        nature: (verdict.level >= Level::Watch).then(|| evidence.nature().name()),
+        repeated_read: evidence.repeated.map(|(nanos, _)| nanos),
+        kernel_class: class.map(KernelClass::name),
+        system_time: evidence.users.iter().map(system_time).collect(),
+    }
+}
+
+fn system_time(user: &User) -> SystemTime {
+    SystemTime {
+        name: user.name.clone(),
+        pid: user.pid,
+        slow: user.slow,
+        fast: user.fast,
+        sentence: user.to_string(),
+    }
 }
 
 fn host(measured: &Measured) -> HostReport {

@@ -17,6 +17,12 @@ pub fn render(report: &Report, level: Level, has_color: bool) -> String {
     let _ = writeln!(text, "{summary}\n{}.\n", capitalised(&report.sentence));
     table(&mut text, report);
     host(&mut text, report);
+    if !report.diagnosis.system_time.is_empty() {
+        text.push_str("\nSystem time rose with the reads:\n");
+    }
+    for process in &report.diagnosis.system_time {
+        let _ = writeln!(text, "  {}", process.sentence);
+    }
     let left_out = report
         .left_out
         .iter()
