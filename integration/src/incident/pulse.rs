@@ -48,14 +48,7 @@ pub struct Task {
 pub fn run(task: &Task) -> Result<(), IncidentError> {
     let failed = |doing| IncidentError::io(doing, &task.file);
     hear_signals().map_err(failed("cannot unblock signals for"))?;
-    let file = File::open(&task.file).map_err(failed("cannot open"))?;
-    let bytes = file.metadata().map_err(failed("cannot look at"))?.len();
-    let length = usize::try_from(bytes)
-        .ok()
-        .and_then(NonZeroUsize::new)
-        .ok_or_else(|| {
-            failed("cannot map the empty file")(std::io::ErrorKind::InvalidData.into())
-        })?;
+    let (file, length) = open(&task.file)?;
     let every = Duration::from_millis(task.every_ms);
     let mut first = true;
     loop {
@@ -73,6 +66,26 @@ pub fn run(task: &Task) -> Result<(), IncidentError> {
             return Ok(());
         }
     }
+}
+
+/// One pulse over `file` by the caller itself, for tests that want each read after its own pulse.
+///
+/// # Errors
+/// [`IncidentError::Io`] when the file cannot be opened or mapped.
+pub fn once(file: &Path) -> Result<(), IncidentError> {
+    let (opened, length) = open(file)?;
+    pulse(&opened, length).map_err(|errno| IncidentError::io("cannot map", file)(errno.into()))
+}
+
+fn open(path: &Path) -> Result<(File, NonZeroUsize), IncidentError> {
+    let failed = |doing| IncidentError::io(doing, path);
+    let file = File::open(path).map_err(failed("cannot open"))?;
+    let bytes = file.metadata().map_err(failed("cannot look at"))?.len();
+    let length = usize::try_from(bytes).ok().and_then(NonZeroUsize::new);
+    let length = length.ok_or_else(|| {
+        failed("cannot map the empty file")(std::io::ErrorKind::InvalidData.into())
+    })?;
+    Ok((file, length))
 }
 
 /// One pulse: every page of the file becomes mapped and unmapped, which changes `NR_FILE_MAPPED` of

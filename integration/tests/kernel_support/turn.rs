@@ -5,9 +5,6 @@ use std::sync::{Mutex, MutexGuard, Once, PoisonError};
 use unstall_integration::incident;
 use unstall_integration::testing::{real, skip};
 
-/// Small enough to be made in under a second, and reads are then some 50 times slower than at rest.
-pub const ZOMBIES: u32 = 2_000;
-
 /// The program under test.
 pub const PROGRAM: &str = env!("CARGO_BIN_EXE_incident");
 
