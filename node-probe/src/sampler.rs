@@ -5,13 +5,15 @@
 //! stall nobody.
 
 use std::io;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use crate::jitter::Jitter;
 use crate::pace::{DELAY_PER_COST, Mode, Pace};
-use crate::sample::{Observation, Observer, Roots};
+use crate::sample::{Observation, Observer, Roots, monotonic};
+use crate::time::MonotonicTime;
 
 /// Between two looks at what only frequent looks can tell.
 const TICK: Duration = Duration::from_secs(1);
@@ -27,6 +29,25 @@ struct Orders {
 struct Shared {
     orders: Mutex<Orders>,
     changed: Condvar,
+    /// When the measurement in hand began, in nanoseconds after boot; 0 between
+    /// two of them.
+    began: AtomicU64,
+}
+
+/// What measures; [`Observer`] but for tests.
+trait Measure {
+    fn observe(&mut self) -> Observation;
+    fn tick(&mut self);
+}
+
+impl Measure for Observer {
+    fn observe(&mut self) -> Observation {
+        Self::observe(self)
+    }
+
+    fn tick(&mut self) {
+        Self::tick(self);
+    }
 }
 
 impl Shared {
@@ -53,6 +74,14 @@ impl Sampler {
     pub fn start(
         roots: Roots,
         pace: Pace,
+        sink: impl FnMut(Observation) + Send + 'static,
+    ) -> io::Result<Self> {
+        Self::measure(move || Observer::open(roots), pace, sink)
+    }
+
+    fn measure<M: Measure>(
+        open: impl FnOnce() -> M + Send + 'static,
+        pace: Pace,
         mut sink: impl FnMut(Observation) + Send + 'static,
     ) -> io::Result<Self> {
         let shared = Arc::new(Shared::default());
@@ -61,10 +90,14 @@ impl Sampler {
             .name("sampler".to_owned())
             .spawn(move || {
                 // Opened here: its clocks and files belong to this thread.
-                let mut observer = Observer::open(roots);
+                let mut observer = open();
                 let mut jitter = Jitter::seeded();
                 loop {
+                    let began = monotonic().since_boot().as_nanos();
+                    let began = u64::try_from(began).unwrap_or(u64::MAX);
+                    orders.began.store(began, Ordering::Relaxed);
                     let observation = observer.observe();
+                    orders.began.store(0, Ordering::Relaxed);
                     let cost = observation.cost;
                     sink(observation);
                     if !wait(&orders, &pace, cost, jitter.draw(), || observer.tick()) {
@@ -83,6 +116,15 @@ impl Sampler {
     pub fn set_mode(&self, mode: Mode) {
         self.shared.lock().mode = mode;
         self.shared.changed.notify_all();
+    }
+
+    /// For how long the measurement in hand has lasted, if there is one. It is
+    /// answered whatever the kernel does to the sampling thread.
+    #[must_use]
+    pub fn in_flight(&self) -> Option<Duration> {
+        let began = self.shared.began.load(Ordering::Relaxed);
+        let began = MonotonicTime::from_boot(Duration::from_nanos(began));
+        (began != MonotonicTime::default()).then(|| monotonic().since(began))
     }
 
     /// Stops and waits for the read in flight.
@@ -170,6 +212,37 @@ mod tests {
             assert!(between >= pair[0].cost * DELAY_PER_COST, "{pair:?}");
             assert!(between >= quiet * 8 / 10, "{pair:?}");
         }
+    }
+
+    /// Measures when it is let.
+    struct Stuck(Observer, std::sync::mpsc::Receiver<()>);
+
+    impl Measure for Stuck {
+        fn observe(&mut self) -> Observation {
+            self.1.recv_timeout(SOON).unwrap();
+            self.0.observe()
+        }
+
+        fn tick(&mut self) {}
+    }
+
+    #[test]
+    fn a_measurement_that_does_not_return_is_told_of_meanwhile() {
+        let (let_go, held) = channel();
+        let (send, receive) = channel();
+        let quiet = Duration::from_secs(3_600);
+        let open = || Stuck(Observer::open(Roots::under(Path::new("/"))), held);
+        let sampler = Sampler::measure(open, Pace { quiet, fast: quiet }, move |observation| {
+            let _ = send.send(observation);
+        })
+        .unwrap();
+        let none = receive.recv_timeout(Duration::from_millis(300));
+        assert_eq!(none, Err(RecvTimeoutError::Timeout));
+        assert!(sampler.in_flight().unwrap() >= Duration::from_millis(100));
+        let_go.send(()).unwrap();
+        receive.recv_timeout(SOON).unwrap();
+        assert_eq!(sampler.in_flight(), None);
+        sampler.stop();
     }
 
     #[test]

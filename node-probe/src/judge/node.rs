@@ -1,6 +1,8 @@
 //! Everything that one node's observations say. (pure)
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 
+use std::time::Duration;
+
 use super::corroboration::Corroboration;
 use super::evidence::{Evidence, READS};
 use super::growth::Growth;
@@ -17,6 +19,10 @@ use super::verdict::{Thresholds, Verdict};
 use crate::pace::Mode;
 use crate::sample::Observation;
 use crate::time::MonotonicTime;
+
+/// A suspension is longer: what clocks differ by from one look to the next is
+/// far below it.
+const SUSPENDED_MIN: Duration = Duration::from_secs(1);
 
 /// Takes in observations; gives triggers, a verdict, proofs, and how eagerly
 /// more samples are wanted.
@@ -76,6 +82,9 @@ impl Judge {
 
     /// Takes in one observation and judges every trigger by it.
     pub fn observe(&mut self, observation: &Observation) {
+        if observation.suspended >= SUSPENDED_MIN {
+            self.forget();
+        }
         for signal in Signal::ALL {
             let reading = match signal {
                 Signal::ZombieMemcgGrowth => self.growth(observation),
@@ -95,6 +104,14 @@ impl Judge {
             self.users.add(uses, root.on_cpu);
         }
         self.evaluate(observation.at);
+    }
+
+    /// What was measured before a suspension says nothing about now, however
+    /// little of the monotonic clock has passed.
+    fn forget(&mut self) {
+        self.signals.iter_mut().for_each(Series::forget);
+        self.leaf.forget();
+        self.growth.clear();
     }
 
     /// How fast zombies become more, as far as counts can be believed.

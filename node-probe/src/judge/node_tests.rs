@@ -150,3 +150,19 @@ fn a_cure_is_proven_by_the_statistic_that_fired() {
     assert_eq!(judge.proof(&rule, at(4)), Proof::Good { value: 1_000_000 });
     assert_eq!(judge.triggers()[0].state(), State::Clear);
 }
+
+#[test]
+fn what_was_seen_before_a_suspension_is_forgotten() {
+    let mut judge = Judge::default();
+    for second in 0..10 {
+        judge.observe(&observation(second, Duration::from_millis(150)));
+    }
+    let mut woken = observation(10, Duration::from_micros(30));
+    woken.suspended = Duration::from_millis(999);
+    judge.observe(&woken);
+    assert_eq!(judge.verdict(at(10)).level, Level::Stalled);
+    woken.suspended = Duration::from_secs(1);
+    judge.observe(&woken);
+    assert_eq!(judge.verdict(at(10)).level, Level::Unknown);
+    assert_eq!(judge.series(Signal::ZombieMemcgs).history().len(), 1);
+}

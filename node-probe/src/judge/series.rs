@@ -32,6 +32,11 @@ impl Series {
         }
     }
 
+    /// Forgets the samples: what comes is not to be mixed with them.
+    pub fn forget(&mut self) {
+        self.history.clear();
+    }
+
     /// The trusted samples.
     #[must_use]
     pub fn history(&self) -> &History {

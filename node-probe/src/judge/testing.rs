@@ -36,6 +36,7 @@ pub fn observation(seconds: u64, root: Duration) -> Observation {
         },
         surroundings: Surroundings::default(),
         processes: None,
+        suspended: Duration::ZERO,
         is_cold: false,
         cost: root,
     }

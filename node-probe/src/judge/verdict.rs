@@ -153,6 +153,32 @@ impl Verdict {
     }
 }
 
+/// A measurement in flight for longer is worth a word: cycles take milliseconds,
+/// the dearest reads seen in production took seconds.
+const IN_FLIGHT_MIN: Duration = Duration::from_secs(10);
+
+impl Verdict {
+    /// The same while a measurement has been in flight for that long. What the
+    /// last reads said is no health then; a sickness that they showed stands.
+    #[must_use]
+    pub fn while_in_flight(mut self, in_flight: Option<Duration>) -> Self {
+        let Some(time) = in_flight.filter(|time| *time >= IN_FLIGHT_MIN) else {
+            return self;
+        };
+        let time = text::duration(time);
+        if self.level < Level::Degraded {
+            self.level = Level::Unknown;
+            self.summary = format!("Unknown: a read of this node has been in flight for {time}");
+        }
+        self.sentence = format!(
+            "a measurement has been in flight for {time}, the kernel has not returned from it; \
+             before it, {}",
+            self.sentence
+        );
+        self
+    }
+}
+
 fn summary(level: Level, cpu: &Summary, is_tail: bool, evidence: &Evidence) -> String {
     let zombies = evidence.zombies.map_or_else(|| "?".to_owned(), text::count);
     if is_tail {
@@ -331,6 +357,28 @@ mod tests {
         for text in [walk, flush, neither] {
             assert!(text.len() <= 256, "the API's bound: {text}");
         }
+    }
+
+    #[test]
+    fn a_read_that_does_not_return_is_no_health() {
+        let healthy = || verdict(&[30_000; 5], &[], Some(0));
+        let brief = healthy().while_in_flight(Some(Duration::from_secs(9)));
+        assert_eq!(brief, healthy().while_in_flight(None));
+        let stuck = healthy().while_in_flight(Some(Duration::from_secs(42)));
+        assert_eq!(stuck.level, Level::Unknown);
+        assert!(
+            stuck
+                .sentence
+                .starts_with("a measurement has been in flight for 42 s")
+        );
+        let sick = verdict(&[3_000 * MS; 3], &[], None);
+        let stuck = sick.while_in_flight(Some(Duration::from_secs(42)));
+        assert_eq!(stuck.level, Level::Stalled);
+        assert!(
+            stuck
+                .sentence
+                .contains("before it, root memory.stat reads take 3.0 s")
+        );
     }
 
     #[test]

@@ -112,7 +112,7 @@ async fn probe(args: ProbeArgs) -> Result<(), String> {
             _ = terminate.recv() => return Ok(()),
         }
         sampler.set_mode(probe.mode());
-        probe.publish().await;
+        probe.publish(sampler.in_flight()).await;
     }
 }
 
@@ -213,7 +213,7 @@ impl Probe {
         }
     }
 
-    async fn publish(&mut self) {
+    async fn publish(&mut self, in_flight: Option<Duration>) {
         let Some(object) = &self.object else { return };
         let now = now();
         if self.retry.is_some_and(|(after, _)| now.monotonic < after) {
@@ -224,6 +224,7 @@ impl Probe {
             facts: &self.facts,
             asked: &self.asked,
             generation: object.metadata.generation,
+            in_flight,
             silence: self.errand.silence(),
             command: self.errand.command(),
             command_ended: self.errand.ended(),

@@ -61,6 +61,8 @@ pub struct Inputs<'a> {
     pub asked: &'a [Asked],
     /// The generation of that spec.
     pub generation: Option<i64>,
+    /// For how long the measurement in hand has lasted, if there is one.
+    pub in_flight: Option<Duration>,
     /// Why no actuator answers, if none does.
     pub silence: Option<&'a str>,
     /// What became of the latest command.
@@ -74,7 +76,9 @@ pub struct Inputs<'a> {
 /// The status at `now`.
 #[must_use]
 pub fn status(judge: &Judge, inputs: &Inputs<'_>, now: Now) -> NodeHealthStatus {
-    let verdict = judge.verdict(now.monotonic);
+    let verdict = judge
+        .verdict(now.monotonic)
+        .while_in_flight(inputs.in_flight);
     let before = inputs.before;
     let level = level(verdict.level);
     let triggers: Vec<TriggerStatus> = inputs

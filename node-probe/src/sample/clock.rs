@@ -12,6 +12,15 @@ pub fn monotonic() -> MonotonicTime {
     MonotonicTime::from_boot(read(ClockId::CLOCK_MONOTONIC))
 }
 
+/// How long the machine has been suspended since boot, all in all: what
+/// `CLOCK_BOOTTIME` counts and `CLOCK_MONOTONIC` does not. Two clocks cannot be
+/// read at once, so it may differ from call to call by microseconds.
+#[must_use]
+pub fn suspended() -> Duration {
+    let monotonic = read(ClockId::CLOCK_MONOTONIC);
+    read(ClockId::CLOCK_BOOTTIME).saturating_sub(monotonic)
+}
+
 /// The CPU time that the calling thread has used, user and system together.
 ///
 /// It advances neither while the thread waits for a CPU nor while it is

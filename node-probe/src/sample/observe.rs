@@ -36,6 +36,8 @@ pub struct Observation {
     pub surroundings: Surroundings,
     /// Who used system time up to now; `None` when it was not looked at.
     pub processes: Option<Uses>,
+    /// How long the machine was suspended since the last cycle.
+    pub suspended: Duration,
     /// Whether this was the first read of a new descriptor, whose code and
     /// data the CPU had not cached.
     pub is_cold: bool,
@@ -59,6 +61,7 @@ pub struct Observer {
     is_cold: bool,
     again: Again,
     processes: ProcessWatch,
+    suspended: Duration,
     buffer: Buffer,
 }
 
@@ -89,6 +92,7 @@ impl Observer {
             is_cold: true,
             again: Again::default(),
             processes: ProcessWatch::of(&roots.proc),
+            suspended: clock::suspended(),
             buffer,
             host,
             roots,
@@ -124,6 +128,8 @@ impl Observer {
     pub fn observe(&mut self) -> Observation {
         let cost_before = clock::thread_cpu();
         let at = clock::monotonic();
+        let suspended = clock::suspended();
+        let before = std::mem::replace(&mut self.suspended, suspended);
         self.reopen();
         let buffer = &mut self.buffer;
         let zombies = match &self.zombies {
@@ -153,6 +159,7 @@ impl Observer {
             interference,
             surroundings,
             processes,
+            suspended: suspended.saturating_sub(before),
             is_cold,
             cost,
         }
