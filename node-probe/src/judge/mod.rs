@@ -33,7 +33,7 @@ mod node;
 #[cfg(test)]
 mod node_tests;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 #[cfg(test)]
 mod trigger_tests;
 

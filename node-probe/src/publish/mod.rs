@@ -23,4 +23,7 @@ mod object;
 
 mod run;
 
+#[cfg(test)]
+mod status_tests;
+
 pub use run::{ProbeArgs, run};

@@ -19,9 +19,7 @@ pub fn resumed<'a>(
     facts: &Facts,
     now: Now,
 ) -> Vec<(&'a Rule, State, MonotonicTime)> {
-    let is_same_boot = facts.boot_id.is_some() && before.boot_id == facts.boot_id;
-    let heartbeat = before.heartbeat.as_ref().and_then(|beat| ago(beat.0, now));
-    if !is_same_boot || heartbeat.is_none_or(|age| age > GAP_MAX) {
+    if !is_of_this_run(before, facts, now) {
         return Vec::new();
     }
     let one = |rule: &'a Rule| {
@@ -39,6 +37,31 @@ pub fn resumed<'a>(
         Some((rule, state, MonotonicTime::from_boot(since)))
     };
     rules.iter().filter_map(one).collect()
+}
+
+/// The verdict takes its first reads for so long after a start.
+pub const WARMING: Duration = Duration::from_mins(2);
+/// The actuator, which starts beside the probe, is waited for that long.
+pub const ACTUATOR_STARTS: Duration = Duration::from_secs(30);
+
+/// Whether what `before` says may stand in for what is not known yet, `limit`
+/// after this run `started` at most: a restart of the probe is no news.
+#[must_use]
+pub fn stands_in(
+    before: &NodeHealthStatus,
+    facts: &Facts,
+    started: MonotonicTime,
+    limit: Duration,
+    now: Now,
+) -> bool {
+    now.monotonic.since(started) <= limit && is_of_this_run(before, facts, now)
+}
+
+/// Whether `before` is of this boot and no older than samples may be.
+fn is_of_this_run(before: &NodeHealthStatus, facts: &Facts, now: Now) -> bool {
+    let is_same_boot = facts.boot_id.is_some() && before.boot_id == facts.boot_id;
+    let heartbeat = before.heartbeat.as_ref().and_then(|beat| ago(beat.0, now));
+    is_same_boot && heartbeat.is_some_and(|age| age <= GAP_MAX)
 }
 
 /// How long before `now` that was; `None` if it is not past: the clock was set

@@ -121,6 +121,7 @@ struct Probe {
     client: Client,
     orders: watch::Sender<Orders>,
     facts: Facts,
+    started: MonotonicTime,
     kernel: Option<KernelVersion>,
     judge: Judge,
     asked: Vec<Asked>,
@@ -142,6 +143,7 @@ impl Probe {
                 .as_ref()
                 .and_then(|text| text.parse().ok()),
             facts,
+            started: monotonic(),
             judge: Judge::new(Thresholds::default()),
             asked: Vec::new(),
             object: None,
@@ -222,6 +224,7 @@ impl Probe {
         self.judge.evaluate(now.monotonic);
         let inputs = Inputs {
             facts: &self.facts,
+            started: self.started,
             asked: &self.asked,
             generation: object.metadata.generation,
             in_flight,

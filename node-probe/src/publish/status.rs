@@ -7,13 +7,14 @@ use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use unstall_crds::condition::{self, Condition, ConditionReason, ConditionStatus, ConditionType};
 use unstall_crds::health::{
-    CommandStatus, Evidence, EvidenceKind, Kernel, NodeHealthStatus, ProbeInfo, SignalState,
-    SignalStatus, TriggerState, TriggerStatus, Verdict as ApiVerdict,
+    CommandStatus, Diagnosis, Evidence, EvidenceKind, Kernel, NodeHealthStatus, ProbeInfo,
+    SignalState, SignalStatus, TriggerState, TriggerStatus, Verdict as ApiVerdict,
 };
 use unstall_crds::signal::SignalName;
 use unstall_crds::units::Reading;
 
 use super::diagnosis::{diagnosis, sentences};
+use super::resume::{ACTUATOR_STARTS, WARMING, stands_in};
 use super::rules::{Asked, quantity};
 use super::text::{MAX_EVIDENCE, MAX_MESSAGE, MAX_SUMMARY, cut};
 use crate::judge::{Judge, Level, Proof, READS, Rule, Signal, State, Verdict};
@@ -57,6 +58,8 @@ impl Now {
 pub struct Inputs<'a> {
     /// The constants.
     pub facts: &'a Facts,
+    /// When this run of the probe began.
+    pub started: MonotonicTime,
     /// The triggers of the spec.
     pub asked: &'a [Asked],
     /// The generation of that spec.
@@ -80,7 +83,17 @@ pub fn status(judge: &Judge, inputs: &Inputs<'_>, now: Now) -> NodeHealthStatus 
         .verdict(now.monotonic)
         .while_in_flight(inputs.in_flight);
     let before = inputs.before;
-    let level = level(verdict.level);
+    let release = inputs.facts.kernel_release.as_deref();
+    let mut said = Said {
+        level: level(verdict.level),
+        summary: cut(&verdict.sentence, MAX_SUMMARY),
+        evidence: evidence(&verdict, release),
+        diagnosis: diagnosis(&verdict, release),
+    };
+    if is_warming(judge, &verdict, inputs, now) {
+        said.hold(before);
+    }
+    let level = said.level;
     let triggers: Vec<TriggerStatus> = inputs
         .asked
         .iter()
@@ -92,21 +105,16 @@ pub fn status(judge: &Judge, inputs: &Inputs<'_>, now: Now) -> NodeHealthStatus 
         observed_generation: inputs.generation,
         boot_id: inputs.facts.boot_id.clone(),
         kernel: kernel(inputs.facts),
-        probe: Some(ProbeInfo {
-            version: env!("CARGO_PKG_VERSION").to_owned(),
-            cgroup_version: inputs.facts.cgroup_version,
-            actuator: inputs.silence.is_none(),
-            actuator_message: inputs.silence.map(|why| cut(why, MAX_MESSAGE)),
-        }),
+        probe: Some(probe(inputs, now)),
         heartbeat: Some(Time(now.wall)),
         verdict: Some(level),
         verdict_since: match &before.verdict_since {
             Some(since) if before.verdict == Some(level) => Some(since.clone()),
             _ => Some(Time(now.wall)),
         },
-        summary: Some(cut(&verdict.sentence, MAX_SUMMARY)),
-        evidence: evidence(&verdict, inputs.facts.kernel_release.as_deref()),
-        diagnosis: Some(diagnosis(&verdict, inputs.facts.kernel_release.as_deref())),
+        summary: Some(said.summary),
+        evidence: said.evidence,
+        diagnosis: Some(said.diagnosis),
         firing: firing(&triggers),
         triggers,
         signals: Signal::ALL
@@ -115,6 +123,58 @@ pub fn status(judge: &Judge, inputs: &Inputs<'_>, now: Now) -> NodeHealthStatus 
             .collect(),
         command: inputs.command.cloned(),
         conditions,
+    }
+}
+
+/// What is said of the node, for people and programs.
+struct Said {
+    level: ApiVerdict,
+    summary: String,
+    evidence: Vec<Evidence>,
+    diagnosis: Diagnosis,
+}
+
+impl Said {
+    /// Says again what was said `before`, if that was a verdict.
+    fn hold(&mut self, before: &NodeHealthStatus) {
+        let verdict = before.verdict.filter(|it| *it != ApiVerdict::Unknown);
+        let (Some(level), Some(summary)) = (verdict, &before.summary) else {
+            return;
+        };
+        self.level = level;
+        self.summary.clone_from(summary);
+        self.evidence.clone_from(&before.evidence);
+        if let Some(diagnosis) = &before.diagnosis {
+            self.diagnosis.clone_from(diagnosis);
+        }
+    }
+}
+
+/// Whether there is no verdict only because the probe has just started.
+fn is_warming(judge: &Judge, verdict: &Verdict, inputs: &Inputs<'_>, now: Now) -> bool {
+    let read = Signal::MemoryStatReadCpu;
+    verdict.level == Level::Unknown
+        && judge.series(read).unreadable().is_none()
+        && stands_in(inputs.before, inputs.facts, inputs.started, WARMING, now)
+}
+
+fn probe(inputs: &Inputs<'_>, now: Now) -> ProbeInfo {
+    let before = inputs.before.probe.as_ref();
+    let is_starting = inputs.silence.is_some()
+        && before.is_some_and(|before| before.actuator)
+        && stands_in(
+            inputs.before,
+            inputs.facts,
+            inputs.started,
+            ACTUATOR_STARTS,
+            now,
+        );
+    let silence = inputs.silence.filter(|_| !is_starting);
+    ProbeInfo {
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        cgroup_version: inputs.facts.cgroup_version,
+        actuator: silence.is_none(),
+        actuator_message: silence.map(|why| cut(why, MAX_MESSAGE)),
     }
 }
 
