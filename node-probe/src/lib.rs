@@ -21,6 +21,9 @@ mod log;
 pub mod actuator;
 
 #[cfg(feature = "cluster")]
+pub mod metrics;
+
+#[cfg(feature = "cluster")]
 pub mod publish;
 
 pub mod cli;

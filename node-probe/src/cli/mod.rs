@@ -1,7 +1,7 @@
 //! The command line: one file or folder per subcommand.
 
 pub(crate) mod duration;
-mod version;
+pub(crate) mod version;
 
 mod check;
 

@@ -1,5 +1,6 @@
 //! `node-probe probe`: the loop that joins measuring, judging and publishing.
 
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
@@ -23,6 +24,7 @@ use crate::cli::duration;
 use crate::jitter::Jitter;
 use crate::judge::{Judge, Proof, Thresholds};
 use crate::log;
+use crate::metrics::{Metrics, Moment, Page, listen, serve};
 use crate::pace::{Mode, Pace};
 use crate::sample::{Buffer, Hierarchy, Host, Observation, Roots, monotonic};
 use crate::sampler::Sampler;
@@ -46,6 +48,9 @@ pub struct ProbeArgs {
     /// Name of this node, which is that of its NodeHealth
     #[arg(long, env = "NODE_NAME", value_name = "NAME")]
     node_name: String,
+    /// Address for /metrics, /healthz and /readyz, such as 0.0.0.0:9469; none without it
+    #[arg(long, value_name = "ADDRESS")]
+    listen: Option<SocketAddr>,
     /// Unix socket of the actuator; without it every command goes unanswered
     #[arg(long, value_name = "PATH")]
     actuator_socket: Option<PathBuf>,
@@ -87,6 +92,10 @@ async fn probe(args: ProbeArgs) -> Result<(), String> {
     tokio::spawn(object::watch(client.clone(), args.node_name.clone(), seen));
     let (orders, ordered) = watch::channel(Orders::default());
     let (said, mut answers) = mpsc::unbounded_channel();
+    let (pages, mut asked) = mpsc::channel(1);
+    if let Some(address) = args.listen {
+        tokio::spawn(serve(listen(address).await?, pages));
+    }
     let mut probe = Probe::new(client.clone(), orders, facts(&roots));
     if let Some(socket) = args.actuator_socket {
         let live = Live {
@@ -108,6 +117,10 @@ async fn probe(args: ProbeArgs) -> Result<(), String> {
             Some(observation) = observed.recv() => probe.observe(&observation),
             Some(object) = objects.recv() => probe.take_object(object),
             Some(answer) = answers.recv() => probe.hear(answer),
+            Some(page) = asked.recv() => {
+                probe.answer(page, sampler.in_flight());
+                continue;
+            }
             () = tokio::time::sleep(TICK) => {}
             _ = terminate.recv() => return Ok(()),
         }
@@ -124,6 +137,7 @@ struct Probe {
     started: MonotonicTime,
     kernel: Option<KernelVersion>,
     judge: Judge,
+    metrics: Metrics,
     asked: Vec<Asked>,
     object: Option<NodeHealth>,
     on_record: NodeHealthStatus,
@@ -145,6 +159,7 @@ impl Probe {
             facts,
             started: monotonic(),
             judge: Judge::new(Thresholds::default()),
+            metrics: Metrics::default(),
             asked: Vec::new(),
             object: None,
             on_record: NodeHealthStatus::default(),
@@ -157,6 +172,35 @@ impl Probe {
 
     fn observe(&mut self, observation: &Observation) {
         self.judge.observe(observation);
+        self.metrics.observe(observation);
+    }
+
+    fn answer(&self, page: Page, in_flight: Option<Duration>) {
+        // Whoever asked may have hung up.
+        match page {
+            Page::Metrics(to) => {
+                let verdict = self.judge.verdict(monotonic()).while_in_flight(in_flight);
+                let _ = to.send(self.metrics.render(&Moment {
+                    judge: &self.judge,
+                    level: verdict.level,
+                    in_flight,
+                    actuator: self.errand.silence().is_none(),
+                }));
+            }
+            Page::Ready(to) => drop(to.send(self.readiness())),
+            Page::Health(to) => drop(to.send(())),
+        }
+    }
+
+    /// Ready once others can see what it says.
+    fn readiness(&self) -> Result<(), String> {
+        match (&self.object, &self.written) {
+            (None, _) => {
+                Err("there is no NodeHealth of this node yet: the controller makes it".to_owned())
+            }
+            (Some(_), None) => Err("the NodeHealth could not be written yet".to_owned()),
+            (Some(_), Some(_)) => Ok(()),
+        }
     }
 
     fn take_object(&mut self, object: Option<NodeHealth>) {
@@ -246,6 +290,7 @@ impl Probe {
         }
         match object::write(&self.client, object, &next).await {
             Ok(()) => {
+                self.metrics.wrote(true);
                 self.on_record = next;
                 self.written = Some(Written {
                     at: now.monotonic,
@@ -254,6 +299,7 @@ impl Probe {
                 self.retry = None;
             }
             Err(error) => {
+                self.metrics.wrote(false);
                 let pause = self
                     .retry
                     .map_or(RETRY_FIRST, |(_, last)| (last * 2).min(RETRY_LAST));

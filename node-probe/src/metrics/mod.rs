@@ -1,0 +1,12 @@
+//! (map) What the probe tells Prometheus and the kubelet, over HTTP.
+//!
+//! [`Metrics`] takes in what the probe learns and renders it; [`serve`] answers
+//! `/metrics`, `/healthz` and `/readyz`.
+
+mod families;
+mod labels;
+mod metrics;
+mod serve;
+
+pub use metrics::{Metrics, Moment};
+pub use serve::{Page, listen, serve};
