@@ -6,6 +6,7 @@ use clap::{Parser, Subcommand};
 
 use super::check::{self, CheckArgs};
 use super::version;
+use super::watch::{self, WatchArgs};
 
 /// Finds out whether this node's kernel stalls.
 ///
@@ -21,6 +22,7 @@ struct Args {
 #[derive(Debug, Subcommand)]
 enum Command {
     Check(CheckArgs),
+    Watch(WatchArgs),
     #[cfg(feature = "cluster")]
     Probe(crate::publish::ProbeArgs),
     #[cfg(feature = "cluster")]
@@ -34,6 +36,7 @@ enum Command {
 pub fn run() -> ExitCode {
     match Args::parse().command {
         Command::Check(args) => check::run(&args),
+        Command::Watch(args) => watch::run(&args),
         #[cfg(feature = "cluster")]
         Command::Probe(args) => crate::publish::run(args),
         #[cfg(feature = "cluster")]

@@ -89,6 +89,12 @@ impl History {
         self.samples.back().copied()
     }
 
+    /// The last `count` values, oldest first.
+    pub fn last_values(&self, count: usize) -> impl Iterator<Item = u64> + '_ {
+        let older = self.samples.len().saturating_sub(count);
+        self.samples.iter().skip(older).map(|(_, value)| *value)
+    }
+
     /// `statistic` over the last `count` samples.
     ///
     /// # Errors

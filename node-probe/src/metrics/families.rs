@@ -150,7 +150,12 @@ impl Families {
             ),
         ];
         for (name, help, family) in ratios {
-            registry.register_with_unit(name, help, Unit::Other("ratio".to_owned()), family.clone());
+            registry.register_with_unit(
+                name,
+                help,
+                Unit::Other("ratio".to_owned()),
+                family.clone(),
+            );
         }
     }
 

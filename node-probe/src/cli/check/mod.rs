@@ -7,7 +7,6 @@ mod measure;
 mod report;
 mod schema;
 
-mod color;
 mod text;
 
 mod run;

@@ -5,11 +5,11 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use super::args::{CheckArgs, Output};
-use super::color;
 use super::measure::{Limits, measure};
 use super::report::Report;
 use super::schema::json_schema;
 use super::text;
+use crate::cli::color;
 use crate::sample::{Observation, Roots};
 use crate::text::duration;
 

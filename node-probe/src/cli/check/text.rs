@@ -2,8 +2,9 @@
 
 use std::fmt::Write;
 
-use super::color;
 use super::report::{LeftOut, Report, Statistics};
+use crate::cli::color;
+use crate::cli::label::label;
 use crate::judge::{Level, Signal, Unit};
 
 /// The whole text; the first line is the summary.
@@ -87,21 +88,6 @@ fn table(text: &mut String, report: &Report) {
             "leaf memory.stat, CPU",
             &cells(&control.statistics, Unit::Nanoseconds),
         );
-    }
-}
-
-fn label(signal: Signal) -> &'static str {
-    match signal {
-        Signal::MemoryStatReadCpu => "root memory.stat, CPU",
-        Signal::MemoryStatReadWall => "root memory.stat, latency",
-        Signal::ZombieMemcgs => "zombie memcgs",
-        Signal::ZombieMemcgGrowth => "zombie memcgs, growth",
-        Signal::SoftirqDelay => "ksoftirqd wait for a CPU",
-        Signal::SoftnetSqueeze => "receive budget used up",
-        Signal::SoftnetDrop => "packets dropped, backlog",
-        Signal::MemoryPressure => "memory pressure",
-        Signal::IrqPressure => "interrupt pressure",
-        Signal::CpuSteal => "CPU steal",
     }
 }
 
