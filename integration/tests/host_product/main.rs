@@ -6,4 +6,5 @@ mod stage;
 
 mod cure;
 
+mod probe;
 mod refusals;

@@ -9,4 +9,4 @@ mod metrics;
 mod serve;
 
 pub use metrics::{Metrics, Moment};
-pub use serve::{Page, listen, serve};
+pub use serve::{Address, Page, listen, serve};

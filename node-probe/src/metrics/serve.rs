@@ -1,7 +1,9 @@
 //! `/metrics`, `/healthz` and `/readyz` over plain HTTP.
 
 use std::convert::Infallible;
-use std::net::SocketAddr;
+use std::io::ErrorKind;
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::str::FromStr;
 use std::time::Duration;
 
 use http_body_util::Full;
@@ -39,14 +41,51 @@ pub enum Page {
     Health(oneshot::Sender<()>),
 }
 
+/// Where to listen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Address {
+    /// A port on every address, of both families where there are both.
+    Every(u16),
+    /// One address.
+    One(SocketAddr),
+}
+
+impl FromStr for Address {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let address = match text.strip_prefix(':') {
+            Some(port) => port.parse().ok().map(Self::Every),
+            None => text.parse().ok().map(Self::One),
+        };
+        address.ok_or_else(|| {
+            format!("{text} is no address: write :9469 for every address, or 127.0.0.1:9469")
+        })
+    }
+}
+
 /// Takes the address.
 ///
 /// # Errors
 /// A sentence that names it.
-pub async fn listen(address: SocketAddr) -> Result<TcpListener, String> {
-    TcpListener::bind(address)
-        .await
-        .map_err(|error| format!("cannot listen on {address} (--listen): {error}"))
+pub async fn listen(address: Address) -> Result<TcpListener, String> {
+    let (first, second) = match address {
+        // Linux gives IPv4 to the unspecified address of IPv6 too, but there are
+        // kernels without IPv6.
+        Address::Every(port) => (
+            SocketAddr::from((Ipv6Addr::UNSPECIFIED, port)),
+            Some(SocketAddr::from((Ipv4Addr::UNSPECIFIED, port))),
+        ),
+        Address::One(address) => (address, None),
+    };
+    let failed = |error| format!("cannot listen on {first} (--listen): {error}");
+    match (TcpListener::bind(first).await, second) {
+        (Ok(listener), _) => Ok(listener),
+        (Err(error), Some(second)) if error.kind() != ErrorKind::AddrInUse => {
+            TcpListener::bind(second).await.map_err(failed)
+        }
+        (Err(error), _) => Err(failed(error)),
+    }
 }
 
 /// Answers until the probe ends.
@@ -195,10 +234,25 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_port_alone_is_every_address() {
+        let listener = listen(":0".parse().unwrap()).await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        assert!(
+            TcpStream::connect((Ipv4Addr::LOCALHOST, port))
+                .await
+                .is_ok()
+        );
+        for bad in ["9469", ":", ":99999", "localhost:9469", ""] {
+            let why = bad.parse::<Address>().unwrap_err();
+            assert!(why.contains(":9469 for every address"), "{bad}: {why}");
+        }
+    }
+
+    #[tokio::test]
     async fn a_taken_address_is_named() {
         let first = listen("127.0.0.1:0".parse().unwrap()).await.unwrap();
         let address = first.local_addr().unwrap();
-        let why = listen(address).await.unwrap_err();
+        let why = listen(Address::One(address)).await.unwrap_err();
         assert!(why.contains(&address.to_string()), "{why}");
         assert!(why.contains("--listen"), "{why}");
     }

@@ -1,6 +1,5 @@
 //! `node-probe probe`: the loop that joins measuring, judging and publishing.
 
-use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
@@ -24,7 +23,7 @@ use crate::cli::duration;
 use crate::jitter::Jitter;
 use crate::judge::{Judge, Proof, Thresholds};
 use crate::log;
-use crate::metrics::{Metrics, Moment, Page, listen, serve};
+use crate::metrics::{Address, Metrics, Moment, Page, listen, serve};
 use crate::pace::{Mode, Pace};
 use crate::sample::{Buffer, Hierarchy, Host, Observation, Roots, monotonic};
 use crate::sampler::Sampler;
@@ -48,9 +47,9 @@ pub struct ProbeArgs {
     /// Name of this node, which is that of its NodeHealth
     #[arg(long, env = "NODE_NAME", value_name = "NAME")]
     node_name: String,
-    /// Address for /metrics, /healthz and /readyz, such as 0.0.0.0:9469; none without it
+    /// Where to answer /metrics, /healthz and /readyz: :9469 for every address, or ADDRESS:PORT
     #[arg(long, value_name = "ADDRESS")]
-    listen: Option<SocketAddr>,
+    listen: Option<Address>,
     /// Unix socket of the actuator; without it every command goes unanswered
     #[arg(long, value_name = "PATH")]
     actuator_socket: Option<PathBuf>,

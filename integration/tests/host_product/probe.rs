@@ -1,0 +1,249 @@
+//! The running probe as others meet it: its pages, its token, an API server
+//! that goes away.
+
+use std::fs;
+use std::io::Write;
+use std::process::{Command, Output, Stdio};
+use std::time::Duration;
+
+use nix::sys::signal::Signal;
+use serde_json::Value;
+use unstall_integration::product::text;
+use unstall_integration::testing::skip;
+
+use crate::stage::{Stage, pids_of, settings, signal};
+
+const PORT: &str = "9469";
+/// Debian's python3-prometheus-client: the reference parser of OpenMetrics.
+const PARSER: &str = "import sys; from prometheus_client.openmetrics.parser import \
+    text_fd_to_metric_families as parse; print(*sorted(f.name for f in parse(sys.stdin)))";
+/// No write but heartbeats: they come each 5 minutes.
+const QUIET: Duration = Duration::from_secs(40);
+
+/// What the probe's pod answers, through the API server.
+fn page(stage: &Stage, path: &str) -> String {
+    let pods = "get pods -n unstall-system -l app.kubernetes.io/component=probe -o name";
+    let pods = stage.kubectl(&pods.split(' ').collect::<Vec<_>>());
+    let pod = pods.trim().trim_start_matches("pod/");
+    let raw = format!("/api/v1/namespaces/unstall-system/pods/{pod}:{PORT}/proxy{path}");
+    stage.kubectl(&["get", "--raw", &raw])
+}
+
+/// A number of the metrics page; nothing while it is absent.
+fn metric(stage: &Stage, series: &str) -> Option<f64> {
+    let page = page(stage, "/metrics");
+    let line = page.lines().find_map(|line| line.strip_prefix(series))?;
+    line.trim().parse().ok()
+}
+
+fn writes(stage: &Stage) -> f64 {
+    let series = "unstall_probe_status_writes_total{result=\"success\"}";
+    metric(stage, series).unwrap_or(0.0)
+}
+
+#[test]
+fn its_pages_are_open_metrics_and_health() {
+    let Some(stage) = Stage::set(&settings(true)) else {
+        return;
+    };
+    stage.enforce();
+    assert_eq!(page(&stage, "/healthz"), "ok\n");
+    assert_eq!(page(&stage, "/readyz"), "ok\n");
+    let parser = Command::new("/usr/bin/python3")
+        .args(["-c", PARSER])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn();
+    let Ok(mut parser) = parser else {
+        return skip("no parser of OpenMetrics: install python3-prometheus-client");
+    };
+    let mut input = parser.stdin.take().unwrap();
+    input
+        .write_all(page(&stage, "/metrics").as_bytes())
+        .unwrap();
+    drop(input);
+    let parsed = parser.wait_with_output().unwrap();
+    let said = String::from_utf8_lossy(&parsed.stderr).into_owned();
+    if said.contains("No module named 'prometheus_client'") {
+        return skip("no parser of OpenMetrics: install python3-prometheus-client");
+    }
+    assert!(parsed.status.success(), "{said}");
+    let families = String::from_utf8_lossy(&parsed.stdout).into_owned();
+    for name in [
+        "unstall_memory_stat_read_seconds",
+        "unstall_probe_build",
+        "unstall_probe_status_writes",
+        "unstall_trigger",
+        "unstall_verdict",
+    ] {
+        assert!(families.contains(name), "{name} is not among {families}");
+    }
+}
+
+/// kubectl with nothing but the token of the running probe.
+struct Token {
+    server: String,
+    ca: String,
+    token: String,
+}
+
+impl Token {
+    fn of_the_probe(stage: &Stage) -> Self {
+        let pid = pids_of("node-probe probe")[0];
+        let secrets = format!("/proc/{pid}/root/var/run/secrets/kubernetes.io/serviceaccount");
+        let config = stage.kubectl(&["config", "view", "--raw", "--minify", "-o", "json"]);
+        let config: Value = serde_json::from_str(&config).unwrap();
+        let server = text(&config, "/clusters/0/cluster/server").unwrap();
+        Self {
+            server: server.to_owned(),
+            ca: format!("{secrets}/ca.crt"),
+            token: fs::read_to_string(format!("{secrets}/token")).unwrap(),
+        }
+    }
+
+    fn run(&self, stage: &Stage, args: &[&str]) -> Output {
+        Command::new(stage.cluster().kubectl().program())
+            .args(["--kubeconfig", "/dev/null", "--server", &self.server])
+            .args(["--certificate-authority", &self.ca, "--token", &self.token])
+            .args(args)
+            .output()
+            .unwrap()
+    }
+}
+
+#[test]
+fn its_token_writes_its_own_status_and_nothing_else() {
+    let Some(stage) = Stage::set(&settings(true)) else {
+        return;
+    };
+    stage.enforce();
+    let token = Token::of_the_probe(&stage);
+    let node = text(stage.objects().health(), "/metadata/name")
+        .unwrap()
+        .to_owned();
+    let other = "{\"apiVersion\":\"v1\",\"kind\":\"Node\",\"metadata\":{\"name\":\"elsewhere\",\
+                 \"labels\":{\"kubernetes.io/os\":\"windows\"}}}";
+    unstall_integration::product::apply(stage.cluster(), other).unwrap();
+    let deadline = std::time::Instant::now() + Duration::from_secs(60);
+    let exists = || {
+        let args = ["get", "nodehealth", "elsewhere"];
+        let found = stage.cluster().kubectl().try_run(&args).unwrap();
+        found.status.success()
+    };
+    while !exists() {
+        assert!(
+            std::time::Instant::now() < deadline,
+            "no NodeHealth elsewhere"
+        );
+        std::thread::sleep(Duration::from_millis(250));
+    }
+    let status = "{\"status\":{\"verdict\":\"Healthy\"}}";
+    let spec = "{\"spec\":{\"reportInterval\":\"1h\"}}";
+    let label = "{\"metadata\":{\"labels\":{\"a\":\"b\"}}}";
+    let cases: [(&[&str], &str); 7] = [
+        (
+            &[
+                "patch",
+                "nodehealth",
+                "elsewhere",
+                "--subresource=status",
+                "--type=merge",
+                "-p",
+                status,
+            ],
+            "may not write NodeHealth \"elsewhere\"",
+        ),
+        (
+            &["patch", "nodehealth", &node, "--type=merge", "-p", spec],
+            "cannot patch resource \"nodehealths\"",
+        ),
+        (
+            &["delete", "nodehealth", &node],
+            "cannot delete resource \"nodehealths\"",
+        ),
+        (
+            &["patch", "node", &node, "--type=merge", "-p", label],
+            "nodes \"",
+        ),
+        (
+            &["delete", "pods", "--all", "-n", "unstall-system"],
+            "forbidden",
+        ),
+        (
+            &["create", "configmap", "mine", "-n", "unstall-system"],
+            "cannot create resource \"configmaps\"",
+        ),
+        (
+            &[
+                "patch",
+                "lease",
+                &node,
+                "-n",
+                "kube-node-lease",
+                "--type=merge",
+                "-p",
+                label,
+            ],
+            "leases.coordination.k8s.io",
+        ),
+    ];
+    for (args, words) in cases {
+        let output = token.run(&stage, args);
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(!output.status.success(), "{args:?} was not refused");
+        assert!(
+            said.contains("orbidden") && said.contains(words),
+            "{args:?}: {said}"
+        );
+    }
+    // The same token on its own object, or the refusals would prove nothing.
+    let own = [
+        "patch",
+        "nodehealth",
+        &node,
+        "--subresource=status",
+        "--type=merge",
+        "-p",
+        status,
+    ];
+    let output = token.run(&stage, &own);
+    assert!(output.status.success(), "{output:?}");
+    stage.kubectl(&["delete", "node", "elsewhere"]);
+}
+
+#[test]
+fn a_healthy_node_is_not_written_of_and_an_outage_ends_nothing() {
+    let Some(stage) = Stage::set(&settings(true)) else {
+        return;
+    };
+    stage.enforce();
+    let probe = pids_of("node-probe probe");
+    // What a start brings has been said.
+    std::thread::sleep(Duration::from_secs(15));
+    let before = writes(&stage);
+    std::thread::sleep(QUIET);
+    assert!(
+        writes(&stage) <= before + 1.0,
+        "{before} writes before, {} after",
+        writes(&stage)
+    );
+    let server = &stage.cluster().state().components;
+    let server = server
+        .iter()
+        .find(|it| it.name == "kube-apiserver")
+        .unwrap();
+    signal(&[i32::try_from(server.pid).unwrap()], Signal::SIGKILL);
+    std::thread::sleep(Duration::from_secs(5));
+    // Back, and told of what changed meanwhile: a trigger of a policy applied now.
+    stage.until("the API server", |_| true);
+    stage.kubectl(&["delete", "nodehealthpolicies", "--all"]);
+    stage.until("the trigger to be gone", |objects| {
+        objects.health().pointer("/status/triggers").is_none()
+    });
+    assert_eq!(
+        pids_of("node-probe probe"),
+        probe,
+        "the probe was restarted"
+    );
+}
