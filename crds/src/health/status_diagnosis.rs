@@ -3,6 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::schema::atomic;
 use crate::string_enum::string_enum;
 use crate::units::Reading;
 
@@ -40,7 +41,7 @@ pub struct Diagnosis {
     /// The processes whose system time rose with the reads, the most first. At
     /// most 3.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    #[schemars(length(max = 3))]
+    #[schemars(length(max = 3), transform = atomic)]
     pub system_time: Vec<ProcessSystemTime>,
 }
 

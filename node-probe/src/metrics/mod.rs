@@ -5,8 +5,8 @@
 
 mod families;
 mod labels;
-mod metrics;
+mod record;
 mod serve;
 
-pub use metrics::{Metrics, Moment};
+pub use record::{Metrics, Moment};
 pub use serve::{Address, Page, listen, serve};
