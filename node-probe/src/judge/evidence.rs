@@ -31,6 +31,8 @@ pub struct Evidence {
     pub zombies: Option<u64>,
     /// How fast they become more, per hour.
     pub growth: Option<u64>,
+    /// The longest that softirq threads waited for a CPU lately, in nanoseconds.
+    pub softirq_delay: Option<u64>,
     /// What a slow read took when repeated at once, in nanoseconds, and its share
     /// of the first read in percent: medians, where there are enough.
     pub repeated: Option<(u64, u64)>,
@@ -64,6 +66,7 @@ impl Evidence {
             leaf: fresh(leaf, reads, now),
             zombies: fresh(of(Signal::ZombieMemcgs), ZOMBIE_COUNTS, now).map(|counts| counts.min),
             growth: fresh(of(Signal::ZombieMemcgGrowth), 1, now).map(|rates| rates.max),
+            softirq_delay: fresh(of(Signal::SoftirqDelay), reads, now).map(|waits| waits.max),
             repeated: None,
             slope: None,
             users: Vec::new(),

@@ -26,6 +26,7 @@ mod slope;
 mod users;
 
 mod evidence;
+mod sentence;
 mod verdict;
 
 mod node;

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use super::evidence::Evidence;
 use super::history::Summary;
-use super::nature::Nature;
+use super::sentence::{sentence, summary, unknown};
 use crate::text;
 
 /// Fewer trusted reads than this make no verdict, except when each of them was
@@ -179,109 +179,14 @@ impl Verdict {
     }
 }
 
-fn summary(level: Level, cpu: &Summary, is_tail: bool, evidence: &Evidence) -> String {
-    let zombies = evidence.zombies.map_or_else(|| "?".to_owned(), text::count);
-    if is_tail {
-        let slow = nanos(cpu.p90);
-        format!("{level}: 1 memory.stat read in 10 takes {slow} of CPU; {zombies} zombie memcgs")
-    } else {
-        let typical = nanos(cpu.p50);
-        format!("{level}: memory.stat reads take {typical} of CPU; {zombies} zombie memcgs")
-    }
-}
-
-fn sentence(level: Level, cpu: &Summary, is_tail: bool, evidence: &Evidence) -> String {
-    let reads = if is_tail {
-        let (typical, slow) = (nanos(cpu.p50), nanos(cpu.p90));
-        format!("root memory.stat reads take {typical} of CPU, but one in ten takes {slow} or more")
-    } else {
-        let (typical, slowest) = (nanos(cpu.p50), nanos(cpu.max));
-        let count = cpu.samples;
-        format!(
-            "root memory.stat reads take {typical} of CPU (median of {count}, at most {slowest})"
-        )
-    };
-    let kind = if level >= Level::Watch {
-        kind(evidence)
-    } else {
-        String::new()
-    };
-    format!("{reads}{}{kind}; {}", control(evidence), zombies(evidence))
-}
-
-/// What the slow reads spend their time on, as far as a repeated read shows it.
-fn kind(evidence: &Evidence) -> String {
-    let Some((again, _)) = evidence.repeated else {
-        return String::new();
-    };
-    let again = nanos(again);
-    match evidence.nature() {
-        Nature::Walk => format!(", and {again} again at once: each walks the cgroup tree"),
-        Nature::Contention => {
-            format!(", {again} if repeated at once: they flush changed statistics")
-        }
-        Nature::Undetermined => {
-            format!(", {again} if repeated at once: walk or flush undetermined")
-        }
-    }
-}
-
-/// How the root compares with a leaf, which tells a tree that is dear to read
-/// from a kernel or machine that is slow at everything.
-fn control(evidence: &Evidence) -> String {
-    match (evidence.root_to_leaf(), &evidence.leaf) {
-        (Some(0 | 1), Some(leaf)) => {
-            format!(", no more than a leaf cgroup's {}", nanos(leaf.p50))
-        }
-        (Some(ratio), Some(leaf)) => {
-            format!(
-                ", {} times a leaf cgroup's {}",
-                text::count(ratio),
-                nanos(leaf.p50)
-            )
-        }
-        _ => String::new(),
-    }
-}
-
-fn zombies(evidence: &Evidence) -> String {
-    match evidence.zombies {
-        Some(0) => "the node holds no zombie memcgs".to_owned(),
-        Some(1) => "the node holds 1 zombie memcg".to_owned(),
-        Some(count) => format!("the node holds {} zombie memcgs", text::count(count)),
-        None => "zombie memcgs could not be counted".to_owned(),
-    }
-}
-
-fn unknown(evidence: &Evidence) -> (String, String) {
-    let unreadable = evidence
-        .unreadable
-        .iter()
-        .find(|(signal, _)| *signal == super::signal::Signal::MemoryStatReadCpu);
-    if let Some((_, why)) = unreadable {
-        let summary = "Unknown: the root memory.stat cannot be read".to_owned();
-        return (
-            summary,
-            format!("the root memory.stat cannot be read: {why}"),
-        );
-    }
-    let have = evidence.cpu.map_or(0, |cpu| cpu.samples);
-    let noun = if have == 1 { "read" } else { "reads" };
-    let text =
-        format!("only {have} root memory.stat {noun} could be trusted, it takes {READS_MIN}");
-    (format!("Unknown: {text}"), text)
-}
-
-fn nanos(nanos: u64) -> String {
-    text::duration(Duration::from_nanos(nanos))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::judge::history::History;
+    use crate::judge::sentence::SENTENCE_MAX;
     use crate::judge::signal::Signal;
     use crate::judge::testing::at;
+    use crate::judge::users::User;
 
     const MS: u64 = 1_000_000;
 
@@ -330,7 +235,7 @@ mod tests {
         assert_eq!(
             verdict.sentence,
             "root memory.stat reads take 153 ms of CPU (median of 3, at most 160 ms), 21,857 times \
-             a leaf cgroup's 7.0 us; the node holds 48,211 zombie memcgs"
+             a leaf's 7.0 us; 48,211 zombie memcgs"
         );
     }
 
@@ -347,16 +252,52 @@ mod tests {
             Verdict::of(evidence, &Thresholds::default()).sentence
         };
         let walk = of(153 * MS, (152 * MS, 99));
-        assert!(walk.contains("7.0 us, and 152 ms again at once: each walks the cgroup tree; the"));
+        assert!(walk.contains("7.0 us, 152 ms again at once: each walks the cgroup tree; 48"));
         let flush = of(77 * MS, (30_000, 0));
-        assert!(flush.contains("30 us if repeated at once: they flush changed statistics; the"));
+        assert!(flush.contains("30 us if repeated at once: they flush changed statistics; 48"));
         let neither = of(77 * MS, (38 * MS, 50));
         assert!(neither.contains("38 ms if repeated at once: walk or flush undetermined"));
         let healthy = of(40_000, (152 * MS, 99));
         assert!(!healthy.contains("at once"), "{healthy}");
         for text in [walk, flush, neither] {
-            assert!(text.len() <= 256, "the API's bound: {text}");
+            assert!(text.len() <= SENTENCE_MAX, "{text}");
         }
+    }
+
+    #[test]
+    fn who_reads_and_what_waits_is_said_while_it_fits() {
+        let user = |name: &str, fast| User {
+            pid: 812,
+            name: name.to_owned(),
+            slow: 1_530,
+            fast,
+        };
+        let of = |read: u64, user: User, waited: u64| {
+            let evidence = Evidence {
+                cpu: summary_of(&[read; 5]),
+                leaf: summary_of(&[7_000; 5]),
+                zombies: Some(48_211),
+                repeated: Some((152 * MS, 99)),
+                users: vec![user],
+                softirq_delay: Some(waited),
+                ..Evidence::default()
+            };
+            Verdict::of(evidence, &Thresholds::default()).sentence
+        };
+        let known = of(153 * MS, user("kubelet", Some(20)), 99 * MS);
+        assert_eq!(
+            known,
+            "root memory.stat reads take 153 ms of CPU (median of 5, at most 153 ms), 21,857 times \
+             a leaf's 7.0 us, 152 ms again at once: each walks the cgroup tree; 48,211 zombie \
+             memcgs; kubelet's system time rose with them; softirqs waited 99 ms"
+        );
+        let alone = of(153 * MS, user("cadvisor", None), 19 * MS);
+        assert!(alone.ends_with("; cadvisor uses the most system time"));
+        let long = of(153 * MS, user(&"x".repeat(64), Some(20)), 99 * MS);
+        assert!(long.ends_with("memcgs; softirqs waited 99 ms"), "{long}");
+        assert!(long.len() <= SENTENCE_MAX);
+        let healthy = of(30_000, user("kubelet", Some(20)), 99 * MS);
+        assert!(!healthy.contains("kubelet") && !healthy.contains("softirqs"));
     }
 
     #[test]
@@ -403,12 +344,8 @@ mod tests {
     #[test]
     fn a_leaf_as_slow_as_the_root_is_said() {
         let verdict = verdict(&[30 * MS; 5], &[28 * MS; 5], Some(1));
-        assert!(
-            verdict
-                .sentence
-                .contains("no more than a leaf cgroup's 28 ms")
-        );
-        assert!(verdict.sentence.ends_with("the node holds 1 zombie memcg"));
+        assert!(verdict.sentence.contains("no more than a leaf's 28 ms"));
+        assert!(verdict.sentence.ends_with("1 zombie memcg"));
     }
 
     #[test]
