@@ -4,14 +4,15 @@
 use std::fs;
 use std::io::Write;
 use std::process::{Command, Output, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
 use serde_json::Value;
-use unstall_integration::product::text;
+use unstall_integration::incident::Backing;
+use unstall_integration::product::{Objects, text};
 use unstall_integration::testing::skip;
 
-use crate::stage::{Stage, pids_of, settings, signal};
+use crate::stage::{Stage, Stall, pids_of, settings, signal};
 
 const PORT: &str = "9469";
 /// Debian's python3-prometheus-client: the reference parser of OpenMetrics.
@@ -19,6 +20,10 @@ const PARSER: &str = "import sys; from prometheus_client.openmetrics.parser impo
     text_fd_to_metric_families as parse; print(*sorted(f.name for f in parse(sys.stdin)))";
 /// No write but heartbeats: they come each 5 minutes.
 const QUIET: Duration = Duration::from_secs(40);
+/// As in the tests of the cure.
+const ZOMBIES: u32 = 8_000;
+/// The kubelet starts the container again, and it judges anew by samples of its own.
+const RESTARTED: Duration = Duration::from_secs(30);
 
 /// What the probe's pod answers, through the API server.
 fn page(stage: &Stage, path: &str) -> String {
@@ -196,17 +201,14 @@ fn its_token_writes_its_own_status_and_nothing_else() {
     let other = "{\"apiVersion\":\"v1\",\"kind\":\"Node\",\"metadata\":{\"name\":\"elsewhere\",\
                  \"labels\":{\"kubernetes.io/os\":\"windows\"}}}";
     unstall_integration::product::apply(stage.cluster(), other).unwrap();
-    let deadline = std::time::Instant::now() + Duration::from_secs(60);
+    let deadline = Instant::now() + Duration::from_secs(60);
     let exists = || {
         let args = ["get", "nodehealth", "elsewhere"];
         let found = stage.cluster().kubectl().try_run(&args).unwrap();
         found.status.success()
     };
     while !exists() {
-        assert!(
-            std::time::Instant::now() < deadline,
-            "no NodeHealth elsewhere"
-        );
+        assert!(Instant::now() < deadline, "no NodeHealth elsewhere");
         std::thread::sleep(Duration::from_millis(250));
     }
     let (cases, own) = documents(&node);
@@ -256,4 +258,34 @@ fn a_healthy_node_is_not_written_of_and_an_outage_ends_nothing() {
         probe,
         "the probe was restarted"
     );
+}
+
+#[test]
+fn a_restart_while_a_trigger_fires_is_no_news() {
+    let Some(stage) = Stage::set(&settings(true)) else {
+        return;
+    };
+    stage.observe();
+    let _stall = Stall::make(ZOMBIES, Backing::Ext4);
+    let trigger = "/status/triggers/0";
+    let is_firing =
+        |objects: &Objects| text(objects.health(), &format!("{trigger}/state")) == Some("Firing");
+    let before = stage.until("the trigger to fire", is_firing);
+    let since = text(before.health(), &format!("{trigger}/since")).map(str::to_owned);
+    let old = pids_of("node-probe probe");
+    signal(&old, Signal::SIGKILL);
+    let deadline = Instant::now() + RESTARTED;
+    while Instant::now() < deadline {
+        let objects = stage.objects();
+        assert!(is_firing(&objects), "it flapped: {:#}", objects.health());
+        assert_eq!(
+            text(objects.health(), &format!("{trigger}/since")),
+            since.as_deref()
+        );
+        let verdict = text(objects.health(), "/status/verdict");
+        assert_ne!(verdict, Some("Unknown"), "{:#}", objects.health());
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    let new = pids_of("node-probe probe");
+    assert!(!new.is_empty() && new != old, "{old:?} goes on");
 }
