@@ -7,6 +7,7 @@
 
 mod snapshot;
 
+mod blind;
 mod judge;
 mod select;
 mod support;

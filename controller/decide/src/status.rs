@@ -18,7 +18,7 @@ use unstall_crds::remediation::{NodeRemediation, Phase};
 
 use crate::budget::InPlace;
 use crate::judge::{self, Hearing};
-use crate::{Node, Snapshot, breaker, budget, guard, incident, record, select, support};
+use crate::{Node, Snapshot, blind, breaker, budget, guard, incident, record, select, support};
 
 /// How many names a list for people holds at most.
 const NAMES: usize = 10;
@@ -63,7 +63,9 @@ pub fn of(
     };
     status.summary = Some(record::cut(&summary(policy, &status, &own), SENTENCE));
     status.forecast.truncate(FORECASTS);
-    conditions(snapshot, policy, &mut status);
+    status.unavailable_signals = blind::unavailable(snapshot, policy, &covered);
+    let signals = blind::condition(snapshot, policy, &covered, &status.unavailable_signals);
+    conditions(snapshot, policy, signals, &mut status);
     status
 }
 
@@ -302,36 +304,44 @@ fn summary(
     }
 }
 
-fn conditions(snapshot: &Snapshot, policy: &NodeHealthPolicy, status: &mut NodeHealthPolicyStatus) {
+type Said = (ConditionStatus, ConditionReason, String);
+
+fn conditions(
+    snapshot: &Snapshot,
+    policy: &NodeHealthPolicy,
+    signals: Said,
+    status: &mut NodeHealthPolicyStatus,
+) {
     let covered = status.nodes.as_ref().map_or(0, |nodes| nodes.covered);
     let ready = match (support::unsupported(&policy.spec), covered) {
-        (Some(text), _) => (false, ConditionReason::InvalidSpec, text),
+        (Some(text), _) => (ConditionStatus::False, ConditionReason::InvalidSpec, text),
         (None, 0) => {
             let text = "spec.nodeSelector covers no node: nothing is watched".to_owned();
-            (true, ConditionReason::NoNodesSelected, text)
+            (
+                ConditionStatus::True,
+                ConditionReason::NoNodesSelected,
+                text,
+            )
         }
         (None, n) => (
-            true,
+            ConditionStatus::True,
             ConditionReason::Evaluated,
             format!("evaluated for {n} nodes"),
         ),
     };
     let reconciling = (
-        false,
+        ConditionStatus::False,
         ConditionReason::UpToDate,
         "the latest spec was taken in".to_owned(),
     );
     for (type_, (holds, reason, message)) in [
         (ConditionType::Ready, ready),
         (ConditionType::Reconciling, reconciling),
+        (ConditionType::SignalsAvailable, signals),
     ] {
         let new = Condition {
             type_: type_.to_string(),
-            status: if holds {
-                ConditionStatus::True
-            } else {
-                ConditionStatus::False
-            },
+            status: holds,
             observed_generation: policy.metadata.generation,
             last_transition_time: Time(snapshot.now),
             reason: reason.to_string(),

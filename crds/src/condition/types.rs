@@ -67,7 +67,7 @@ string_enum! {
         Ready,
         /// A change of the spec is being taken in. Never True because of an incident.
         Reconciling,
-        /// On a policy: every covered node can read the signals that the policy needs.
+        /// On a policy: every covered node gives the signals that the policy needs. On a node: it gives all that are asked of it.
         SignalsAvailable,
         /// On a policy: the breaker is open, so many nodes look sick that none is touched.
         BreakerOpen,
@@ -101,11 +101,11 @@ string_enum! {
         UpToDate,
         /// The latest spec is not taken in yet.
         NewGeneration,
-        /// Every covered node reads every needed signal.
+        /// Every needed signal is read.
         AllReadable,
-        /// Some covered nodes cannot read a needed signal.
+        /// A needed signal cannot be read, on this node or on some covered ones.
         NotReadable,
-        /// Some covered nodes have no probe.
+        /// Some covered nodes have no probe that is heard of.
         NoProbe,
         /// Fewer nodes are unhealthy than the breaker tolerates.
         BelowLimit,

@@ -83,7 +83,8 @@ pub struct NodeHealthStatus {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub command: Option<CommandStatus>,
 
-    /// Ready: the probe understood the spec and judges it.
+    /// Ready: the probe understood the spec and judges it. SignalsAvailable: this
+    /// node gives every signal that is asked of it.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 16), transform = map_by(&["type"]))]
     pub conditions: Vec<Condition>,

@@ -59,7 +59,9 @@ pub struct NodeHealthPolicyStatus {
     #[schemars(length(max = 32), transform = atomic)]
     pub forecast: Vec<Forecast>,
 
-    /// Signals that this policy needs and that some covered nodes cannot read.
+    /// Signals that this policy needs and that some covered nodes cannot give: such
+    /// a node is blind for the triggers concerned, and counts as neither healthy
+    /// nor sick by them.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 11), transform = map_by(&["name"]))]
     pub unavailable_signals: Vec<UnavailableSignal>,

@@ -1,6 +1,6 @@
 //! Observations -> the status of the node's own `NodeHealth`.
 //!
-//! Reading order: what is asked ([`rules`]), what is said ([`status`], [`diagnosis`]), when it
+//! Reading order: what is asked ([`rules`]), what is said ([`status`], [`diagnosis`], [`conditions`]), when it
 //! is worth a write ([`due`]), what became of the latest command ([`errand`])
 //! and what still holds after a restart ([`resume`]);
 //! then the I/O: the talk with the actuator, the API object, and the loop that
@@ -10,6 +10,7 @@ pub mod rules;
 
 mod text;
 
+pub mod conditions;
 pub mod diagnosis;
 pub mod status;
 

@@ -16,6 +16,9 @@ use crate::log;
 /// A call that takes longer has failed; the next one carries the present.
 const CALL_LIMIT: Duration = Duration::from_secs(15);
 
+/// A watch that brings nothing for so long is dead: API servers send a bookmark each minute.
+const SILENCE_LIMIT: Duration = Duration::from_secs(90);
+
 /// Connects to the API server of the pod's cluster.
 ///
 /// # Errors
@@ -26,6 +29,7 @@ pub async fn connect() -> Result<Client, String> {
     })?;
     // A retried write would carry the past; the loop writes the present again.
     config.default_retry = false;
+    config.read_timeout = Some(SILENCE_LIMIT);
     Client::try_from(config)
         .map_err(|error| format!("cannot make a client for the API server: {error}"))
 }
@@ -37,11 +41,22 @@ pub async fn watch(client: Client, node: String, seen: mpsc::UnboundedSender<Opt
     let mut events = watcher(Api::<NodeHealth>::all(client), config)
         .default_backoff()
         .boxed();
+    let mut is_listed = false;
     while let Some(event) = events.next().await {
         let object = match event {
-            Ok(watcher::Event::Apply(object) | watcher::Event::InitApply(object)) => Some(object),
+            Ok(watcher::Event::Apply(object)) => Some(object),
+            Ok(watcher::Event::InitApply(object)) => {
+                is_listed = true;
+                Some(object)
+            }
             Ok(watcher::Event::Delete(_)) => None,
-            Ok(watcher::Event::Init | watcher::Event::InitDone) => continue,
+            Ok(watcher::Event::Init) => {
+                is_listed = false;
+                continue;
+            }
+            // It went while nobody watched.
+            Ok(watcher::Event::InitDone) if !is_listed => None,
+            Ok(watcher::Event::InitDone) => continue,
             Err(error) => {
                 log::warn("watch of NodeHealth interrupted", &[("error", &error)]);
                 continue;

@@ -204,6 +204,13 @@ impl Probe {
 
     fn take_object(&mut self, object: Option<NodeHealth>) {
         let is_first = self.object.is_none();
+        // One made again under its name knows nothing of what was written to the last one.
+        let uid =
+            |object: &Option<NodeHealth>| object.as_ref().and_then(|it| it.metadata.uid.clone());
+        if !is_first && uid(&object) != uid(&self.object) {
+            self.written = None;
+            self.on_record = NodeHealthStatus::default();
+        }
         if let Some(object) = &object {
             self.asked = asked(&object.spec.triggers, self.kernel.as_ref());
             self.judge.set_rules(rules(&self.asked), monotonic());
@@ -217,9 +224,6 @@ impl Probe {
                 self.on_record = before.clone();
                 self.errand.resume(before.command.clone(), now.monotonic);
             }
-        } else {
-            self.written = None;
-            self.on_record = NodeHealthStatus::default();
         }
         self.object = object;
         self.order();

@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
-use unstall_crds::condition::{self, Condition, ConditionReason, ConditionStatus, ConditionType};
 use unstall_crds::health::{
     CommandStatus, Diagnosis, Evidence, EvidenceKind, Kernel, NodeHealthStatus, ProbeInfo,
     SignalState, SignalStatus, TriggerState, TriggerStatus, Verdict as ApiVerdict,
@@ -13,11 +12,12 @@ use unstall_crds::health::{
 use unstall_crds::signal::SignalName;
 use unstall_crds::units::Reading;
 
+use super::conditions::{conditions, not_given};
 use super::diagnosis::{diagnosis, sentences};
 use super::resume::{ACTUATOR_STARTS, WARMING, stands_in};
 use super::rules::{Asked, quantity};
 use super::text::{MAX_EVIDENCE, MAX_MESSAGE, MAX_SUMMARY, cut};
-use crate::judge::{Judge, Level, Proof, READS, Rule, Signal, State, Verdict};
+use crate::judge::{Judge, Level, Proof, READS, Rule, Signal, State, UnknownReason, Verdict};
 use crate::text;
 use crate::time::MonotonicTime;
 
@@ -99,8 +99,6 @@ pub fn status(judge: &Judge, inputs: &Inputs<'_>, now: Now) -> NodeHealthStatus 
         .iter()
         .map(|asked| trigger(judge, asked, inputs, now))
         .collect();
-    let mut conditions = before.conditions.clone();
-    condition::set(&mut conditions, ready(inputs, now));
     NodeHealthStatus {
         observed_generation: inputs.generation,
         boot_id: inputs.facts.boot_id.clone(),
@@ -122,7 +120,7 @@ pub fn status(judge: &Judge, inputs: &Inputs<'_>, now: Now) -> NodeHealthStatus 
             .map(|signal| signal_status(judge, signal, now))
             .collect(),
         command: inputs.command.cloned(),
-        conditions,
+        conditions: conditions(judge, inputs, now),
     }
 }
 
@@ -243,7 +241,10 @@ fn judged(judge: &Judge, rule: &Rule, inputs: &Inputs<'_>, now: Now) -> TriggerS
         value_since_command: since_command,
         message: trigger
             .unknown()
-            .map(ToString::to_string)
+            .map(|why| match why {
+                UnknownReason::Unreadable(why) => not_given(rule.signal.name(), why),
+                other => other.to_string(),
+            })
             .or_else(|| trigger.note().map(str::to_owned))
             .map(|why| cut(&why, MAX_MESSAGE)),
     };
@@ -367,34 +368,4 @@ fn evidence(verdict: &Verdict, release: Option<&str>) -> Vec<Evidence> {
     }
     evidence.truncate(MAX_PIECES);
     evidence
-}
-
-fn ready(inputs: &Inputs<'_>, now: Now) -> Condition {
-    let judged = inputs
-        .asked
-        .iter()
-        .filter(|asked| matches!(asked, Asked::Rule(_)))
-        .count();
-    let first_not = inputs.asked.iter().find_map(|asked| match asked {
-        Asked::NotJudged(trigger, why) => {
-            Some(format!("{}/{}: {why}", trigger.policy, trigger.name))
-        }
-        Asked::Rule(_) => None,
-    });
-    let (status, reason, message) = match first_not {
-        None => (
-            ConditionStatus::True,
-            ConditionReason::Evaluated,
-            format!("{judged} triggers are judged"),
-        ),
-        Some(why) => (ConditionStatus::False, ConditionReason::InvalidSpec, why),
-    };
-    Condition {
-        type_: ConditionType::Ready.to_string(),
-        status,
-        observed_generation: inputs.generation,
-        last_transition_time: Time(now.wall),
-        reason: reason.to_string(),
-        message,
-    }
 }

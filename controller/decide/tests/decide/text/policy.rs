@@ -21,6 +21,11 @@ pub fn lines(status: &NodeHealthPolicyStatus) -> Lines {
         let text = format!("{} ({nodes}): {message}", blocked.count);
         add(format!("blocked by {}", blocked.reason), text);
     }
+    for signal in &status.unavailable_signals {
+        let nodes = signal.nodes.join(", ");
+        let text = format!("{} ({nodes}): {}", signal.count, signal.message);
+        add(format!("without {}", signal.name), text);
+    }
     if let Some(budget) = &status.budget {
         add("budget".to_owned(), used(budget));
     }

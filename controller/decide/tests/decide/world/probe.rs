@@ -3,7 +3,7 @@
 use jiff::SignedDuration;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use unstall_crds::health::{
-    HealthTrigger, NodeHealth, NodeHealthStatus, ProbeInfo, SignalState, SignalStatus,
+    HealthTrigger, Kernel, NodeHealth, NodeHealthStatus, ProbeInfo, SignalState, SignalStatus,
     TriggerState, TriggerStatus,
 };
 use unstall_crds::signal::SignalName;
@@ -37,9 +37,17 @@ fn says(name: &str, facts: &NodeFacts, health: &NodeHealth, now: Time) -> NodeHe
     let triggers = &health.spec.triggers;
     let mut signals: Vec<SignalStatus> = Vec::new();
     for trigger in triggers {
-        let signal = trigger.signal.name;
-        if signal != SignalName::ZombieMemcgs && signals.iter().all(|s| s.name != signal) {
-            signals.push(measured(signal, Some(facts.value), &now));
+        let own = measured(trigger.signal.name, Some(facts.value), &now);
+        // What bears a trigger out is not looked into here.
+        let others = trigger.corroborated_by.iter().map(|name| SignalStatus {
+            state: SignalState::Warming,
+            ..measured(*name, None, &now)
+        });
+        for signal in [own].into_iter().chain(others) {
+            let name = signal.name;
+            if name != SignalName::ZombieMemcgs && signals.iter().all(|s| s.name != name) {
+                signals.push(signal);
+            }
         }
     }
     let ago = SignedDuration::try_from(facts.counted_ago.get()).unwrap();
@@ -49,9 +57,20 @@ fn says(name: &str, facts: &NodeFacts, health: &NodeHealth, now: Time) -> NodeHe
         zombies,
         &Time(now.0 - ago),
     ));
+    for signal in &mut signals {
+        signal.message = facts.unreadable.get(&signal.name).cloned();
+        if signal.message.is_some() {
+            signal.state = SignalState::Unknown;
+        }
+    }
     let boot = format!("boot-of-{name}");
     NodeHealthStatus {
         boot_id: Some(facts.boot.clone().unwrap_or(boot)),
+        kernel: facts.kernel.clone().map(|running| Kernel {
+            running,
+            staged: None,
+            reboot_required: None,
+        }),
         probe: Some(ProbeInfo {
             version: "test".to_owned(),
             cgroup_version: None,

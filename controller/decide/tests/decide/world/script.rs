@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use unstall_crds::health::{CommandState, RefusalReason, TriggerState};
-use unstall_crds::units::{GoDuration, Reading};
+use unstall_crds::signal::SignalName;
+use unstall_crds::units::{GoDuration, KernelVersion, Reading};
 
 /// A scenario: what happens, step by step.
 #[derive(Debug, Clone, Deserialize)]
@@ -113,6 +114,10 @@ pub struct NodeFacts {
     pub since_command: Option<Reading>,
     /// Zombie memory cgroups; absent when they cannot be counted.
     pub zombies: Option<u64>,
+    /// Signals that it cannot give, with the probe's reason.
+    pub unreadable: BTreeMap<SignalName, String>,
+    /// The running kernel.
+    pub kernel: Option<KernelVersion>,
     /// How long ago they were counted.
     pub counted_ago: GoDuration,
     /// The verdict in a sentence.
@@ -149,6 +154,8 @@ impl Default for NodeFacts {
             value: Reading("2ms".parse().unwrap()),
             since_command: None,
             zombies: None,
+            unreadable: BTreeMap::new(),
+            kernel: None,
             counted_ago: GoDuration::from_secs(0),
             summary: None,
         }
