@@ -112,6 +112,28 @@ impl KeptFile {
         buffer.rows(self, len)
     }
 
+    /// The whole text of a file of many records, of which the kernel gives no more
+    /// than a page at a time.
+    ///
+    /// # Errors
+    /// As [`KeptFile::read`].
+    pub fn read_to_end<'a>(&'a self, buffer: &'a mut Buffer) -> Result<Rows<'a>, SampleError> {
+        let mut len = 0;
+        loop {
+            let more = self
+                .file
+                .read_at(&mut buffer.0[len..], len as u64)
+                .map_err(|error| SampleError::io(&self.path, &error))?;
+            len += more;
+            if more == 0 {
+                return buffer.rows(self, len);
+            }
+            if buffer.is_filled_by(len) {
+                buffer.grow(&self.path)?;
+            }
+        }
+    }
+
     /// Whether `error` says that the cgroup behind this file is gone.
     #[must_use]
     pub fn is_gone(error: &SampleError) -> bool {
@@ -162,6 +184,22 @@ mod tests {
             file.read(&mut Buffer::default()).unwrap().value("last"),
             Ok(Some(7))
         );
+    }
+
+    #[test]
+    fn a_file_of_many_records_is_read_whole() {
+        let path = PathBuf::from("/proc/self/smaps");
+        let mappings = |text: &str| text.matches("VmFlags:").count();
+        let expected = mappings(&std::fs::read_to_string(&path).unwrap());
+        let file = KeptFile::open(path).unwrap();
+        let mut buffer = Buffer::default();
+        let at_once = file.read(&mut buffer).unwrap();
+        let at_once = mappings(std::str::from_utf8(at_once.bytes()).unwrap());
+        let to_end = file.read_to_end(&mut buffer).unwrap();
+        let to_end = mappings(std::str::from_utf8(to_end.bytes()).unwrap());
+        // Other tests' threads come and go with their stacks meanwhile.
+        assert!(at_once * 2 < expected, "{at_once} of {expected} at once");
+        assert!(to_end * 10 > expected * 9, "{to_end} of {expected}");
     }
 
     #[test]

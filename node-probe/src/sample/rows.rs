@@ -47,6 +47,12 @@ impl<'a> Rows<'a> {
         self.path
     }
 
+    /// All of it.
+    #[must_use]
+    pub fn bytes(&self) -> &'a [u8] {
+        self.text.as_bytes()
+    }
+
     /// The lines, without their newlines.
     pub fn lines(&self) -> impl Iterator<Item = &'a str> + use<'a> {
         self.text.lines()
@@ -54,11 +60,29 @@ impl<'a> Rows<'a> {
 
     /// The fields after the first one of the row that begins with `name`.
     #[must_use]
-    pub fn fields(&self, name: &str) -> Option<std::str::SplitWhitespace<'a>> {
+    pub fn fields(&self, name: &str) -> Option<std::str::SplitAsciiWhitespace<'a>> {
         self.lines().find_map(|line| {
-            let mut fields = line.split_whitespace();
+            let mut fields = line.split_ascii_whitespace();
             (fields.next() == Some(name)).then_some(fields)
         })
+    }
+
+    /// Checks that the first line names `columns` in this order. More may follow
+    /// them: a later kernel adds columns at the end, or moves them and says so.
+    ///
+    /// # Errors
+    /// [`SampleError::Malformed`] if it names others.
+    pub fn require_header(
+        &self,
+        columns: &[&str],
+        expected: &'static str,
+    ) -> Result<(), SampleError> {
+        let line = self.lines().next().unwrap_or_default();
+        let mut fields = line.split_ascii_whitespace();
+        if columns.iter().all(|column| fields.next() == Some(column)) {
+            return Ok(());
+        }
+        Err(self.malformed(expected, line))
     }
 
     /// The number of a row `name number`; `None` if there is no such row.
@@ -129,7 +153,9 @@ impl<'a> Rows<'a> {
         self.malformed("a count below 2^31", &value.to_string())
     }
 
-    fn malformed(&self, expected: &'static str, found: &str) -> SampleError {
+    /// That `found` is not `expected`.
+    #[must_use]
+    pub fn malformed(&self, expected: &'static str, found: &str) -> SampleError {
         SampleError::malformed(self.path, expected, found.as_bytes())
     }
 }
