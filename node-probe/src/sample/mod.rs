@@ -14,6 +14,9 @@ mod rows;
 mod host;
 mod leaf;
 
+mod process_stat;
+mod schedstat;
+
 mod pressure;
 mod softirqd;
 mod softnet;

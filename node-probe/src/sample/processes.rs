@@ -12,6 +12,7 @@ use std::time::Duration;
 use nix::unistd::{SysconfVar, sysconf};
 
 use super::again::SLOW_READ;
+use super::process_stat::{self, ProcessStat};
 use crate::time::MonotonicTime;
 
 /// Looks while reads are slow lie at least this far apart: system time moves in
@@ -130,46 +131,17 @@ impl ProcessWatch {
         used
     }
 
-    fn stat(&mut self, pid: u32) -> Option<Stat> {
+    fn stat(&mut self, pid: u32) -> Option<ProcessStat> {
         self.text.clear();
         let file = File::open(self.proc.join(pid.to_string()).join("stat")).ok()?;
         file.take(4_096).read_to_end(&mut self.text).ok()?;
-        parse(&self.text)
+        process_stat::parse(&self.text)
     }
-}
-
-/// The fields of `/proc/PID/stat` that are of use here.
-#[derive(Debug, PartialEq, Eq)]
-struct Stat {
-    name: String,
-    system: u64,
-    started: u64,
-}
-
-/// `pid (name) state ...` (proc(5)); the name may hold anything, also `) R`.
-fn parse(text: &[u8]) -> Option<Stat> {
-    let open = text.iter().position(|byte| *byte == b'(')?;
-    let close = text.iter().rposition(|byte| *byte == b')')?;
-    let name = String::from_utf8_lossy(text.get(open + 1..close)?);
-    // A line that does not end was cut, and its last number with it.
-    let rest = text.get(close + 1..)?.strip_suffix(b"\n")?;
-    let mut fields = std::str::from_utf8(rest).ok()?.split_ascii_whitespace();
-    // After the name: field 3 is the first, so 15 (stime) is the 13th.
-    let system = fields.nth(12)?.parse().ok()?;
-    // 22, starttime.
-    let started = fields.nth(6)?.parse().ok()?;
-    let printable = |c: char| if c.is_control() { '?' } else { c };
-    Some(Stat {
-        name: name.chars().map(printable).take(64).collect(),
-        system,
-        started,
-    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use proptest::prelude::*;
 
     fn at(seconds: u64) -> MonotonicTime {
         MonotonicTime::from_boot(Duration::from_secs(seconds))
@@ -228,28 +200,6 @@ mod tests {
     }
 
     #[test]
-    fn a_name_may_hold_anything() {
-        let stat = parse(line(7, "a) R 1 (b\u{1b}", 12, 34).as_bytes()).unwrap();
-        let name = "a) R 1 (b?".to_owned();
-        assert_eq!(
-            stat,
-            Stat {
-                name,
-                system: 12,
-                started: 34
-            }
-        );
-    }
-
-    #[test]
-    fn a_cut_line_tells_nothing() {
-        let whole = line(7, "x", 12, 34);
-        for end in 0..whole.len() {
-            assert_eq!(parse(&whole.as_bytes()[..end]), None, "{end}");
-        }
-    }
-
-    #[test]
     fn this_machine_has_processes_that_use_system_time() {
         let mut watch = ProcessWatch::of(Path::new("/proc"));
         watch.look(at(0), SLOW_READ);
@@ -260,12 +210,5 @@ mod tests {
                 .keys()
                 .any(|(pid, _)| *pid == std::process::id())
         );
-    }
-
-    proptest! {
-        #[test]
-        fn no_bytes_make_it_panic(text in prop::collection::vec(any::<u8>(), 0..200)) {
-            let _ = parse(&text);
-        }
     }
 }

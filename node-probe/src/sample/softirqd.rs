@@ -11,7 +11,9 @@ use std::time::Duration;
 
 use super::error::SampleError;
 use super::file::{Buffer, KeptFile};
+use super::process_stat;
 use super::roots::Roots;
+use super::schedstat;
 
 /// The waits of every `ksoftirqd` thread.
 #[derive(Debug)]
@@ -99,42 +101,50 @@ fn find(proc: &Path, buffer: &mut Buffer) -> Result<Vec<Thread>, SampleError> {
     Ok(threads)
 }
 
+/// A process may call itself that too, but it cannot have a kernel thread's flag.
+/// That it has a program (`exe`) is hidden from a probe that is not root.
 fn is_softirqd(dir: &Path, buffer: &mut Buffer) -> bool {
-    let Ok(comm) = KeptFile::open(dir.join("comm")) else {
-        return false;
-    };
-    // A process may call itself that too; it has a program, kernel threads none.
-    comm.read(buffer)
-        .is_ok_and(|rows| rows.lines().any(|name| name.starts_with("ksoftirqd/")))
-        && std::fs::read_link(dir.join("exe")).is_err()
+    let read = |name: &str| KeptFile::open(dir.join(name)).ok();
+    let is_named = read("comm").is_some_and(|comm| {
+        comm.read(buffer)
+            .is_ok_and(|rows| rows.lines().next().is_some_and(is_name))
+    });
+    is_named
+        && read("stat").is_some_and(|stat| {
+            stat.read(buffer).is_ok_and(|rows| {
+                process_stat::parse(rows.bytes()).is_some_and(|s| s.is_kernel_thread)
+            })
+        })
 }
 
-/// The time that the thread has waited for a CPU so far.
+fn is_name(name: &str) -> bool {
+    name.starts_with("ksoftirqd/")
+}
+
 fn waited(schedstat: &KeptFile, buffer: &mut Buffer) -> Result<Duration, SampleError> {
-    let rows = schedstat.read(buffer)?;
-    let mut fields = rows.lines().next().unwrap_or_default().split_whitespace();
-    let ran = rows.number(fields.next())?;
-    let waited = rows.number(fields.next())?;
-    let times = rows.number(fields.next())?;
-    if ran == 0 && waited == 0 && times == 0 {
-        let why = "all zero: this kernel keeps no scheduling statistics (CONFIG_SCHED_INFO)";
-        return Err(SampleError::Unusable {
-            path: schedstat.path().to_owned(),
-            why,
-        });
-    }
-    Ok(Duration::from_nanos(waited))
+    schedstat::waited(&schedstat.read(buffer)?)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    /// The flags of a kernel thread and of a process, as 6.18 prints them.
+    const KERNEL_THREAD: u32 = 69_238_848;
+    const PROCESS: u32 = 4_194_560;
+
     fn thread(proc: &Path, pid: u32, comm: &str, schedstat: &str) {
         let dir = proc.join(pid.to_string());
         std::fs::create_dir_all(&dir).unwrap();
         std::fs::write(dir.join("comm"), format!("{comm}\n")).unwrap();
         std::fs::write(dir.join("schedstat"), schedstat).unwrap();
+        flags(proc, pid, KERNEL_THREAD);
+    }
+
+    fn flags(proc: &Path, pid: u32, flags: u32) {
+        let rest = "0 0 0 0 0 4 0 0 20 0 1 0 21 0 0";
+        let line = format!("{pid} (x) S 2 0 0 0 -1 {flags} {rest}\n");
+        std::fs::write(proc.join(pid.to_string()).join("stat"), line).unwrap();
     }
 
     fn tree() -> (tempfile::TempDir, Roots) {
@@ -166,7 +176,7 @@ mod tests {
     fn a_process_that_calls_itself_so_is_none() {
         let (_dir, roots) = tree();
         thread(&roots.proc, 99, "ksoftirqd/9", "900 77 1\n");
-        std::os::unix::fs::symlink("/bin/sh", roots.proc.join("99/exe")).unwrap();
+        flags(&roots.proc, 99, PROCESS);
         let watch = SoftirqdWatch::open(&roots, &mut Buffer::default()).unwrap();
         assert_eq!(watch.threads.len(), 2);
     }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::clock;
 use super::error::SampleError;
 use super::file::{Buffer, KeptFile};
+use super::schedstat;
 
 /// What one read took.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -85,12 +86,10 @@ impl Stopwatch {
         }
     }
 
-    /// The total time that this thread has waited for a CPU. Of `schedstat`
-    /// only this second field is exact; the first one moves by ticks.
+    /// The total time that this thread has waited for a CPU.
     fn run_delay(&self, buffer: &mut Buffer) -> Option<Duration> {
         let rows = self.schedstat.as_ref().ok()?.read(buffer).ok()?;
-        let delay = rows.lines().next()?.split_whitespace().nth(1);
-        rows.number(delay).ok().map(Duration::from_nanos)
+        schedstat::waited(&rows).ok()
     }
 }
 
@@ -98,7 +97,7 @@ impl Stopwatch {
 fn require_memory_stat(file: &KeptFile, buffer: &Buffer, len: usize) -> Result<(), SampleError> {
     let rows = buffer.rows(file, len)?;
     let line = rows.lines().next().unwrap_or_default();
-    let mut fields = line.split_whitespace();
+    let mut fields = line.split_ascii_whitespace();
     let is_name = fields
         .next()
         .is_some_and(|name| name.starts_with(|c: char| c.is_alphabetic()));
@@ -166,6 +165,22 @@ mod tests {
             .unwrap();
         assert_eq!(timing.run_delay, None);
         assert_eq!(timing.kernel_latency(), None);
+    }
+
+    #[test]
+    fn zeros_are_no_wait_that_was_told() {
+        let dir = tempfile::tempdir().unwrap();
+        let thread = dir.path().join("thread-self");
+        std::fs::create_dir(&thread).unwrap();
+        let path = dir.path().join("memory.stat");
+        std::fs::write(&path, "anon 5\n").unwrap();
+        for (schedstat, delay) in [("0 0 0\n", None), ("9 8 7\n", Some(Duration::ZERO))] {
+            std::fs::write(thread.join("schedstat"), schedstat).unwrap();
+            let stopwatch = Stopwatch::of_this_thread(dir.path());
+            let file = KeptFile::open(path.clone()).unwrap();
+            let timing = stopwatch.time(&file, &mut Buffer::default()).unwrap();
+            assert_eq!(timing.run_delay, delay, "{schedstat}");
+        }
     }
 
     #[test]
