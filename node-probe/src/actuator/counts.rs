@@ -3,14 +3,14 @@
 
 use std::path::Path;
 
-use crate::sample::{Buffer, KeptFile, Rows};
+use crate::sample::{Buffer, KeptFile, Rows, cgroups_table};
 
 /// Memory cgroups, live and dead, as `/proc/cgroups` counts them: `None` when this kernel does
 /// not show them there.
 #[must_use]
 pub fn memory_cgroups(proc_root: &Path) -> Option<u64> {
     let file = KeptFile::open(proc_root.join("cgroups")).ok()?;
-    cgroups(file.read(&mut Buffer::default()).ok()?)
+    cgroups(cgroups_table(&file, &mut Buffer::default()).ok()?)
 }
 
 /// Bytes that `drop_caches` could free: page cache and reclaimable slab, from `/proc/meminfo`.
@@ -30,7 +30,7 @@ fn cgroups(rows: Rows<'_>) -> Option<u64> {
         return rows.count_field(fields.nth(1)).ok();
     }
     let unified = rows.lines().find_map(|line| {
-        let mut fields = line.split_whitespace().skip(1);
+        let mut fields = line.split_ascii_whitespace().skip(1);
         (fields.next() == Some("0")).then(|| fields.next())
     })?;
     rows.count_field(unified).ok()

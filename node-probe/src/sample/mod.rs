@@ -45,4 +45,4 @@ pub use roots::Roots;
 pub use rows::Rows;
 pub use softnet::SoftnetRise;
 pub use stall::{ReadTiming, Stopwatch};
-pub use zombies::{ZombieCount, ZombieCounter};
+pub use zombies::{ZombieCount, ZombieCounter, cgroups_table};

@@ -8,6 +8,7 @@ use super::error::SampleError;
 use super::file::{Buffer, KeptFile};
 use super::host::{Hierarchy, MemoryRoot};
 use super::roots::Roots;
+use super::rows::Rows;
 
 /// Tries for a count during which no cgroup came or went.
 const TRIES: u32 = 3;
@@ -115,9 +116,25 @@ fn interval(before: u64, after: u64, live: u64) -> Option<ZombieCount> {
     Some(ZombieCount { low, high })
 }
 
+/// The rows of a `/proc/cgroups` whose columns are the ones known here.
+///
+/// # Errors
+/// [`SampleError`] if it cannot be read, or its header names others.
+pub fn cgroups_table<'a>(
+    cgroups: &'a KeptFile,
+    buffer: &'a mut Buffer,
+) -> Result<Rows<'a>, SampleError> {
+    let rows = cgroups.read(buffer)?;
+    rows.require_header(
+        &["#subsys_name", "hierarchy", "num_cgroups"],
+        "the columns #subsys_name hierarchy num_cgroups",
+    )?;
+    Ok(rows)
+}
+
 /// The kernel's count of memory cgroups, dead ones and the root included.
 fn memory_cgroups(cgroups: &KeptFile, buffer: &mut Buffer) -> Result<u64, SampleError> {
-    let rows = cgroups.read(buffer)?;
+    let rows = cgroups_table(cgroups, buffer)?;
     let Some(mut fields) = rows.fields("memory") else {
         return Err(SampleError::MissingRow {
             path: cgroups.path().to_owned(),
@@ -143,10 +160,19 @@ fn memory_cgroups(cgroups: &KeptFile, buffer: &mut Buffer) -> Result<u64, Sample
 /// (6.12 and later), else of all dying ones (4.14 and later).
 fn dying(stat: &KeptFile, buffer: &mut Buffer) -> Result<ZombieCount, SampleError> {
     let rows = stat.read(buffer)?;
-    for row in ["nr_dying_subsys_memory", "nr_dying_descendants"] {
-        if let Some(count) = rows.count(row)? {
-            return Ok(ZombieCount::exactly(count));
-        }
+    if let Some(count) = rows.count("nr_dying_subsys_memory")? {
+        return Ok(ZombieCount::exactly(count));
+    }
+    if rows.fields("nr_subsys_memory").is_some() {
+        // The dying of all controllers are other cgroups than those of memory.
+        return Err(SampleError::MissingRow {
+            path: stat.path().to_owned(),
+            row: "nr_dying_subsys_memory",
+            hint: "a kernel that counts the live ones of each controller counts the dying ones too",
+        });
+    }
+    if let Some(count) = rows.count("nr_dying_descendants")? {
+        return Ok(ZombieCount::exactly(count));
     }
     Err(SampleError::MissingRow {
         path: stat.path().to_owned(),

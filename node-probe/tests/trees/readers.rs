@@ -174,48 +174,48 @@ fn a_mount_that_comes_late_is_found() {
 const STAT: &str = "sys/fs/cgroup/cgroup.stat";
 
 /// A tree, a file of it made unusable, and the error that must name it.
-const BROKEN: [(&str, &str, &[u8], &str); 14] = [
+const BROKEN: [(&str, &str, &[u8], &str); 16] = [
     ("v1", "proc/cgroups", b"", "cgroups: expected text"),
     (
         "v1",
         "proc/cgroups",
-        b"memory\t4\t482",
+        b"#subsys_name\thierarchy\tnum_cgroups\nmemory\t4\t482",
         "cgroups: expected a newline",
     ),
     (
         "v1",
         "proc/cgroups",
-        b"memory\t4\n",
+        b"#subsys_name\thierarchy\tnum_cgroups\nmemory\t4\n",
         "cgroups: expected a number, found \"\"",
     ),
     (
         "v1",
         "proc/cgroups",
-        b"memory\t4\t-7\t1\n",
+        b"#subsys_name\thierarchy\tnum_cgroups\nmemory\t4\t-7\t1\n",
         "cgroups: expected a number, found \"-7\"",
     ),
     (
         "v1",
         "proc/cgroups",
-        b"memory\t4\t48217x\t1\n",
+        b"#subsys_name\thierarchy\tnum_cgroups\nmemory\t4\t48217x\t1\n",
         "cgroups: expected a number",
     ),
     (
         "v1",
         "proc/cgroups",
-        b"memory\t4\t99999999999\t1\n",
+        b"#subsys_name\thierarchy\tnum_cgroups\nmemory\t4\t99999999999\t1\n",
         "cgroups: expected a count below",
     ),
     (
         "v1",
         "proc/cgroups",
-        b"memory\t0\t48217\t1\n",
+        b"#subsys_name\thierarchy\tnum_cgroups\nmemory\t0\t48217\t1\n",
         "the trees are not of one host",
     ),
     (
         "v1",
         "proc/cgroups",
-        b"memory\t4\t5\t1\n",
+        b"#subsys_name\thierarchy\tnum_cgroups\nmemory\t4\t5\t1\n",
         "counts 5 cgroups where",
     ),
     (
@@ -247,6 +247,18 @@ const BROKEN: [(&str, &str, &[u8], &str); 14] = [
         STAT,
         b"nr_dying_subsys_memory 4294967295\n",
         "a count below 2^31",
+    ),
+    (
+        "v1",
+        "proc/cgroups",
+        b"memory\t4\t48217\t1\n",
+        "cgroups: expected the columns",
+    ),
+    (
+        "v2",
+        STAT,
+        b"nr_subsys_memory 4\nnr_dying_descendants 5\n",
+        "cgroup.stat: no row nr_dying_subsys_memory",
     ),
     (
         "v2",
