@@ -1,11 +1,10 @@
 //! What kind of host this is: kernel, boot, and where memory is accounted.
 
 use std::fmt;
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::error::SampleError;
-use super::file::{Buffer, first_line};
+use super::file::{Buffer, KeptFile, first_line};
 use super::roots::Roots;
 
 /// Which cgroup hierarchies are mounted.
@@ -75,11 +74,30 @@ impl Host {
     pub fn discover(roots: &Roots, buffer: &mut Buffer) -> Self {
         let kernel = roots.proc.join("sys/kernel");
         Self {
-            kernel_release: first_line(kernel.join("osrelease"), buffer),
+            kernel_release: release(kernel.join("osrelease"), buffer),
             boot_id: boot_id(kernel.join("random/boot_id"), buffer),
-            memory: MemoryRoot::discover(&roots.cgroup),
+            memory: MemoryRoot::discover(&roots.cgroup, buffer),
         }
     }
+}
+
+/// The kernel's own bound on its release (`__NEW_UTS_LEN`).
+const RELEASE_MAX: usize = 64;
+
+/// The release, which goes into messages and into the node's status as it is.
+fn release(path: PathBuf, buffer: &mut Buffer) -> Result<String, SampleError> {
+    let text = first_line(path.clone(), buffer)?;
+    let is_release = (1..=RELEASE_MAX).contains(&text.len())
+        && text.starts_with(|first: char| first.is_ascii_digit())
+        && text.bytes().all(|byte| byte.is_ascii_graphic());
+    if is_release {
+        return Ok(text);
+    }
+    Err(SampleError::malformed(
+        &path,
+        "a kernel release",
+        text.as_bytes(),
+    ))
 }
 
 /// The boot ID, which must look like the UUID that it is: it will be compared.
@@ -104,9 +122,9 @@ impl MemoryRoot {
     /// the root of the hierarchy: a cgroup namespace or a container runtime's
     /// bind mount shows one cgroup as if it were the root, and its cheap
     /// `memory.stat` would pass for the node's.
-    pub fn discover(cgroup: &Path) -> Result<Self, SampleError> {
+    pub fn discover(cgroup: &Path, buffer: &mut Buffer) -> Result<Self, SampleError> {
         if cgroup.join("cgroup.controllers").exists() {
-            return Self::unified(cgroup.to_owned(), CgroupVersion::V2);
+            return Self::unified(cgroup.to_owned(), CgroupVersion::V2, buffer);
         }
         let unified = cgroup.join("unified");
         let is_hybrid = unified.join("cgroup.controllers").exists();
@@ -125,7 +143,7 @@ impl MemoryRoot {
             });
         }
         if is_hybrid {
-            return Self::unified(unified, version);
+            return Self::unified(unified, version, buffer);
         }
         let why = "no memory cgroups found; mount the host's /sys/fs/cgroup there, or the kernel \
                    runs without the memory controller";
@@ -135,14 +153,13 @@ impl MemoryRoot {
         })
     }
 
-    fn unified(dir: PathBuf, version: CgroupVersion) -> Result<Self, SampleError> {
+    fn unified(
+        dir: PathBuf,
+        version: CgroupVersion,
+        buffer: &mut Buffer,
+    ) -> Result<Self, SampleError> {
         let path = dir.join("cgroup.controllers");
-        // Not read as rows: it is empty where every controller is on version 1.
-        let bytes = fs::read(&path).map_err(|error| SampleError::io(&path, &error))?;
-        if !bytes
-            .split(u8::is_ascii_whitespace)
-            .any(|name| name == b"memory")
-        {
+        if !has_memory(path.clone(), buffer)? {
             let why = "the memory controller is not on this hierarchy; enable it on the kernel \
                        command line (cgroup_enable=memory) or mount its version 1 hierarchy";
             return Err(SampleError::Unusable { path, why });
@@ -160,6 +177,18 @@ impl MemoryRoot {
     pub fn stat(&self) -> PathBuf {
         self.dir.join("memory.stat")
     }
+}
+
+/// Whether `path`, a `cgroup.controllers`, names the memory controller.
+fn has_memory(path: PathBuf, buffer: &mut Buffer) -> Result<bool, SampleError> {
+    let file = KeptFile::open(path)?;
+    if file.pread(buffer)? == 0 {
+        // Every controller is on version 1.
+        return Ok(false);
+    }
+    let rows = file.read(buffer)?;
+    let names = rows.lines().next().unwrap_or_default();
+    Ok(names.split_ascii_whitespace().any(|name| name == "memory"))
 }
 
 const NOT_THE_ROOT: &str = "this is one cgroup, not the root of the hierarchy; mount the host's \

@@ -71,8 +71,9 @@ pub fn own_cgroup_path(proc: &Path, controller: &str, buffer: &mut Buffer) -> Op
             .then_some(path)
     })?;
     let path = path.strip_prefix('/')?;
-    let is_outside = path.split('/').any(|part| part == "..");
-    (!path.is_empty() && !is_outside).then(|| PathBuf::from(path))
+    // An empty part at the front would make it an absolute path.
+    let is_below = path.split('/').all(|part| !["", ".."].contains(&part));
+    is_below.then(|| PathBuf::from(path))
 }
 
 /// The probe's cgroup as the container runtime mounted it.
@@ -111,4 +112,27 @@ fn nearest_leaf(root: &Path) -> Option<PathBuf> {
         }
     }
     None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_that_leads_out_of_the_tree_is_none() {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::create_dir(dir.path().join("self")).unwrap();
+        for (path, own) in [
+            ("/kubepods/pod7", Some("kubepods/pod7")),
+            ("/", None),
+            ("/../pod7", None),
+            ("/a/../../pod7", None),
+            ("//etc", None),
+        ] {
+            let text = format!("4:cpu,memory:{path}\n");
+            std::fs::write(dir.path().join("self/cgroup"), text).unwrap();
+            let found = own_cgroup_path(dir.path(), "memory", &mut Buffer::default());
+            assert_eq!(found.as_deref(), own.map(Path::new), "{path}");
+        }
+    }
 }

@@ -144,7 +144,9 @@ fn ticks(rows: &Rows<'_>) -> Result<Share, SampleError> {
     let mut share = Share { part: 0, whole: 0 };
     for _ in 0..SUMMED {
         share.part = rows.number(fields.next())?;
-        share.whole = share.whole.saturating_add(share.part);
+        share.whole = share.whole.checked_add(share.part).ok_or_else(|| {
+            rows.malformed("ticks whose sum fits 64 bits", &share.part.to_string())
+        })?;
     }
     Ok(share)
 }
@@ -231,6 +233,24 @@ mod tests {
             whole: 100,
         };
         assert_eq!(watch.look(&mut buffer), Ok(Some(quarter)));
+    }
+
+    #[test]
+    fn a_sum_beyond_64_bits_tells_no_share() {
+        let (_dir, roots) = tree("stat", "cpu 10 0 10 70 0 0 0 10\n");
+        let mut buffer = Buffer::default();
+        let mut watch = StealWatch::open(&roots, &mut buffer).unwrap();
+        assert_eq!(watch.look(&mut buffer), Ok(None));
+        write(
+            &roots,
+            "stat",
+            &format!("cpu {0} 0 10 {0} 0 0 0 20\n", u64::MAX),
+        );
+        let error = watch.look(&mut buffer).unwrap_err().to_string();
+        assert!(
+            error.contains("stat: expected ticks whose sum fits"),
+            "{error}"
+        );
     }
 
     #[test]
