@@ -26,7 +26,7 @@ pub mod verify;
 pub mod journal;
 
 mod child;
-mod counts;
+pub mod counts;
 pub mod drop_caches;
 pub mod passes;
 

@@ -4,6 +4,7 @@
 
 mod tree;
 
+mod formats;
 mod readers;
 
 mod check;
