@@ -125,11 +125,17 @@ fn steal(rows: &Rows<'_>, cpu: Option<usize>) -> Option<u64> {
         let number = fields.next()?.strip_prefix("cpu")?;
         let is_wanted = match cpu {
             None => number.is_empty(),
-            Some(cpu) => number.parse() == Ok(cpu),
+            Some(cpu) => is_number_of(cpu, number),
         };
         is_wanted.then_some(fields)
     })?;
     rows.number(fields.nth(STEAL)).ok()
+}
+
+/// As the kernel prints it: `parse` would take `00` and `+0` for 0.
+fn is_number_of(cpu: usize, number: &str) -> bool {
+    let digits = cpu.checked_ilog10().map_or(1, |tens| tens as usize + 1);
+    number.len() == digits && number.parse() == Ok(cpu)
 }
 
 /// The probe's own `cpu.stat`: below the host's tree where its path is known,
@@ -195,6 +201,8 @@ mod tests {
         assert_eq!(steal_in(STAT, Some(0)), Some(70));
         assert_eq!(steal_in(STAT, Some(10)), Some(7));
         assert_eq!(steal_in(STAT, Some(1)), None);
+        assert_eq!(steal_in("cpu00 1 1 1 1 1 1 1 9\n", Some(0)), None);
+        assert_eq!(steal_in("cpu+1 1 1 1 1 1 1 1 9\n", Some(1)), None);
     }
 
     #[test]
