@@ -2,6 +2,7 @@
 
 pub mod cluster;
 pub mod incident;
+pub mod vm;
 
 pub mod product;
 

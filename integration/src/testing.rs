@@ -4,6 +4,7 @@
 use std::fs::OpenOptions;
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 use std::sync::{Arc, OnceLock};
 
 use anyhow::{Context, Result};
@@ -23,6 +24,25 @@ pub fn skip(why: &str) {
         panic!("{why}; under CI nothing may be skipped");
     }
     append("UNSTALL_SKIP_LOG", &format!("{name}: {why}"));
+}
+
+/// Whether virtual machines can be had here: root, for their disk, and QEMU.
+/// Skips the test that asks where not.
+#[must_use]
+pub fn vm_can_run() -> bool {
+    let qemu = Command::new("qemu-system-x86_64")
+        .arg("--version")
+        .stdout(Stdio::null())
+        .status();
+    let why = match qemu {
+        Err(error) => format!("no qemu-system-x86_64 ({error}): install qemu-system-x86"),
+        Ok(_) if !nix::unistd::Uid::effective().is_root() => {
+            "virtual machines' disks are made by root".to_owned()
+        }
+        Ok(_) => return true,
+    };
+    skip(&why);
+    false
 }
 
 /// Adds a line to what `make test` says was real.

@@ -37,7 +37,7 @@ mod sweep;
 
 mod handle;
 
-pub use cache::cache_root;
+pub use cache::{cache_root, entry as cache_entry};
 pub use handle::{Cluster, ClusterOptions, Kubectl, tail_logs, take_down};
 pub use image::{ImageSpec, write_image};
 pub use layout::Layout;

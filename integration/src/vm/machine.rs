@@ -1,0 +1,245 @@
+//! One virtual machine, from its first boot to its end.
+
+use std::fs;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, anyhow, bail};
+use tempfile::TempDir;
+
+use super::agent::{Agent, Message, Ran};
+use super::command::{run, tail};
+use super::files::Files;
+use super::kernel::KernelFiles;
+use super::options::{System, VmOptions};
+use super::process::Process;
+use super::qemu::{self, Layout};
+use super::{initramfs, root_disk};
+
+const AGENT: &str = include_str!("../../data/vm/agent.sh");
+const AGENT_UNIT: &str = include_str!("../../data/vm/agent.service");
+
+/// Busybox is up in 3 s and systemd in 10 s on two idle CPUs.
+const BOOT_WITHIN: Duration = Duration::from_secs(240);
+/// For a command whose caller names no time.
+const RUN_WITHIN: Duration = Duration::from_secs(60);
+/// What the way to the machine and back may add to a command's own time.
+const GRACE: Duration = Duration::from_secs(20);
+const LOOK_EVERY: Duration = Duration::from_millis(100);
+/// For copying and formatting disks.
+const DISK_WITHIN: Duration = Duration::from_secs(120);
+/// Sparse.
+const DATA_DISK: &str = "512M";
+/// The console's lines in an error.
+const CONSOLE_LINES: usize = 20;
+
+/// A virtual machine that runs, or whose power was cut. Dropped, it is gone.
+#[derive(Debug)]
+pub struct Vm {
+    options: VmOptions,
+    kernel: KernelFiles,
+    layout: Layout,
+    running: Option<(Process, Agent)>,
+    boot_id: String,
+    /// The last boot that the machine told of.
+    seen: Option<String>,
+    // Last: QEMU ends before its files go.
+    _dir: TempDir,
+}
+
+impl Vm {
+    /// Starts one and waits until it takes commands.
+    ///
+    /// # Errors
+    /// When something for it cannot be had or built, or it does not come up;
+    /// the message holds the last lines of its console.
+    pub fn start(options: &VmOptions) -> Result<Self> {
+        let kernel = options.kernel.ensure()?;
+        let dir = tempfile::Builder::new().prefix("unstall-vm-").tempdir()?;
+        let layout = Layout::new(dir.path());
+        let mut disk = match options.system {
+            System::Busybox => {
+                let mut format = Command::new("mke2fs");
+                format.args(["-q", "-t", "ext4"]).arg(layout.disk());
+                format.arg(DATA_DISK);
+                format
+            }
+            System::Systemd => {
+                let mut copy = Command::new("cp");
+                copy.arg("--sparse=always").arg(root_disk::ensure()?);
+                copy.arg(layout.disk());
+                copy
+            }
+        };
+        run(&mut disk, DISK_WITHIN).context("cannot make the machine's disk")?;
+        initramfs::write(&layout.initramfs(), &kernel, &with_agent(options))?;
+        let mut vm = Self {
+            options: options.clone(),
+            kernel,
+            layout,
+            running: None,
+            boot_id: String::new(),
+            seen: None,
+            _dir: dir,
+        };
+        vm.power_on()?;
+        Ok(vm)
+    }
+
+    /// The boot that it is in, as this was told last.
+    #[must_use]
+    pub fn boot_id(&self) -> &str {
+        &self.boot_id
+    }
+
+    /// Runs a shell script in it, and gives how that ended.
+    ///
+    /// # Errors
+    /// When it does not answer within a minute, reboots meanwhile, or is off.
+    pub fn run(&mut self, script: &str) -> Result<Ran> {
+        self.run_within(script, RUN_WITHIN)
+    }
+
+    /// As [`Self::run`], for a script that may take `limit`; then it is killed,
+    /// which gives code 137.
+    ///
+    /// # Errors
+    /// As [`Self::run`].
+    pub fn run_within(&mut self, script: &str, limit: Duration) -> Result<Ran> {
+        let (_, agent) = self.running.as_mut().context("the machine is off")?;
+        let sent = agent.send(script, limit)?;
+        let until = Instant::now() + limit + GRACE;
+        loop {
+            match self.receive(until)? {
+                Some(Message::Done(id, ran)) if id == sent => return Ok(ran),
+                Some(Message::Done(..)) => {}
+                Some(Message::Ready(boot)) => {
+                    bail!("the machine came up anew (boot {boot}) during: {script}");
+                }
+                None => {
+                    return Err(self.failed(&format!("no answer within {limit:?} to: {script}")));
+                }
+            }
+        }
+    }
+
+    /// Runs a script that must succeed, and gives what it printed, trimmed.
+    ///
+    /// # Errors
+    /// As [`Self::run`], and when its exit code is not 0.
+    pub fn check(&mut self, script: &str) -> Result<String> {
+        let ran = self.run(script)?;
+        if ran.code != 0 {
+            bail!(
+                "{script}: exit code {}: {}{}",
+                ran.code,
+                ran.stdout,
+                ran.stderr
+            );
+        }
+        Ok(ran.stdout.trim().to_owned())
+    }
+
+    /// Waits until it is up in another boot than before.
+    ///
+    /// # Errors
+    /// When that takes longer than `limit`, or QEMU ends.
+    pub fn wait_reboot(&mut self, limit: Duration) -> Result<()> {
+        let until = Instant::now() + limit;
+        loop {
+            if let Some(boot) = self.seen.take_if(|boot| *boot != self.boot_id) {
+                self.boot_id = boot;
+                return Ok(());
+            }
+            if self.receive(until)?.is_none() {
+                return Err(self.failed(&format!("it is in no other boot after {limit:?}")));
+            }
+        }
+    }
+
+    /// Cuts its power: what it had not written to its disk is lost. Waits until
+    /// it is off.
+    pub fn power_cut(&mut self) {
+        self.running = None;
+    }
+
+    /// Switches it on, with its disk as it is, and waits until it takes commands.
+    ///
+    /// # Errors
+    /// As [`Self::start`].
+    pub fn power_on(&mut self) -> Result<()> {
+        self.running = None;
+        let command = qemu::command(&self.options, &self.kernel.image, &self.layout);
+        let process = Process::start(command, &self.layout.log())?;
+        let agent = Agent::connect(&self.layout.agent()).map_err(|error| {
+            let log = fs::read_to_string(self.layout.log()).unwrap_or_default();
+            error.context(format!("QEMU said: {}", tail(&log, CONSOLE_LINES)))
+        })?;
+        self.running = Some((process, agent));
+        self.seen = None;
+        self.wait_reboot(BOOT_WITHIN)
+            .with_context(|| format!("Linux {} did not come up", self.options.kernel))
+    }
+
+    /// Whether QEMU runs: it ends when the machine switches itself off.
+    #[must_use]
+    pub fn is_on(&self) -> bool {
+        self.running
+            .as_ref()
+            .is_some_and(|(process, _)| process.is_running())
+    }
+
+    /// QEMU's process number, while it runs.
+    #[must_use]
+    pub fn pid(&self) -> Option<u32> {
+        self.running.as_ref().map(|(process, _)| process.pid())
+    }
+
+    /// The last `lines` lines of its console.
+    #[must_use]
+    pub fn console(&self, lines: usize) -> String {
+        let text = fs::read(self.layout.console()).unwrap_or_default();
+        tail(&String::from_utf8_lossy(&text), lines)
+    }
+
+    /// The next message before `until`.
+    fn receive(&mut self, until: Instant) -> Result<Option<Message>> {
+        loop {
+            let (process, agent) = self.running.as_ref().context("the machine is off")?;
+            let is_running = process.is_running();
+            if let Some(message) = agent.receive(LOOK_EVERY) {
+                if let Message::Ready(boot) = &message {
+                    self.seen = Some(boot.clone());
+                }
+                return Ok(Some(message));
+            }
+            if !is_running {
+                return Err(self.failed("QEMU ended"));
+            }
+            if Instant::now() > until {
+                return Ok(None);
+            }
+        }
+    }
+
+    fn failed(&self, what: &str) -> anyhow::Error {
+        let log = fs::read_to_string(self.layout.log()).unwrap_or_default();
+        anyhow!(
+            "{what}; QEMU said: {}; the console's end:\n{}",
+            tail(&log, CONSOLE_LINES),
+            self.console(CONSOLE_LINES)
+        )
+    }
+}
+
+/// The caller's files and the agent.
+fn with_agent(options: &VmOptions) -> Files {
+    let mut files = options.files.clone();
+    files.bytes("/usr/local/lib/unstall-agent", AGENT, 0o755);
+    if options.system == System::Systemd {
+        files.unit("unstall-agent.service", AGENT_UNIT);
+        // Has no work here, and takes seconds of each boot.
+        files.link("/etc/systemd/system/e2scrub_reap.service", "/dev/null");
+    }
+    files
+}
