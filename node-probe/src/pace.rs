@@ -12,7 +12,7 @@ use std::time::Duration;
 pub const DELAY_PER_COST: u32 = 100;
 
 /// A cycle dearer than this earns [`REST`] in quiet mode: the verdict stands,
-/// and another reading adds nothing but another stall (`kernel.md` section 4).
+/// and another reading adds nothing but another stall.
 pub const DEAR_CYCLE: Duration = Duration::from_millis(500);
 
 /// The least delay after a [`DEAR_CYCLE`] in quiet mode.
@@ -21,11 +21,11 @@ pub const REST: Duration = Duration::from_secs(600);
 /// How eagerly samples are wanted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Mode {
-    /// Nothing is being confirmed or verified.
+    /// The verdict stands, and nothing is being confirmed or verified.
     #[default]
     Quiet,
-    /// A trigger is being confirmed or a cure verified: as fast as the duty
-    /// bound allows.
+    /// A trigger is being confirmed, a cure verified, or there is no verdict yet:
+    /// as fast as the duty bound allows.
     Fast,
 }
 
@@ -57,7 +57,8 @@ impl Pace {
     /// `jitter` is any random number. In quiet mode it spreads the delay over
     /// 80 % to 120 % of the interval, 24 s at the default: more than kubelet's
     /// housekeeping period (10 to 15 s), so that reads fall at every phase of
-    /// it. In fast mode, and where the duty decides, it only ever adds (up to
+    /// it, from the second on. The first one comes at once: it is cold, so only a
+    /// slow one counts. In fast mode, and where the duty decides, it only ever adds (up to
     /// 20 %): the bound holds for every `jitter`.
     #[must_use]
     pub fn next_delay(&self, mode: Mode, cost: Duration, jitter: u32) -> Duration {
@@ -116,6 +117,39 @@ mod tests {
         assert_eq!(pace.next_delay(Mode::Quiet, MS(501), 0), REST);
         assert_eq!(pace.next_delay(Mode::Quiet, MS(500), 0), MS(50_000));
         assert_eq!(pace.next_delay(Mode::Fast, MS(501), 0), MS(50_100));
+    }
+
+    /// Numbers that fill the range evenly, as random ones would in the long run.
+    fn even(count: u32) -> impl Iterator<Item = u32> + Clone {
+        (0..count).map(|number| number.wrapping_mul(0x9e37_79b9))
+    }
+
+    /// How many of `moments` fall into each eighth of `period`.
+    fn phases(moments: impl Iterator<Item = Duration>, period: Duration) -> [u32; 8] {
+        let mut eighths = [0; 8];
+        for moment in moments {
+            let phase = moment.as_nanos() % period.as_nanos();
+            eighths[usize::try_from(phase * 8 / period.as_nanos()).unwrap()] += 1;
+        }
+        eighths
+    }
+
+    #[test]
+    fn reads_fall_at_every_phase_of_kubelets_housekeeping() {
+        let pace = Pace::default();
+        for cost in [MS(0), MS(50), MS(230)] {
+            for period in [MS(10_000), MS(12_500), MS(15_000)] {
+                let second = even(800).map(|jitter| pace.next_delay(Mode::Quiet, cost, jitter));
+                let later = second.clone().scan(Duration::ZERO, |at, delay| {
+                    *at += delay;
+                    Some(*at)
+                });
+                for eighths in [phases(second, period), phases(later, period)] {
+                    let is_met = eighths.iter().all(|reads| (50..200).contains(reads));
+                    assert!(is_met, "{cost:?}, {period:?}: {eighths:?}");
+                }
+            }
+        }
     }
 
     proptest! {

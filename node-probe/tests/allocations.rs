@@ -1,13 +1,13 @@
-//! Measuring and judging allocate nothing once the first samples are in: the
-//! probe runs for months on every node.
+//! Measuring, judging and counting for /metrics allocate nothing once the first
+//! samples are in: the probe runs for months on every node.
 #![allow(clippy::unwrap_used)]
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use node_probe::judge::Judge;
-use node_probe::sample::{Observer, Roots};
+use node_probe::judge::{Corroborator, Judge, Rule, Signal, State, Statistic, Trigger};
+use node_probe::sample::{Observer, Roots, monotonic};
 
 struct Counting;
 
@@ -31,6 +31,40 @@ unsafe impl GlobalAlloc for Counting {
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
 
+/// For each signal a rule that fires, one that another signal denies, and one
+/// whose corroborator nobody knows.
+fn rules() -> Vec<Rule> {
+    let corroborators = [
+        None,
+        Some(("MemoryStatReadWall", Some(Signal::MemoryStatReadWall))),
+        Some(("NetworkStall", None)),
+    ];
+    let mut rules = Vec::new();
+    for signal in Signal::ALL {
+        for corroborator in corroborators {
+            let corroborated_by = corroborator.map(|(name, signal)| Corroborator {
+                name: name.to_owned(),
+                signal,
+                elevated: u64::MAX,
+            });
+            rules.push(Rule {
+                policy: "kernel-stalls".to_owned(),
+                name: format!("{signal}-{}", rules.len()),
+                signal_hash: "a1".to_owned(),
+                signal,
+                statistic: Statistic::P90,
+                samples: 1,
+                above: 0,
+                clear_below: 0,
+                hold: std::time::Duration::ZERO,
+                corroborated_by: corroborated_by.into_iter().collect(),
+                not_here: None,
+            });
+        }
+    }
+    rules
+}
+
 /// The only test of this binary: another one would allocate beside it.
 #[test]
 fn a_steady_cycle_allocates_nothing() {
@@ -40,15 +74,24 @@ fn a_steady_cycle_allocates_nothing() {
             .join(name);
         let mut observer = Observer::open(Roots::under(&root));
         let mut judge = Judge::default();
-        for _ in 0..3 {
-            judge.observe(&observer.observe());
-        }
+        judge.set_rules(rules(), monotonic());
+        #[cfg(feature = "cluster")]
+        let metrics = node_probe::metrics::Metrics::default();
+        let mut cycle = || {
+            let observation = observer.observe();
+            judge.observe(&observation);
+            #[cfg(feature = "cluster")]
+            metrics.observe(&observation);
+            observer.tick();
+        };
+        (0..3).for_each(|_| cycle());
         let before = ALLOCATIONS.load(Ordering::Relaxed);
-        for _ in 0..200 {
-            judge.observe(&observer.observe());
-        }
+        (0..200).for_each(|_| cycle());
         let after = ALLOCATIONS.load(Ordering::Relaxed);
         assert!(before > 0, "the counter counts");
         assert_eq!(after - before, 0, "allocations of 200 cycles on {name}");
+        let states: Vec<State> = judge.triggers()[..3].iter().map(Trigger::state).collect();
+        let all = [State::Firing, State::Clear, State::Unknown];
+        assert_eq!(states, all, "of one signal on {name}");
     }
 }

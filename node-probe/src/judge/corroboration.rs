@@ -8,14 +8,28 @@ use super::signal::Signal;
 use crate::time::MonotonicTime;
 
 /// What the corroborators of a rule say.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Corroboration {
     /// The rule asks for none, or one is elevated.
     Given,
-    /// At least one is known, and none is elevated.
-    Denied(String),
+    /// These are known, and none of them is elevated.
+    Denied(Known),
     /// None is known: that is not health.
-    Unknown(String),
+    Unknown,
+}
+
+/// The corroborators of a rule whose values are known, by their positions.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Known(u32);
+
+impl Known {
+    fn add(&mut self, position: u32) {
+        self.0 |= 1u32.checked_shl(position).unwrap_or(0);
+    }
+
+    fn has(self, position: u32) -> bool {
+        self.0 & 1u32.checked_shl(position).unwrap_or(0) != 0
+    }
 }
 
 impl Corroboration {
@@ -27,29 +41,41 @@ impl Corroboration {
         if rule.corroborated_by.is_empty() {
             return Self::Given;
         }
-        let mut denied = Vec::new();
-        for one in &rule.corroborated_by {
+        let mut known = Known::default();
+        for (position, one) in (0..).zip(&rule.corroborated_by) {
             match greatest(one, rule.samples, signals, now) {
                 Some(value) if value >= one.elevated => return Self::Given,
-                Some(_) => denied.push(one.name.as_str()),
+                Some(_) => known.add(position),
                 None => {}
             }
         }
-        if denied.is_empty() {
-            let names: Vec<_> = rule
-                .corroborated_by
-                .iter()
-                .map(|c| c.name.as_str())
-                .collect();
-            Self::Unknown(format!(
-                "above the limit, but {} cannot be told",
-                names.join(" and ")
-            ))
+        if known == Known::default() {
+            Self::Unknown
         } else {
-            Self::Denied(format!(
+            Self::Denied(known)
+        }
+    }
+
+    /// It in words, where it keeps `rule` from firing. Apart from the judgement,
+    /// which is made of every sample and may not allocate.
+    #[must_use]
+    pub fn sentence(self, rule: &Rule) -> String {
+        let names = |is_meant: &dyn Fn(u32) -> bool, word: &str| {
+            let all = (0..).zip(&rule.corroborated_by);
+            let meant = all.filter(|(position, _)| is_meant(*position));
+            let names: Vec<_> = meant.map(|(_, one)| one.name.as_str()).collect();
+            names.join(word)
+        };
+        match self {
+            Self::Given => String::new(),
+            Self::Denied(known) => format!(
                 "above the limit, but not borne out by {}",
-                denied.join(" or ")
-            ))
+                names(&|position| known.has(position), " or ")
+            ),
+            Self::Unknown => format!(
+                "above the limit, but {} cannot be told",
+                names(&|_| true, " and ")
+            ),
         }
     }
 }
@@ -106,31 +132,35 @@ mod tests {
             Corroboration::Given
         );
         let denied = of(&[quiet, (Signal::SoftirqDelay, &[20, 19, 0, 0])]);
+        assert!(matches!(denied, Corroboration::Denied(_)));
         assert_eq!(
-            denied,
-            Corroboration::Denied(
-                "above the limit, but not borne out by SoftirqDelay or CPUSteal".to_owned()
-            )
+            denied.sentence(&rule),
+            "above the limit, but not borne out by SoftirqDelay or CPUSteal"
         );
+        let steal = of(&[quiet]).sentence(&rule);
+        assert_eq!(steal, "above the limit, but not borne out by CPUSteal");
     }
 
     #[test]
     fn what_is_not_known_neither_bears_out_nor_denies() {
         let rule = asking(&[None, Some(Signal::SoftirqDelay)]);
         let none = Corroboration::of(&rule, &seen(&[]), at(9));
-        let text = "above the limit, but NetworkStall and SoftirqDelay cannot be told";
-        assert_eq!(none, Corroboration::Unknown(text.to_owned()));
+        assert_eq!(none, Corroboration::Unknown);
+        assert_eq!(
+            none.sentence(&rule),
+            "above the limit, but NetworkStall and SoftirqDelay cannot be told"
+        );
         let stale = seen(&[(Signal::SoftirqDelay, &[90])]);
         let later = at(2).after(GAP_MAX);
         assert!(matches!(
             Corroboration::of(&rule, &stale, later),
-            Corroboration::Unknown(_)
+            Corroboration::Unknown
         ));
         let mut gone = seen(&[(Signal::SoftirqDelay, &[90])]);
         gone[Signal::SoftirqDelay.index()].add(at(2), Reading::Unreadable("gone".into()));
         assert!(matches!(
             Corroboration::of(&rule, &gone, at(3)),
-            Corroboration::Unknown(_)
+            Corroboration::Unknown
         ));
     }
 

@@ -38,7 +38,7 @@ pub(crate) mod testing;
 #[cfg(test)]
 mod trigger_tests;
 
-pub use corroboration::Corroboration;
+pub use corroboration::{Corroboration, Known};
 pub use evidence::{Evidence, READS};
 pub use history::{CAPACITY, GAP_MAX, History, Summary, TooFew};
 pub use kernel_class::KernelClass;

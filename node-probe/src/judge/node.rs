@@ -16,7 +16,7 @@ use super::trigger::{State, Trigger};
 use super::trust::{Distrust, Reading, leaf_reading, nanos, reading};
 use super::users::Users;
 use super::verdict::{Thresholds, Verdict};
-use crate::pace::Mode;
+use crate::pace::{DEAR_CYCLE, Mode};
 use crate::sample::Observation;
 use crate::time::MonotonicTime;
 
@@ -36,6 +36,8 @@ pub struct Judge {
     users: Users,
     triggers: Vec<Trigger>,
     thresholds: Thresholds,
+    /// Whether the last cycle was so dear that another one has to be worth it.
+    is_dear: bool,
 }
 
 impl Judge {
@@ -103,6 +105,7 @@ impl Judge {
         if let (Some(uses), Ok(root)) = (&observation.processes, &observation.root) {
             self.users.add(uses, root.on_cpu);
         }
+        self.is_dear = observation.cost > DEAR_CYCLE;
         self.evaluate(observation.at);
     }
 
@@ -135,7 +138,7 @@ impl Judge {
         for trigger in &mut self.triggers {
             let others = Corroboration::of(trigger.rule(), &self.signals, now);
             let series = &self.signals[trigger.rule().signal.index()];
-            trigger.evaluate(now, series, &others);
+            trigger.evaluate(now, series, others);
         }
     }
 
@@ -179,9 +182,15 @@ impl Judge {
         Proof::of(rule, self.series(rule.signal), remedied)
     }
 
-    /// How eagerly more samples are wanted for the triggers' sake.
+    /// How eagerly more samples are wanted: for the triggers' sake, and while there
+    /// is no trusted read yet of those that earn a long pause: one is enough for a
+    /// verdict, but none may be without it.
     #[must_use]
     pub fn mode(&self) -> Mode {
+        let reads = self.series(Signal::MemoryStatReadCpu).history();
+        if self.is_dear && reads.is_empty() {
+            return Mode::Fast;
+        }
         let is_wanted = self
             .triggers
             .iter()

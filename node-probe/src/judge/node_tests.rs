@@ -137,6 +137,23 @@ fn samples_come_fast_only_while_a_trigger_is_undecided() {
 }
 
 #[test]
+fn a_dear_read_earns_a_long_pause_only_once_a_verdict_stands() {
+    let mut judge = Judge::default();
+    let mut first = observation(1, MS(600));
+    first.interference.steal = Some(MS(300));
+    judge.observe(&first);
+    assert_eq!(judge.verdict(at(1)).level, Level::Unknown);
+    assert_eq!(judge.mode(), Mode::Fast);
+    judge.observe(&observation(61, MS(600)));
+    assert_eq!(judge.verdict(at(61)).level, Level::Stalled);
+    assert_eq!(judge.mode(), Mode::Quiet);
+    first.cost = MS(400);
+    let mut cheaper = Judge::default();
+    cheaper.observe(&first);
+    assert_eq!(cheaper.mode(), Mode::Quiet, "its pause is short anyway");
+}
+
+#[test]
 fn a_cure_is_proven_by_the_statistic_that_fired() {
     let rule = slow_reads();
     let mut judge = judge_of(vec![rule.clone()], &[80, 80, 80]);

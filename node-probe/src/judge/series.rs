@@ -49,6 +49,13 @@ impl Series {
         self.unreadable.as_deref()
     }
 
+    /// The same, to be kept: it is shared, as it is the same for ever on a
+    /// kernel that lacks a file.
+    #[must_use]
+    pub fn unreadable_reason(&self) -> Option<Arc<str>> {
+        self.unreadable.clone()
+    }
+
     /// How many samples were left out so far, by what disturbed them.
     #[must_use]
     pub fn untrusted(&self) -> &BTreeMap<Distrust, u64> {

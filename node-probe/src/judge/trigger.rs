@@ -2,6 +2,7 @@
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::corroboration::Corroboration;
@@ -28,7 +29,7 @@ pub enum State {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum UnknownReason {
     /// The signal cannot be read.
-    Unreadable(String),
+    Unreadable(Arc<str>),
     /// There are not enough trusted samples yet.
     TooFewSamples {
         /// Samples there are.
@@ -48,7 +49,7 @@ pub enum UnknownReason {
     },
     /// Above the limit for long enough, and none of the signals that must bear
     /// it out can be told.
-    Uncorroborated(String),
+    Uncorroborated(Arc<str>),
     /// The first value known is above the limit, but not for long enough yet.
     Pending {
         /// For how long it has been.
@@ -96,7 +97,9 @@ pub struct Trigger {
     above_since: Option<MonotonicTime>,
     value: Option<u64>,
     unknown: Option<UnknownReason>,
-    note: Option<String>,
+    note: Option<Arc<str>>,
+    /// What others said last, in words.
+    others: Option<(Corroboration, Arc<str>)>,
     held_until: Option<MonotonicTime>,
 }
 
@@ -116,6 +119,7 @@ impl Trigger {
             value: None,
             unknown: Some(unknown),
             note: None,
+            others: None,
             held_until: None,
         }
     }
@@ -140,6 +144,7 @@ impl Trigger {
     /// Takes over thresholds of a rule that is the same by its hash.
     pub fn set_rule(&mut self, rule: Rule) {
         self.rule = rule;
+        self.others = None;
     }
 
     /// What it says.
@@ -175,14 +180,15 @@ impl Trigger {
     /// Why it is clear all the same, if its value says otherwise.
     #[must_use]
     pub fn note(&self) -> Option<&str> {
-        self.note.as_deref()
+        let here = self.note.as_deref();
+        self.rule.not_here.as_deref().or(here)
     }
 
     /// Judges `series`, the rule's signal, at `now`, with what other signals say
     /// to it.
-    pub fn evaluate(&mut self, now: MonotonicTime, series: &Series, others: &Corroboration) {
-        self.note.clone_from(&self.rule.not_here);
-        if self.note.is_some() {
+    pub fn evaluate(&mut self, now: MonotonicTime, series: &Series, others: Corroboration) {
+        self.note = None;
+        if self.rule.not_here.is_some() {
             self.value = None;
             self.above_since = None;
             return self.enter(State::Clear, now, None);
@@ -239,8 +245,8 @@ impl Trigger {
 
     fn known_value(&self, now: MonotonicTime, series: &Series) -> Result<u64, UnknownReason> {
         let need = self.rule.samples;
-        if let Some(why) = series.unreadable() {
-            return Err(UnknownReason::Unreadable(why.to_owned()));
+        if let Some(why) = series.unreadable_reason() {
+            return Err(UnknownReason::Unreadable(why));
         }
         if need > CAPACITY {
             return Err(UnknownReason::TooManyAsked { need });
@@ -258,7 +264,7 @@ impl Trigger {
         })
     }
 
-    fn judge(&mut self, now: MonotonicTime, value: u64, others: &Corroboration) {
+    fn judge(&mut self, now: MonotonicTime, value: u64, others: Corroboration) {
         if value > self.rule.above {
             let above_for = now.since(*self.above_since.get_or_insert(now));
             if self.state == State::Firing {
@@ -267,12 +273,12 @@ impl Trigger {
             } else if above_for >= self.rule.hold {
                 match others {
                     Corroboration::Given => self.enter(State::Firing, now, None),
-                    Corroboration::Denied(why) => {
-                        self.note = Some(why.clone());
+                    Corroboration::Denied(_) => {
+                        self.note = Some(self.in_words(others));
                         self.enter(State::Clear, now, None);
                     }
-                    Corroboration::Unknown(why) => {
-                        let why = UnknownReason::Uncorroborated(why.clone());
+                    Corroboration::Unknown => {
+                        let why = UnknownReason::Uncorroborated(self.in_words(others));
                         self.enter(State::Unknown, now, Some(why));
                     }
                 }
@@ -289,6 +295,18 @@ impl Trigger {
         self.above_since = None;
         if self.state != State::Firing || value < self.rule.clear_below {
             self.enter(State::Clear, now, None);
+        }
+    }
+
+    /// Put into words once, however long others go on to say the same.
+    fn in_words(&mut self, others: Corroboration) -> Arc<str> {
+        match &self.others {
+            Some((said, words)) if *said == others => Arc::clone(words),
+            _ => {
+                let words: Arc<str> = others.sentence(&self.rule).into();
+                self.others = Some((others, Arc::clone(&words)));
+                words
+            }
         }
     }
 

@@ -6,8 +6,9 @@ use proptest::prelude::*;
 
 use super::corroboration::Corroboration;
 use super::history::{CAPACITY, GAP_MAX};
-use super::rule::Rule;
+use super::rule::{Corroborator, Rule};
 use super::series::Series;
+use super::signal::Signal;
 use super::testing::{at, rule};
 use super::trigger::{State, Trigger, UnknownReason};
 use super::trust::{Distrust, Reading};
@@ -19,7 +20,7 @@ fn run(rule: &Rule, values: &[u64]) -> (Trigger, Series) {
     let mut series = Series::default();
     for (second, value) in (1..).zip(values) {
         series.add(at(second), Reading::Trusted(*value));
-        trigger.evaluate(at(second), &series, &Corroboration::Given);
+        trigger.evaluate(at(second), &series, Corroboration::Given);
     }
     (trigger, series)
 }
@@ -87,7 +88,7 @@ fn a_first_value_above_is_unknown_until_it_fires() {
 fn a_signal_that_went_away_is_unknown_and_does_not_stay_firing() {
     let (mut trigger, mut series) = run(&held(0), &[51]);
     series.add(at(2), Reading::Unreadable("gone".into()));
-    trigger.evaluate(at(2), &series, &Corroboration::Given);
+    trigger.evaluate(at(2), &series, Corroboration::Given);
     assert_eq!((trigger.state(), trigger.value()), (State::Unknown, None));
     assert_eq!(trigger.unknown().unwrap().to_string(), "gone");
     assert!(!trigger.wants_samples(&series), "it could not give any");
@@ -97,13 +98,13 @@ fn a_signal_that_went_away_is_unknown_and_does_not_stay_firing() {
 fn untrusted_samples_change_nothing_until_the_last_trusted_one_is_stale() {
     let (mut trigger, mut series) = run(&held(0), &[51]);
     series.add(at(2), Reading::Untrusted(Distrust::Steal));
-    trigger.evaluate(at(2), &series, &Corroboration::Given);
+    trigger.evaluate(at(2), &series, Corroboration::Given);
     assert_eq!(trigger.state(), State::Firing);
     assert_eq!(series.untrusted().get(&Distrust::Steal), Some(&1));
-    trigger.evaluate(at(1).after(GAP_MAX), &series, &Corroboration::Given);
+    trigger.evaluate(at(1).after(GAP_MAX), &series, Corroboration::Given);
     assert_eq!(trigger.state(), State::Firing);
     let late = at(2).after(GAP_MAX);
-    trigger.evaluate(late, &series, &Corroboration::Given);
+    trigger.evaluate(late, &series, Corroboration::Given);
     assert_eq!((trigger.state(), trigger.since()), (State::Unknown, late));
 }
 
@@ -183,7 +184,7 @@ proptest! {
                 Step::Gone => Reading::Unreadable("gone".into()),
             });
             let was = (trigger.state(), trigger.since());
-            trigger.evaluate(at(now), &series, &Corroboration::Given);
+            trigger.evaluate(at(now), &series, Corroboration::Given);
             above_since = match trigger.value() {
                 Some(value) if value > rule.above => above_since.or(Some(at(now))),
                 _ => None,
@@ -221,34 +222,45 @@ proptest! {
 
 /// Above the limit at each second, with what others say to it.
 fn corroborated(said: &[Corroboration]) -> Trigger {
-    let mut trigger = Trigger::new(held(1), at(0));
+    let others = Corroborator {
+        name: "SoftirqDelay".to_owned(),
+        signal: Some(Signal::SoftirqDelay),
+        elevated: 20,
+    };
+    let rule = Rule {
+        corroborated_by: vec![others],
+        ..held(1)
+    };
+    let mut trigger = Trigger::new(rule, at(0));
     let mut series = Series::default();
     for (second, others) in (1..).zip(said) {
         series.add(at(second), Reading::Trusted(51));
-        trigger.evaluate(at(second), &series, others);
+        trigger.evaluate(at(second), &series, *others);
     }
     trigger
 }
 
 #[test]
 fn it_fires_only_when_others_bear_it_out_and_goes_on_without_them() {
-    let denied = || Corroboration::Denied("not borne out".to_owned());
-    let trigger = corroborated(&[denied(), denied(), denied()]);
+    let mut quiet: [Series; Signal::ALL.len()] = Default::default();
+    quiet[Signal::SoftirqDelay.index()].add(at(1), Reading::Trusted(0));
+    let denied = Corroboration::of(corroborated(&[]).rule(), &quiet, at(1));
+    let trigger = corroborated(&[denied, denied, denied]);
     assert_eq!(trigger.state(), State::Clear);
-    assert_eq!(trigger.note(), Some("not borne out"));
-    let trigger = corroborated(&[denied(), denied(), Corroboration::Given]);
+    let why = "above the limit, but not borne out by SoftirqDelay";
+    assert_eq!(trigger.note(), Some(why));
+    let trigger = corroborated(&[denied, denied, Corroboration::Given]);
     assert_eq!((trigger.state(), trigger.note()), (State::Firing, None));
-    let trigger = corroborated(&[denied(), Corroboration::Given, denied()]);
+    let trigger = corroborated(&[denied, Corroboration::Given, denied]);
     assert_eq!((trigger.state(), trigger.since()), (State::Firing, at(2)));
 }
 
 #[test]
 fn where_others_cannot_be_told_it_is_unknown() {
-    let unknown = || Corroboration::Unknown("cannot be told".to_owned());
-    let trigger = corroborated(&[unknown(), unknown()]);
+    let trigger = corroborated(&[Corroboration::Unknown, Corroboration::Unknown]);
     assert_eq!(trigger.state(), State::Unknown);
-    let why = UnknownReason::Uncorroborated("cannot be told".to_owned());
-    assert_eq!(trigger.unknown(), Some(&why));
+    let why = "above the limit, but SoftirqDelay cannot be told".into();
+    assert_eq!(trigger.unknown(), Some(&UnknownReason::Uncorroborated(why)));
 }
 
 #[test]
@@ -276,17 +288,17 @@ fn what_an_earlier_run_said_holds_until_there_are_samples() {
     let (mut trigger, mut series) = resumed(State::Firing);
     for (second, value) in [(61, 40), (62, 40)] {
         series.add(at(second), Reading::Trusted(value));
-        trigger.evaluate(at(second), &series, &Corroboration::Given);
+        trigger.evaluate(at(second), &series, Corroboration::Given);
         assert_eq!((trigger.state(), trigger.since()), (State::Firing, at(5)));
         assert!(trigger.is_held() && trigger.wants_samples(&series));
     }
     series.add(at(63), Reading::Trusted(40));
-    trigger.evaluate(at(63), &series, &Corroboration::Given);
+    trigger.evaluate(at(63), &series, Corroboration::Given);
     // Between its limits it goes on firing, as it would have without a restart.
     assert_eq!((trigger.state(), trigger.since()), (State::Firing, at(5)));
     assert!(!trigger.is_held());
     let (mut trigger, _) = resumed(State::Clear);
-    trigger.evaluate(at(61), &Series::default(), &Corroboration::Given);
+    trigger.evaluate(at(61), &Series::default(), Corroboration::Given);
     assert_eq!((trigger.state(), trigger.since()), (State::Clear, at(5)));
 }
 
@@ -294,11 +306,11 @@ fn what_an_earlier_run_said_holds_until_there_are_samples() {
 fn what_an_earlier_run_said_does_not_hold_for_ever_nor_against_a_reason() {
     let (mut trigger, series) = resumed(State::Firing);
     let late = at(60).after(GAP_MAX);
-    trigger.evaluate(late, &series, &Corroboration::Given);
+    trigger.evaluate(late, &series, Corroboration::Given);
     assert_eq!((trigger.state(), trigger.since()), (State::Unknown, late));
     let (mut trigger, mut series) = resumed(State::Firing);
     series.add(at(61), Reading::Unreadable("gone".into()));
-    trigger.evaluate(at(61), &series, &Corroboration::Given);
+    trigger.evaluate(at(61), &series, Corroboration::Given);
     assert_eq!(trigger.state(), State::Unknown);
     let (trigger, _) = resumed(State::Unknown);
     assert_eq!(
