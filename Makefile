@@ -3,7 +3,7 @@
 .DEFAULT_GOAL := help
 CLUSTER = cargo --locked run -q -p unstall-integration --bin cluster --
 
-.PHONY: help demo demo-down test check cluster-up cluster-down cluster-status generate mutate
+.PHONY: help demo demo-down test check bench cluster-up cluster-down cluster-status generate mutate
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -19,6 +19,10 @@ test: ## every test; ends with totals
 
 check: ## what this machine's own kernel says; no cluster, no root
 	@cargo --locked run -q -p node-probe --no-default-features -- check
+
+bench: ## what the probe costs, beside the least that it could (15 min; root; ONLY="cycle walk")
+	@RUSTFLAGS="-C target-feature=+crt-static" cargo --locked bench -q -p node-probe --bench cost \
+		--target $$(rustc -vV | sed -n 's/^host: //p') -- $(ONLY)
 
 cluster-up: ## a real cluster with this machine as its node
 	@$(CLUSTER) up

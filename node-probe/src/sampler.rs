@@ -34,9 +34,11 @@ struct Shared {
     began: AtomicU64,
 }
 
-/// What measures; [`Observer`] but for tests.
-trait Measure {
+/// What measures; [`Observer`] but for tests and benches.
+pub trait Measure {
+    /// Measures once.
     fn observe(&mut self) -> Observation;
+    /// A look between two measurements, once a second.
     fn tick(&mut self);
 }
 
@@ -79,7 +81,11 @@ impl Sampler {
         Self::measure(move || Observer::open(roots), pace, sink)
     }
 
-    fn measure<M: Measure>(
+    /// As [`Sampler::start`], with what `open` makes on the sampling thread.
+    ///
+    /// # Errors
+    /// If the thread cannot be started.
+    pub fn measure<M: Measure>(
         open: impl FnOnce() -> M + Send + 'static,
         pace: Pace,
         mut sink: impl FnMut(Observation) + Send + 'static,

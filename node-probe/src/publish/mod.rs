@@ -27,4 +27,4 @@ mod run;
 #[cfg(test)]
 mod status_tests;
 
-pub use run::{ProbeArgs, run};
+pub use run::{ProbeArgs, run, run_at};

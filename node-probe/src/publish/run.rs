@@ -58,11 +58,21 @@ pub struct ProbeArgs {
 /// Runs the probe until it is told to stop.
 #[must_use]
 pub fn run(args: ProbeArgs) -> ExitCode {
+    let pace = Pace {
+        quiet: args.interval,
+        fast: Pace::default().fast.min(args.interval),
+    };
+    run_at(args, pace)
+}
+
+/// As [`run`], at a pace that no argument asks for: months in minutes.
+#[must_use]
+pub fn run_at(args: ProbeArgs, pace: Pace) -> ExitCode {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build();
     let outcome = match runtime {
-        Ok(runtime) => runtime.block_on(probe(args)),
+        Ok(runtime) => runtime.block_on(probe(args, pace)),
         Err(error) => Err(format!("cannot start: {error}")),
     };
     match outcome {
@@ -74,13 +84,9 @@ pub fn run(args: ProbeArgs) -> ExitCode {
     }
 }
 
-async fn probe(args: ProbeArgs) -> Result<(), String> {
+async fn probe(args: ProbeArgs, pace: Pace) -> Result<(), String> {
     let roots = roots(&args.root);
     let (samples, mut observed) = mpsc::unbounded_channel();
-    let pace = Pace {
-        quiet: args.interval,
-        fast: Pace::default().fast.min(args.interval),
-    };
     let sampler = Sampler::start(roots.clone(), pace, move |observation| {
         // The receiver is gone only when the probe ends.
         let _ = samples.send(observation);

@@ -76,15 +76,21 @@ impl Background {
         }
     }
 
-    /// What happened since the last call.
-    pub fn observe(&mut self, at: MonotonicTime, buffer: &mut Buffer) -> Surroundings {
+    /// What happened since the last call. `ticks` are those of all CPUs now: the
+    /// file that tells them is long on a large machine, and just read.
+    pub fn observe(
+        &mut self,
+        at: MonotonicTime,
+        ticks: Result<Share, SampleError>,
+        buffer: &mut Buffer,
+    ) -> Surroundings {
         self.tick(buffer);
         Surroundings {
             softirq_delay: told(&mut self.softirqd, |watch| Ok(watch.take())),
             softnet: told(&mut self.softnet, |watch| watch.look(at, buffer)),
             memory_pressure: told(&mut self.memory, |watch| watch.look(at, buffer)),
             irq_pressure: told(&mut self.irq, |watch| watch.look(at, buffer)),
-            steal: told(&mut self.steal, |watch| watch.look(buffer)),
+            steal: told(&mut self.steal, |watch| Ok(watch.take(ticks?))),
         }
     }
 }
@@ -113,16 +119,19 @@ mod tests {
         MonotonicTime::from_boot(Duration::from_secs(seconds))
     }
 
+    const TICKS: Share = Share { part: 1, whole: 9 };
+
     #[test]
     fn this_machine_tells_all_but_what_its_kernel_lacks() {
         let mut buffer = Buffer::default();
         let mut background = Background::open(&Roots::under(Path::new("/")), &mut buffer);
-        background.observe(at(1), &mut buffer);
+        background.observe(at(1), Ok(TICKS), &mut buffer);
         std::thread::sleep(Duration::from_millis(50));
-        let seen = background.observe(at(3), &mut buffer);
+        let later = Share { part: 2, whole: 11 };
+        let seen = background.observe(at(3), Ok(later), &mut buffer);
         assert!(seen.softirq_delay.unwrap().is_some());
         assert!(seen.softnet.unwrap().is_some());
-        assert!(seen.steal.unwrap().is_some());
+        assert_eq!(seen.steal, Ok(Some(Share { part: 1, whole: 2 })));
         for (name, pressure) in [("memory", seen.memory_pressure), ("irq", seen.irq_pressure)] {
             let exists = Path::new("/proc/pressure").join(name).exists();
             assert_eq!(pressure.is_ok(), exists, "{name}: {pressure:?}");
@@ -135,7 +144,7 @@ mod tests {
         let mut buffer = Buffer::default();
         let mut background = Background::open(&Roots::under(dir.path()), &mut buffer);
         background.tick(&mut buffer);
-        let seen = background.observe(at(1), &mut buffer);
+        let seen = background.observe(at(1), Ok(TICKS), &mut buffer);
         for (why, path) in [
             (seen.softirq_delay.unwrap_err(), "proc"),
             (seen.softnet.unwrap_err(), "softnet_stat"),

@@ -11,6 +11,7 @@ use super::error::SampleError;
 use super::file::{Buffer, KeptFile};
 use super::host::{CgroupVersion, MemoryRoot};
 use super::leaf::own_cgroup_path;
+use super::pressure::{Share, ticks};
 use super::roots::Roots;
 use super::rows::Rows;
 
@@ -35,11 +36,12 @@ pub struct InterferenceWatch {
 }
 
 /// The counters at one moment.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Look {
     cpu: Option<usize>,
     steal_of_cpu: Option<u64>,
-    steal_of_all: Option<u64>,
+    /// Those of all CPUs.
+    pub ticks: Result<Share, SampleError>,
     throttled: Option<u64>,
 }
 
@@ -68,18 +70,29 @@ impl InterferenceWatch {
     /// The counters before a measurement.
     #[must_use]
     pub fn look(&self, buffer: &mut Buffer) -> Look {
-        self.look_at(sched_getcpu().ok(), buffer)
+        let cpu = sched_getcpu().ok();
+        self.look_at(cpu, cpu, buffer)
+    }
+
+    /// The counters after a measurement that began with `before`.
+    #[must_use]
+    pub fn look_after(&self, before: &Look, buffer: &mut Buffer) -> Look {
+        self.look_at(sched_getcpu().ok(), before.cpu, buffer)
     }
 
     /// What happened since `before`.
     #[must_use]
     pub fn since(&self, before: &Look, buffer: &mut Buffer) -> Interference {
-        let cpu = sched_getcpu().ok();
-        let after = self.look_at(before.cpu, buffer);
-        let steal = if cpu.is_some() && cpu == before.cpu {
+        self.between(before, &self.look_after(before, buffer))
+    }
+
+    /// What happened from `before` to `after`, a look after it.
+    #[must_use]
+    pub fn between(&self, before: &Look, after: &Look) -> Interference {
+        let steal = if after.cpu.is_some() && after.cpu == before.cpu {
             rise(before.steal_of_cpu, after.steal_of_cpu)
         } else {
-            rise(before.steal_of_all, after.steal_of_all)
+            rise(before.steal_of_all(), after.steal_of_all())
         };
         Interference {
             throttled: rise(before.throttled, after.throttled),
@@ -90,24 +103,29 @@ impl InterferenceWatch {
         }
     }
 
-    fn look_at(&self, cpu: Option<usize>, buffer: &mut Buffer) -> Look {
+    /// The counters, on `cpu`, with the steal of the CPU `asked` for.
+    fn look_at(&self, cpu: Option<usize>, asked: Option<usize>, buffer: &mut Buffer) -> Look {
         let throttled = self.throttling.as_ref().ok().and_then(|file| {
             let rows = file.read(buffer).ok()?;
             rows.value("nr_throttled").ok()?
         });
-        let mut look = Look {
-            cpu,
-            steal_of_cpu: None,
-            steal_of_all: None,
-            throttled,
+        let rows = match &self.stat {
+            Ok(file) => file.read(buffer),
+            Err(error) => Err(error.clone()),
         };
-        if let Ok(file) = &self.stat
-            && let Ok(rows) = file.read(buffer)
-        {
-            look.steal_of_all = steal(&rows, None);
-            look.steal_of_cpu = cpu.and_then(|cpu| steal(&rows, Some(cpu)));
+        let of_cpu = rows.as_ref().ok().zip(asked);
+        Look {
+            cpu,
+            steal_of_cpu: of_cpu.and_then(|(rows, cpu)| steal(rows, cpu)),
+            ticks: rows.and_then(|rows| ticks(&rows)),
+            throttled,
         }
-        look
+    }
+}
+
+impl Look {
+    fn steal_of_all(&self) -> Option<u64> {
+        self.ticks.as_ref().ok().map(|ticks| ticks.part)
     }
 }
 
@@ -116,18 +134,14 @@ fn rise(before: Option<u64>, after: Option<u64>) -> Option<u64> {
     after?.checked_sub(before?)
 }
 
-/// The steal ticks of `cpu`, or of all: `cpuN user nice system idle iowait irq
-/// softirq steal ...`.
-fn steal(rows: &Rows<'_>, cpu: Option<usize>) -> Option<u64> {
+/// The steal ticks of `cpu`: `cpuN user nice system idle iowait irq softirq
+/// steal ...`.
+fn steal(rows: &Rows<'_>, cpu: usize) -> Option<u64> {
     const STEAL: usize = 7;
     let mut fields = rows.lines().find_map(|line| {
         let mut fields = line.split_ascii_whitespace();
         let number = fields.next()?.strip_prefix("cpu")?;
-        let is_wanted = match cpu {
-            None => number.is_empty(),
-            Some(cpu) => is_number_of(cpu, number),
-        };
-        is_wanted.then_some(fields)
+        is_number_of(cpu, number).then_some(fields)
     })?;
     rows.number(fields.nth(STEAL)).ok()
 }
@@ -188,7 +202,7 @@ mod tests {
     const STAT: &str = "cpu  10 0 10 10 0 0 0 77 0 0\ncpu0 5 0 5 5 0 0 0 70 0 0\n\
                         cpu10 5 0 5 5 0 0 0 7 0 0\nintr 12 0\n";
 
-    fn steal_in(text: &str, cpu: Option<usize>) -> Option<u64> {
+    fn steal_in(text: &str, cpu: usize) -> Option<u64> {
         steal(
             &Rows::new(Path::new("/proc/stat"), text.as_bytes()).unwrap(),
             cpu,
@@ -197,19 +211,18 @@ mod tests {
 
     #[test]
     fn steal_is_that_of_the_cpu_asked_for() {
-        assert_eq!(steal_in(STAT, None), Some(77));
-        assert_eq!(steal_in(STAT, Some(0)), Some(70));
-        assert_eq!(steal_in(STAT, Some(10)), Some(7));
-        assert_eq!(steal_in(STAT, Some(1)), None);
-        assert_eq!(steal_in("cpu00 1 1 1 1 1 1 1 9\n", Some(0)), None);
-        assert_eq!(steal_in("cpu+1 1 1 1 1 1 1 1 9\n", Some(1)), None);
+        assert_eq!(steal_in(STAT, 0), Some(70));
+        assert_eq!(steal_in(STAT, 10), Some(7));
+        assert_eq!(steal_in(STAT, 1), None);
+        assert_eq!(steal_in("cpu00 1 1 1 1 1 1 1 9\n", 0), None);
+        assert_eq!(steal_in("cpu+1 1 1 1 1 1 1 1 9\n", 1), None);
     }
 
     #[test]
     fn a_short_or_broken_row_gives_no_steal() {
-        assert_eq!(steal_in("cpu 1 2 3\n", None), None);
-        assert_eq!(steal_in("cpu 1 2 3 4 5 6 7 x\n", None), None);
-        assert_eq!(steal_in("intr 1\n", None), None);
+        assert_eq!(steal_in("cpu0 1 2 3\n", 0), None);
+        assert_eq!(steal_in("cpu0 1 2 3 4 5 6 7 x\n", 0), None);
+        assert_eq!(steal_in("intr 1\n", 0), None);
     }
 
     #[test]
@@ -225,6 +238,8 @@ mod tests {
         let roots = Roots::under(Path::new("/"));
         let watch = InterferenceWatch::open(&roots, None, &mut buffer);
         let look = watch.look(&mut buffer);
-        assert!(watch.since(&look, &mut buffer).steal.is_some());
+        let after = watch.look_after(&look, &mut buffer);
+        assert!(watch.between(&look, &after).steal.is_some());
+        assert!(after.ticks.unwrap().whole >= look.ticks.unwrap().whole);
     }
 }

@@ -12,7 +12,7 @@ use super::interference::{Interference, InterferenceWatch};
 use super::leaf;
 use super::processes::{ProcessWatch, Uses};
 use super::roots::Roots;
-use super::stall::{ReadTiming, Stopwatch};
+use super::stall::{ReadTiming, Stopwatch, Waited};
 use super::zombies::{ZombieCount, ZombieCounter};
 use crate::time::MonotonicTime;
 
@@ -137,14 +137,20 @@ impl Observer {
             Err(error) => Err(error.clone()),
         };
         let look = self.interference.look(buffer);
-        let root = timed(&self.stopwatch, &self.root, buffer);
+        let mut waited = Waited::default();
+        let mut timed = |file: &Result<KeptFile, SampleError>, buffer: &mut Buffer| match file {
+            Ok(file) => self.stopwatch.time_next(file, &mut waited, buffer),
+            Err(error) => Err(error.clone()),
+        };
+        let root = timed(&self.root, buffer);
         let is_again = root
             .as_ref()
             .is_ok_and(|read| self.again.is_due(read.on_cpu));
-        let again = is_again.then(|| timed(&self.stopwatch, &self.root, buffer).ok());
-        let leaf = timed(&self.stopwatch, &self.leaf, buffer);
-        let interference = self.interference.since(&look, buffer);
-        let surroundings = self.background.observe(at, buffer);
+        let again = is_again.then(|| timed(&self.root, buffer).ok());
+        let leaf = timed(&self.leaf, buffer);
+        let after = self.interference.look_after(&look, buffer);
+        let interference = self.interference.between(&look, &after);
+        let surroundings = self.background.observe(at, after.ticks, buffer);
         let is_cold = std::mem::replace(&mut self.is_cold, root.is_err());
         let slow = root.as_ref().map(|read| read.on_cpu);
         let processes = slow.ok().and_then(|read| self.processes.look(at, read));
@@ -205,16 +211,5 @@ impl Observer {
         {
             self.leaf = Err(error.clone());
         }
-    }
-}
-
-fn timed(
-    stopwatch: &Stopwatch,
-    file: &Result<KeptFile, SampleError>,
-    buffer: &mut Buffer,
-) -> Result<ReadTiming, SampleError> {
-    match file {
-        Ok(file) => stopwatch.time(file, buffer),
-        Err(error) => Err(error.clone()),
     }
 }

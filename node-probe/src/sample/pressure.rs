@@ -118,21 +118,27 @@ impl StealWatch {
     /// [`SampleError`] if the file cannot be read or is not what it should be.
     pub fn look(&mut self, buffer: &mut Buffer) -> Result<Option<Share>, SampleError> {
         let now = ticks(&self.stat.read(buffer)?)?;
-        let last = self.last.replace(now);
-        Ok(last.and_then(|last| {
-            let whole = now.whole.checked_sub(last.whole)?;
-            let part = now.part.checked_sub(last.part)?;
-            (whole > 0).then_some(Share {
-                part: part.min(whole),
-                whole,
-            })
-        }))
+        Ok(self.take(now))
+    }
+
+    /// As [`StealWatch::look`], where the [`ticks`] of now were read already.
+    pub fn take(&mut self, now: Share) -> Option<Share> {
+        let last = self.last.replace(now)?;
+        let whole = now.whole.checked_sub(last.whole)?;
+        let part = now.part.checked_sub(last.part)?;
+        (whole > 0).then_some(Share {
+            part: part.min(whole),
+            whole,
+        })
     }
 }
 
 /// Steal and all ticks of `cpu user nice system idle iowait irq softirq steal
 /// guest guest_nice`; guests' time is in user and nice already.
-fn ticks(rows: &Rows<'_>) -> Result<Share, SampleError> {
+///
+/// # Errors
+/// [`SampleError`] if there is no such row, or a shorter one.
+pub fn ticks(rows: &Rows<'_>) -> Result<Share, SampleError> {
     const SUMMED: usize = 8;
     let Some(mut fields) = rows.fields("cpu") else {
         return Err(SampleError::MissingRow {

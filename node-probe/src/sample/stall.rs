@@ -29,6 +29,10 @@ impl ReadTiming {
     }
 }
 
+/// How long the thread had waited for a CPU after the read before.
+#[derive(Debug, Default)]
+pub struct Waited(Option<Duration>);
+
 /// Times reads on the thread that opened it.
 ///
 /// It belongs to one thread: `thread-self` resolves to the thread that opens
@@ -63,8 +67,22 @@ impl Stopwatch {
     /// [`SampleError`] if the read fails or what it returned is not a
     /// `memory.stat`: the time of another file would be a wrong number.
     pub fn time(&self, file: &KeptFile, buffer: &mut Buffer) -> Result<ReadTiming, SampleError> {
+        self.time_next(file, &mut Waited::default(), buffer)
+    }
+
+    /// As [`Stopwatch::time`], right after another read, whose last look at the
+    /// wait for a CPU is the first one of this read.
+    ///
+    /// # Errors
+    /// As [`Stopwatch::time`].
+    pub fn time_next(
+        &self,
+        file: &KeptFile,
+        waited: &mut Waited,
+        buffer: &mut Buffer,
+    ) -> Result<ReadTiming, SampleError> {
         loop {
-            let delay_before = self.run_delay(buffer);
+            let before = waited.0.take().or_else(|| self.run_delay(buffer));
             let cpu_before = clock::thread_cpu();
             let wall_before = clock::monotonic();
             let len = file.pread(buffer)?;
@@ -75,8 +93,9 @@ impl Stopwatch {
                 continue;
             }
             require_memory_stat(file, buffer, len)?;
-            let run_delay = delay_before
-                .zip(self.run_delay(buffer))
+            waited.0 = self.run_delay(buffer);
+            let run_delay = before
+                .zip(waited.0)
                 .and_then(|(before, after)| after.checked_sub(before));
             return Ok(ReadTiming {
                 on_cpu,
