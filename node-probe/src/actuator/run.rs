@@ -32,7 +32,7 @@ const MAX_SKEW: Duration = Duration::from_mins(1);
 /// 2 s to leave the kernel, and the chart gives 20 s.
 const STOP_LIMIT: Duration = Duration::from_secs(10);
 
-/// Obeys signed commands from a Unix socket: the part of Unstall that acts on a node
+/// Obey signed commands from a Unix socket: the part of Unstall that acts on a node
 #[derive(Debug, Args)]
 pub struct ActuateArgs {
     /// Unix socket to listen on, in a directory shared with the probe

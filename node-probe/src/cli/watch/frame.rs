@@ -55,8 +55,8 @@ pub fn frame(
             lines.push(row(leaf, judge.leaf(), Unit::Nanoseconds, screen));
         }
     }
-    for user in &verdict.evidence.users {
-        lines.push(user.to_string());
+    for note in notes(verdict) {
+        lines.extend(wrapped(&note, screen.width));
     }
     let room = screen.height.saturating_sub(2).max(1);
     lines.truncate(room);
@@ -100,15 +100,28 @@ fn header(screen: Screen) -> String {
     text
 }
 
+/// What the table has no room for.
+fn notes(verdict: &Verdict) -> Vec<String> {
+    let users = &verdict.evidence.users;
+    let mut notes: Vec<String> = users.iter().map(ToString::to_string).collect();
+    for (signal, why) in &verdict.evidence.unreadable {
+        notes.push(format!("{}: {why}", label(*signal)));
+    }
+    if !notes.is_empty() {
+        notes.insert(0, String::new());
+    }
+    notes
+}
+
 fn row(label: &str, series: &Series, unit: Unit, screen: Screen) -> String {
     let mut text = format!("{label:<26}");
     let history = series.history();
     let Some(summary) = history.summary(SHOWN) else {
-        let why = match series.unreadable() {
-            Some(why) => format!(" cannot be read: {why}"),
+        let word = match series.unreadable() {
+            Some(_) => " cannot be read, see below".to_owned(),
             None => format!("{:>10}", "-"),
         };
-        text.push_str(&why);
+        text.push_str(&word);
         return text;
     };
     let last = history.last().map_or(summary.max, |(_, value)| value);
@@ -197,6 +210,30 @@ mod tests {
         assert!(text.ends_with("\nq: quit"));
         assert!(
             text.lines().all(|line| line.chars().count() <= 80),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn why_a_signal_cannot_be_read_is_told_whole_below_the_table() {
+        let mut judge = Judge::default();
+        let mut seen = observation(0, Duration::from_millis(1));
+        let why = "/proc/pressure/irq: No such file or directory; this kernel lacks it";
+        seen.surroundings.irq_pressure = Err(why.into());
+        judge.observe(&seen);
+        let host = Host::discover(&Roots::under("/nowhere".as_ref()), &mut Buffer::default());
+        let text = frame(
+            &judge,
+            &judge.verdict(at(1)),
+            &host,
+            "q: quit",
+            screen(60, 40),
+        );
+        let row = format!("{:<26} cannot be read, see below\n", "interrupt pressure");
+        assert!(text.contains(&row), "{text}");
+        let told = text.replace('\n', " ");
+        assert!(
+            told.contains(&format!("interrupt pressure: {why}")),
             "{text}"
         );
     }

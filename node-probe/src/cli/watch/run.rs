@@ -63,6 +63,12 @@ fn watch(args: &WatchArgs) -> io::Result<()> {
     }
 }
 
+/// So many of them, in words.
+fn some(number: u64, noun: &str) -> String {
+    let ending = if number == 1 { "" } else { "s" };
+    format!("{number} {noun}{ending}")
+}
+
 struct Watch {
     samples: Receiver<Observation>,
     judge: Judge,
@@ -109,10 +115,8 @@ impl Watch {
         let age = age.map_or_else(String::new, |age| format!(", the last {age} s ago"));
         let left_out = self.judge.series(Signal::MemoryStatReadCpu).untrusted();
         let left_out: u64 = left_out.values().sum();
-        format!(
-            "{} samples{age}, {left_out} reads left out   q: quit",
-            self.seen
-        )
+        let (samples, left_out) = (some(self.seen, "sample"), some(left_out, "read"));
+        format!("{samples}{age}, {left_out} left out   q: quit")
     }
 
     /// A line for each sample. A reader that went away, as `head` does, ends it.
