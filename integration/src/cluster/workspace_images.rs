@@ -22,22 +22,37 @@ pub struct WorkspaceImages {
     pub tag: String,
 }
 
-/// Builds the release binaries, statically linked, and packs each into an
-/// image `unstall/<name>:<version>`.
+/// Builds a program of this workspace as it is built for tests, beside the program `other`.
 ///
 /// # Errors
-/// When cargo fails or an archive cannot be written.
-pub fn build_workspace_images() -> Result<WorkspaceImages> {
-    let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-    let target = format!("{}-unknown-linux-gnu", std::env::consts::ARCH);
+/// When cargo fails.
+pub fn build_program(name: &str, other: &Path) -> Result<PathBuf> {
+    let dir = other.parent().context("the other program has no folder")?;
+    let target = dir.parent().context("that folder has no parent")?;
+    let mut cargo = cargo();
+    cargo.args([
+        "build",
+        "--quiet",
+        "--locked",
+        "--package",
+        name,
+        "--target-dir",
+    ]);
+    cargo.arg(target);
+    if !cargo.status().context("cannot run cargo")?.success() {
+        bail!("{name} did not build: see cargo's message above");
+    }
+    Ok(dir.join(name))
+}
+
+fn workspace() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+}
+
+/// Cargo in the workspace. What `cargo test` tells the program it runs would make build scripts
+/// run again, and with them half of a build.
+fn cargo() -> Command {
     let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    cargo
-        .current_dir(&workspace)
-        // The images hold nothing but the binary: no C library beside it.
-        .env("RUSTFLAGS", "-C target-feature=+crt-static")
-        .args(["build", "--release", "--locked", "--target", &target]);
-    // What `cargo test` tells the program it runs would make build scripts run
-    // again, and with them half of the release build.
     let told = [
         "CARGO_PKG_",
         "CARGO_MANIFEST_",
@@ -50,6 +65,23 @@ pub fn build_workspace_images() -> Result<WorkspaceImages> {
             cargo.env_remove(name);
         }
     }
+    cargo.current_dir(workspace());
+    cargo
+}
+
+/// Builds the release binaries, statically linked, and packs each into an
+/// image `unstall/<name>:<version>`.
+///
+/// # Errors
+/// When cargo fails or an archive cannot be written.
+pub fn build_workspace_images() -> Result<WorkspaceImages> {
+    let workspace = workspace();
+    let target = format!("{}-unknown-linux-gnu", std::env::consts::ARCH);
+    let mut cargo = cargo();
+    cargo
+        // The images hold nothing but the binary: no C library beside it.
+        .env("RUSTFLAGS", "-C target-feature=+crt-static")
+        .args(["build", "--release", "--locked", "--target", &target]);
     for (package, _) in IMAGES {
         cargo.args(["--package", package]);
     }

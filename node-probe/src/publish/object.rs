@@ -68,27 +68,45 @@ pub async fn watch(client: Client, node: String, seen: mpsc::UnboundedSender<Opt
     }
 }
 
-/// Writes `status` to the object called `node`.
+/// Which object a status is for: of another node made again under the same name, nothing is
+/// written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Target {
+    /// The node's name.
+    pub name: String,
+    /// The object's own UID.
+    pub uid: Option<String>,
+}
+
+impl Target {
+    /// That one.
+    pub fn of(object: &NodeHealth) -> Self {
+        Self {
+            name: object.name_any(),
+            uid: object.uid(),
+        }
+    }
+}
+
+/// Writes `status` to the object.
 ///
 /// # Errors
 /// A sentence; nothing was written, or it is not known.
 pub async fn write(
     client: &Client,
-    object: &NodeHealth,
+    target: &Target,
     status: &NodeHealthStatus,
 ) -> Result<(), String> {
     let api: Api<NodeHealth> = Api::all(client.clone());
-    let name = object.name_any();
     let patch = json!({
         "apiVersion": "unstall.dev/v1alpha1",
         "kind": "NodeHealth",
-        // Of another node made again under the same name, nothing is written.
-        "metadata": {"name": name, "uid": object.uid()},
+        "metadata": {"name": target.name, "uid": target.uid},
         "status": status,
     });
     let params = PatchParams::apply(manager::PROBE).force();
     let patch = Patch::Apply(&patch);
-    let call = api.patch_status(&name, &params, &patch);
+    let call = api.patch_status(&target.name, &params, &patch);
     bounded(call).await.map(|_| ())
 }
 
@@ -102,7 +120,10 @@ pub async fn read(client: &Client, node: &str) -> Result<NodeHealth, String> {
 
 async fn bounded<T>(call: impl Future<Output = Result<T, kube::Error>>) -> Result<T, String> {
     match tokio::time::timeout(CALL_LIMIT, call).await {
-        Ok(result) => result.map_err(|error| error.to_string()),
+        Ok(result) => result.map_err(|error| match error {
+            kube::Error::Api(said) => format!("{} ({})", said.message, said.code),
+            other => other.to_string(),
+        }),
         Err(_) => Err(format!("no answer in {} s", CALL_LIMIT.as_secs())),
     }
 }

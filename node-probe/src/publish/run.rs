@@ -15,7 +15,7 @@ use unstall_crds::units::KernelVersion;
 use super::command::{self, Live};
 use super::due::{Written, is_due};
 use super::errand::{Errand, Orders, Said};
-use super::object;
+use super::object::{self, Target};
 use super::resume::resumed;
 use super::rules::{Asked, asked, rules};
 use super::status::{Facts, Inputs, Now, status};
@@ -101,7 +101,8 @@ async fn probe(args: ProbeArgs, pace: Pace) -> Result<(), String> {
     if let Some(address) = args.listen {
         tokio::spawn(serve(listen(address).await?, pages));
     }
-    let mut probe = Probe::new(client.clone(), orders, facts(&roots));
+    let (wrote, mut writes) = mpsc::unbounded_channel();
+    let mut probe = Probe::new(client.clone(), orders, wrote, facts(&roots));
     if let Some(socket) = args.actuator_socket {
         let live = Live {
             client: client.clone(),
@@ -122,6 +123,7 @@ async fn probe(args: ProbeArgs, pace: Pace) -> Result<(), String> {
             Some(observation) = observed.recv() => probe.observe(&observation),
             Some(object) = objects.recv() => probe.take_object(object),
             Some(answer) = answers.recv() => probe.hear(answer),
+            Some(write) = writes.recv() => probe.wrote(write),
             Some(page) = asked.recv() => {
                 probe.answer(page, sampler.in_flight());
                 continue;
@@ -130,14 +132,23 @@ async fn probe(args: ProbeArgs, pace: Pace) -> Result<(), String> {
             _ = terminate.recv() => return Ok(()),
         }
         sampler.set_mode(probe.mode());
-        probe.publish(sampler.in_flight()).await;
+        probe.publish(sampler.in_flight());
     }
+}
+
+/// A write that has ended.
+struct Wrote {
+    to: Target,
+    status: NodeHealthStatus,
+    at: MonotonicTime,
+    result: Result<(), String>,
 }
 
 /// Everything between the inputs and the API server.
 struct Probe {
     client: Client,
     orders: watch::Sender<Orders>,
+    wrote: mpsc::UnboundedSender<Wrote>,
     facts: Facts,
     started: MonotonicTime,
     kernel: Option<KernelVersion>,
@@ -147,16 +158,23 @@ struct Probe {
     object: Option<NodeHealth>,
     on_record: NodeHealthStatus,
     written: Option<Written>,
+    is_writing: bool,
     retry: Option<(MonotonicTime, Duration)>,
     errand: Errand,
     jitter: Jitter,
 }
 
 impl Probe {
-    fn new(client: Client, orders: watch::Sender<Orders>, facts: Facts) -> Self {
+    fn new(
+        client: Client,
+        orders: watch::Sender<Orders>,
+        wrote: mpsc::UnboundedSender<Wrote>,
+        facts: Facts,
+    ) -> Self {
         Self {
             client,
             orders,
+            wrote,
             kernel: facts
                 .kernel_release
                 .as_ref()
@@ -169,6 +187,7 @@ impl Probe {
             object: None,
             on_record: NodeHealthStatus::default(),
             written: None,
+            is_writing: false,
             retry: None,
             errand: Errand::default(),
             jitter: Jitter::seeded(),
@@ -268,13 +287,16 @@ impl Probe {
         }
     }
 
-    async fn publish(&mut self, in_flight: Option<Duration>) {
-        let Some(object) = &self.object else { return };
+    /// Judges, and begins a write if one is due. Nobody waits for it: an API server that does not
+    /// answer must not keep this loop from judging and from its pages.
+    fn publish(&mut self, in_flight: Option<Duration>) {
         let now = now();
-        if self.retry.is_some_and(|(after, _)| now.monotonic < after) {
+        self.judge.evaluate(now.monotonic);
+        let Some(object) = &self.object else { return };
+        let is_paused = self.retry.is_some_and(|(after, _)| now.monotonic < after);
+        if is_paused || self.is_writing {
             return;
         }
-        self.judge.evaluate(now.monotonic);
         let inputs = Inputs {
             facts: &self.facts,
             started: self.started,
@@ -297,18 +319,36 @@ impl Probe {
         ) {
             return;
         }
-        match object::write(&self.client, object, &next).await {
+        self.is_writing = true;
+        let (client, to, wrote) = (self.client.clone(), Target::of(object), self.wrote.clone());
+        tokio::spawn(async move {
+            let result = object::write(&client, &to, &next).await;
+            // The receiver is gone only when the probe ends.
+            let _ = wrote.send(Wrote {
+                to,
+                status: next,
+                at: now.monotonic,
+                result,
+            });
+        });
+    }
+
+    fn wrote(&mut self, write: Wrote) {
+        self.is_writing = false;
+        self.metrics.wrote(write.result.is_ok());
+        match write.result {
             Ok(()) => {
-                self.metrics.wrote(true);
-                self.on_record = next;
-                self.written = Some(Written {
-                    at: now.monotonic,
-                    jitter: self.jitter.draw(),
-                });
                 self.retry = None;
+                // Another object by now knows nothing of it.
+                if self.object.as_ref().map(Target::of) == Some(write.to) {
+                    self.on_record = write.status;
+                    self.written = Some(Written {
+                        at: write.at,
+                        jitter: self.jitter.draw(),
+                    });
+                }
             }
             Err(error) => {
-                self.metrics.wrote(false);
                 let pause = self
                     .retry
                     .map_or(RETRY_FIRST, |(_, last)| (last * 2).min(RETRY_LAST));
@@ -316,7 +356,7 @@ impl Probe {
                     "status not written",
                     &[("error", &error), ("again_in_s", &pause.as_secs())],
                 );
-                self.retry = Some((now.monotonic.after(pause), pause));
+                self.retry = Some((monotonic().after(pause), pause));
             }
         }
     }

@@ -1,0 +1,19 @@
+//! The real `node-probe probe` against the real API server, with what lies between them at fault.
+//!
+//! [`http`] speaks to a server, [`forward`] passes HTTP on and is told what to do wrong, [`node`] is a probe with its own
+//! `NodeHealth` behind one of them.
+
+#![allow(
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a helper of a test fails as the test does"
+)]
+
+mod forward;
+mod http;
+mod node;
+
+mod quiet;
+mod token;
+mod watches;
+mod writes;
