@@ -14,6 +14,7 @@ import (
 	// embeds them in its own main package, which is not imported here.
 	_ "time/tzdata"
 
+	"github.com/prometheus/client_golang/prometheus/testutil/promlint"
 	"github.com/spf13/cobra"
 	"go.etcd.io/etcd/server/v3/etcdmain"
 	helm "helm.sh/helm/v4/pkg/cmd"
@@ -34,6 +35,7 @@ var programs = map[string]func(){
 	"kubelet":                 func() { run(kubelet.NewKubeletCommand(context.Background())) },
 	"kubectl":                 func() { run(kubectl.NewDefaultKubectlCommand()) },
 	"helm":                    runHelm,
+	"promlint":                lint,
 }
 
 func main() {
@@ -63,5 +65,21 @@ func runHelm() {
 	if err != nil {
 		fmt.Fprintf(os.Stderr, "Error: %v\n", err)
 		os.Exit(1)
+	}
+}
+
+// lint checks metrics on standard input, in Prometheus' text format, as
+// `promtool check metrics` does.
+func lint() {
+	problems, err := promlint.New(os.Stdin).Lint()
+	if err != nil {
+		fmt.Fprintf(os.Stderr, "Error: %v\n", err)
+		os.Exit(1)
+	}
+	for _, problem := range problems {
+		fmt.Printf("%s: %s\n", problem.Metric, problem.Text)
+	}
+	if len(problems) > 0 {
+		os.Exit(3)
 	}
 }

@@ -14,7 +14,7 @@ use super::progress::{Count, Progress, run_go};
 use super::versions::{CNI_PLUGINS_VERSION, CONTAINERD_VERSION, KUBERNETES_VERSION, RUNC_VERSION};
 
 /// Names that the one control plane program answers to.
-const CONTROL_PLANE: [&str; 8] = [
+const CONTROL_PLANE: [&str; 9] = [
     "etcd",
     "kube-apiserver",
     "kube-controller-manager",
@@ -22,6 +22,7 @@ const CONTROL_PLANE: [&str; 8] = [
     "kubelet",
     "kubectl",
     "helm",
+    "promlint",
     PAUSE,
 ];
 /// The pods' sandbox program: a binary of its own, made with the others.

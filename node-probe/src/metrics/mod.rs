@@ -8,5 +8,8 @@ mod labels;
 mod record;
 mod serve;
 
+#[cfg(test)]
+mod doc_tests;
+
 pub use record::{Metrics, Moment};
 pub use serve::{Address, Page, listen, serve};

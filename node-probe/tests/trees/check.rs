@@ -63,6 +63,17 @@ fn a_healthy_node_exits_with_0() {
 }
 
 #[test]
+fn a_plugin_prints_one_line_that_fits_what_node_problem_detector_keeps() {
+    for (tree, code) in [("v1", 0), ("v2", 0), ("nowhere", 2), ("no-memory-row", 0)] {
+        let output = check_tree(&fixture(tree), &["-o", "line"]);
+        assert_eq!(output.status.code(), Some(code), "{tree}: {output:?}");
+        let said = text(&output);
+        assert_eq!(said.lines().count(), 1, "{said}");
+        assert!(said.trim_end().len() <= 80 && said.contains(": "), "{said}");
+    }
+}
+
+#[test]
 fn a_node_over_its_thresholds_exits_with_1() {
     let limits = ["--watch-at", "1ns", "--degraded-at", "1ns"];
     let output = check_tree(&fixture("v2"), &limits);
@@ -132,7 +143,7 @@ fn wrong_arguments_exit_with_2_and_say_what_to_write() {
             "not a duration above zero such as 90s",
         ),
         (&["--watch-at", "30ms"], "--watch-at is above --degraded-at"),
-        (&["-o", "yaml"], "possible values: text, json, schema"),
+        (&["-o", "yaml"], "possible values: text, line, json, schema"),
     ];
     for (args, expected) in cases {
         let output = check(args);

@@ -16,7 +16,7 @@ use crate::judge::Thresholds;
 #[derive(Clone, Debug, Args)]
 #[command(after_help = EXIT_CODES, after_long_help = EXIT_CODES_LONG)]
 pub struct CheckArgs {
-    /// Print a table, JSON, or the schema of that JSON.
+    /// Print a table, its first line alone, JSON, or the schema of that JSON.
     #[arg(short, long, value_enum, default_value_t = Output::Text, value_name = "FORMAT")]
     pub output: Output,
 
@@ -51,6 +51,8 @@ pub struct CheckArgs {
 pub enum Output {
     /// For people. The first line, of at most 80 characters, says it all.
     Text,
+    /// That first line alone, as a plugin of node-problem-detector.
+    Line,
     /// One JSON object.
     Json,
     /// The JSON schema of that object; nothing is measured.
@@ -91,7 +93,8 @@ Exit codes, as of a node-problem-detector plugin:
   1  NonOK: Degraded or Stalled
   2  Unknown: the root memory.stat cannot be read or trusted, or the arguments are wrong
 
-node-problem-detector stops a plugin after 5 s unless its timeout is raised: give it a timeout
-above --max-time. With a --max-time below it, a sick node is judged by fewer reads.
+node-problem-detector stops a plugin after 5 s unless its timeout is raised, and takes 80 characters
+of what it prints: run it with -o line and a --max-time below that timeout. A sick node is then
+judged by fewer reads, and by at least three or not at all.
 
 NO_COLOR in the environment, or an output that is no terminal, turns colours off.";

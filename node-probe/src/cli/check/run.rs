@@ -48,6 +48,10 @@ pub fn run(args: &CheckArgs) -> ExitCode {
                 return ExitCode::from(UNKNOWN);
             }
         },
+        Output::Line => format!(
+            "{}\n",
+            text::first_line(&report, measured.verdict.level, color::is_wanted())
+        ),
         Output::Text | Output::Schema => {
             text::render(&report, measured.verdict.level, color::is_wanted())
         }

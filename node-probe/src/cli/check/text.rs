@@ -7,13 +7,18 @@ use crate::cli::color;
 use crate::cli::label::label;
 use crate::judge::{Level, Signal, Unit};
 
+/// The summary, of at most 80 characters but for colours.
+pub fn first_line(report: &Report, level: Level, has_color: bool) -> String {
+    match report.summary.strip_prefix(report.verdict) {
+        Some(rest) if has_color => format!("{}{rest}", color::paint(level, report.verdict)),
+        _ => report.summary.clone(),
+    }
+}
+
 /// The whole text; the first line is the summary.
 pub fn render(report: &Report, level: Level, has_color: bool) -> String {
     let mut text = String::new();
-    let summary = match report.summary.strip_prefix(report.verdict) {
-        Some(rest) if has_color => format!("{}{rest}", color::paint(level, report.verdict)),
-        _ => report.summary.clone(),
-    };
+    let summary = first_line(report, level, has_color);
     // Writing to a string cannot fail.
     let _ = writeln!(text, "{summary}\n{}.\n", capitalised(&report.sentence));
     table(&mut text, report);
