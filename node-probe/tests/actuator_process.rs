@@ -6,6 +6,10 @@
     reason = "clippy knows the tests, but not their helpers"
 )]
 
+#[path = "actuator/logind.rs"]
+mod logind;
+#[path = "actuator/reboot.rs"]
+mod reboot;
 #[path = "actuator/rig.rs"]
 mod rig;
 

@@ -7,7 +7,7 @@ use std::thread;
 
 use jiff::Timestamp;
 use nix::unistd::Pid;
-use unstall_crds::command::{CommandPayload, SignedCommand};
+use unstall_crds::command::{CommandAction, CommandPayload, SignedCommand};
 use unstall_crds::health::{CommandState, RefusalReason};
 
 use super::child;
@@ -22,6 +22,11 @@ use super::verify::{self, Decision, Situation};
 use crate::log;
 use crate::sample::{Buffer, Host, Roots, monotonic};
 
+mod reboot;
+
+pub use reboot::RebootSettings;
+use reboot::Wait;
+
 /// What the actuator is told at its start.
 #[derive(Debug)]
 pub struct Settings {
@@ -35,6 +40,8 @@ pub struct Settings {
     pub limits: Limits,
     /// How `dropCaches` is done.
     pub drop: DropSettings,
+    /// How `reboot` is done; absent where reboots are not enabled.
+    pub reboot: Option<RebootSettings>,
 }
 
 /// The one that acts. Shared by the socket's thread and the one that carries a command out.
@@ -51,6 +58,9 @@ pub struct Actuator {
 struct Work {
     /// The id of the command being carried out.
     running: Option<String>,
+    /// Whether the actuator stops with it under way: whoever starts next finds out what became
+    /// of it.
+    is_left: bool,
     /// Killed children that were still in the kernel when last seen.
     stuck: Vec<Pid>,
 }
@@ -58,9 +68,22 @@ struct Work {
 /// What a command led to.
 enum Step {
     /// The intent is on the disk: carry it out.
-    Begin(Entry, Ladder),
+    Begin(Entry, Task),
     /// The journal knows it.
     Known(CommandOutcome),
+}
+
+/// What there is to carry out.
+enum Task {
+    /// Drop the caches.
+    Drop(Ladder),
+    /// Ask for a reboot, before the command is void.
+    Reboot {
+        /// From when on it is.
+        expires_at: Timestamp,
+    },
+    /// Wait for one that a predecessor asked for.
+    AwaitShutdown,
 }
 
 impl Actuator {
@@ -79,7 +102,7 @@ impl Actuator {
     pub fn execute(self: &Arc<Self>, command: &SignedCommand) -> CommandOutcome {
         let mut work = self.lock();
         match self.begin(command, &mut work) {
-            Ok(Step::Begin(entry, ladder)) => self.start(entry, ladder, &mut work),
+            Ok(Step::Begin(entry, task)) => self.start(entry, task, &mut work),
             Ok(Step::Known(outcome)) => outcome,
             Err(refusal) => {
                 let reason = refusal.reason;
@@ -106,21 +129,29 @@ impl Actuator {
         let mut record = self.journal.load()?;
         if work.running.is_none()
             && let Ok((_, now)) = self.host_now()
-            && record.interrupt_unfinished(&now)
+            && record.end_unfinished(&now)
         {
             self.journal.save(&record)?;
         }
         Ok(record.find(id).map(|entry| entry.outcome(false)))
     }
 
-    /// Ends what a predecessor left behind as `Interrupted`.
+    /// Ends what a predecessor left behind: a reboot by the boot ID, everything else as
+    /// `Interrupted`. A shutdown that is still under way is waited for.
     ///
     /// # Errors
     /// A sentence, when that cannot be done; commands will be refused until it can.
-    pub fn recover(&self) -> Result<(), String> {
-        let _work = self.lock();
+    pub fn recover(self: &Arc<Self>) -> Result<(), String> {
+        let mut work = self.lock();
         let (_, now) = self.host_now().map_err(|refusal| refusal.message)?;
-        self.load(&now).map(drop).map_err(|error| error.to_string())
+        let record = self.journal.load().map_err(|error| error.to_string())?;
+        match record.shutdown_under_way(&now) {
+            Some(entry) if self.settings.reboot.is_some() => {
+                self.start(entry.clone(), Task::AwaitShutdown, &mut work);
+                Ok(())
+            }
+            _ => self.load(&now).map(drop).map_err(|error| error.to_string()),
+        }
     }
 
     /// Tells the command being carried out to end. Later ones are refused.
@@ -128,10 +159,15 @@ impl Actuator {
         self.stop.store(true, Ordering::Relaxed);
     }
 
-    /// Whether nothing is being carried out.
+    fn is_stopping(&self) -> bool {
+        self.stop.load(Ordering::Relaxed)
+    }
+
+    /// Whether nothing is being carried out, or nothing that this process waits for.
     #[must_use]
     pub fn is_idle(&self) -> bool {
-        self.lock().running.is_none()
+        let work = self.lock();
+        work.running.is_none() || work.is_left
     }
 
     fn begin(&self, command: &SignedCommand, work: &mut Work) -> Result<Step, Refusal> {
@@ -151,6 +187,7 @@ impl Actuator {
                 now: &now,
                 record: &record,
                 limits: &self.settings.limits,
+                reboots: self.settings.reboot.is_some(),
                 busy: busy.as_deref(),
             },
         );
@@ -159,14 +196,18 @@ impl Actuator {
             .is_some_and(|epoch| record.raise_epoch(epoch));
         match verdict.decision {
             Decision::Obey { payload, key_id } => {
+                let task = match self.task(&payload, &kernel) {
+                    Ok(task) => task,
+                    Err(refusal) => {
+                        self.save_if(rises, &record)?;
+                        return Err(refusal);
+                    }
+                };
                 let entry = intent(&payload, key_id, &now);
                 record.pin_node_uid(&payload.node_uid);
                 record.begin(entry.clone(), &now);
                 self.journal.save(&record).map_err(unusable)?;
-                Ok(Step::Begin(
-                    entry,
-                    Ladder::new(payload.level.unwrap_or_default(), &kernel),
-                ))
+                Ok(Step::Begin(entry, task))
             }
             Decision::Replayed { id } => {
                 self.save_if(rises, &record)?;
@@ -180,6 +221,23 @@ impl Actuator {
         }
     }
 
+    /// What `payload` orders, unless the host has something against it.
+    fn task(&self, payload: &CommandPayload, kernel: &str) -> Result<Task, Refusal> {
+        match (payload.action, &self.settings.reboot) {
+            (CommandAction::Reboot, None) => Err(verify::reboots_are_off()),
+            (CommandAction::Reboot, Some(settings)) => {
+                settings.check()?;
+                Ok(Task::Reboot {
+                    expires_at: payload.expires_at.0,
+                })
+            }
+            (CommandAction::DropCaches, _) => Ok(Task::Drop(Ladder::new(
+                payload.level.unwrap_or_default(),
+                kernel,
+            ))),
+        }
+    }
+
     fn save_if(&self, changed: bool, record: &Record) -> Result<(), Refusal> {
         if changed {
             self.journal.save(record).map_err(unusable)
@@ -189,13 +247,13 @@ impl Actuator {
     }
 
     /// Carries the command out on a thread of its own.
-    fn start(self: &Arc<Self>, entry: Entry, ladder: Ladder, work: &mut Work) -> CommandOutcome {
+    fn start(self: &Arc<Self>, entry: Entry, task: Task, work: &mut Work) -> CommandOutcome {
         log::info(
             "command accepted",
             &[("id", &entry.id), ("key", &entry.key_id)],
         );
         let (actuator, begun) = (Arc::clone(self), entry.clone());
-        match thread::Builder::new().spawn(move || actuator.carry_out(&begun, &ladder)) {
+        match thread::Builder::new().spawn(move || actuator.carry_out(&begun, &task)) {
             Ok(_) => {
                 work.running = Some(entry.id.clone());
                 entry.outcome(false)
@@ -203,7 +261,7 @@ impl Actuator {
             Err(error) => {
                 let ending = Ending {
                     state: CommandState::Failed,
-                    message: format!("starting a thread: {error}; nothing was dropped"),
+                    message: format!("starting a thread: {error}; nothing was done"),
                     passes: Vec::new(),
                     finished_at: Timestamp::now(),
                 };
@@ -217,25 +275,37 @@ impl Actuator {
         }
     }
 
-    fn carry_out(&self, entry: &Entry, ladder: &Ladder) {
-        let done = drop_caches::perform(&self.settings.drop, ladder, &self.stop);
+    fn carry_out(&self, entry: &Entry, task: &Task) {
+        let mut stuck = Vec::new();
+        let ending = match task {
+            Task::Drop(ladder) => {
+                let done = drop_caches::perform(&self.settings.drop, ladder, &self.stop);
+                stuck = done.stuck;
+                Some(Ending {
+                    state: done.state,
+                    message: done.message,
+                    passes: done.passes,
+                    finished_at: Timestamp::now(),
+                })
+            }
+            Task::Reboot { expires_at } => self.reboot(entry, *expires_at),
+            Task::AwaitShutdown => self.await_shutdown(entry, Wait::Resumed),
+        };
+        let mut work = self.lock();
+        work.stuck.extend(stuck);
+        let Some(ending) = ending else {
+            work.is_left = true;
+            return;
+        };
         log::info(
             "command ended",
             &[
                 ("id", &entry.id),
-                ("state", &done.state),
-                ("message", &done.message),
+                ("state", &ending.state),
+                ("message", &ending.message),
             ],
         );
-        let ending = Ending {
-            state: done.state,
-            message: done.message,
-            passes: done.passes,
-            finished_at: Timestamp::now(),
-        };
-        let mut work = self.lock();
         self.write_end(entry, ending);
-        work.stuck.extend(done.stuck);
         work.running = None;
     }
 
@@ -257,7 +327,7 @@ impl Actuator {
     /// The journal, in which nothing is unfinished: to be called while nothing runs.
     fn load(&self, now: &Moment) -> Result<Record, JournalError> {
         let mut record = self.journal.load()?;
-        if record.interrupt_unfinished(now) {
+        if record.end_unfinished(now) {
             self.journal.save(&record)?;
         }
         Ok(record)
@@ -266,7 +336,7 @@ impl Actuator {
     /// What keeps a new command from being begun, if anything.
     fn busy(&self, work: &mut Work) -> Option<String> {
         work.stuck.retain(|pid| !child::has_gone(*pid));
-        if self.stop.load(Ordering::Relaxed) {
+        if self.is_stopping() {
             return Some("the actuator is stopping".to_owned());
         }
         if let Some(id) = &work.running {
@@ -312,6 +382,7 @@ fn intent(payload: &CommandPayload, key_id: String, now: &Moment) -> Entry {
         boot_id: now.boot_id.clone(),
         started_at: now.wall,
         uptime_milliseconds: u64::try_from(now.uptime.as_millis()).unwrap_or(u64::MAX),
+        asked_at: None,
         ending: None,
     }
 }

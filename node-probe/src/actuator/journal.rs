@@ -168,6 +168,7 @@ mod tests {
             boot_id: "boot-1".to_owned(),
             started_at: now("boot-1").wall,
             uptime_milliseconds: 77_000,
+            asked_at: None,
             ending: None,
         }
     }
@@ -288,7 +289,7 @@ mod tests {
     fn an_intent_without_an_end_is_interrupted_on_this_boot_and_on_another() {
         for (boot, why) in [("boot-1", "actuator restarted"), ("boot-2", "booted again")] {
             let mut record = full_record();
-            assert!(record.interrupt_unfinished(&now(boot)));
+            assert!(record.end_unfinished(&now(boot)));
             let outcome = record.find("two").unwrap().outcome(false);
             assert_eq!(outcome.state, CommandState::Interrupted);
             assert!(outcome.message.contains(why), "{}", outcome.message);
@@ -296,7 +297,7 @@ mod tests {
                 record.find("one").unwrap().outcome(false).state,
                 CommandState::Succeeded
             );
-            assert!(!record.interrupt_unfinished(&now(boot)));
+            assert!(!record.end_unfinished(&now(boot)));
         }
     }
 

@@ -124,6 +124,7 @@ mod tests {
             boot_id: moment.boot_id.clone(),
             started_at: moment.wall,
             uptime_milliseconds: u64::try_from(moment.uptime.as_millis()).unwrap(),
+            asked_at: None,
             ending: None,
         }
     }

@@ -2,7 +2,8 @@
 //! capability, no token, no socket but a Unix one) that carries out what the controller signed.
 //!
 //! Read in this order: a request comes in by [`server`], [`execute`] asks [`verify`], writes the
-//! intent into the [`journal`], lets [`drop_caches`] act, and writes the end down.
+//! intent into the [`journal`], lets [`drop_caches`] act or asks [`logind`], and writes the end
+//! down.
 
 pub mod outcome;
 pub mod wire;
@@ -29,6 +30,8 @@ mod child;
 pub mod counts;
 pub mod drop_caches;
 pub mod passes;
+
+pub mod logind;
 
 pub use client::{ActuatorClient, ClientError};
 pub use outcome::{CommandOutcome, Pass};

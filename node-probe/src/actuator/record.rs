@@ -63,6 +63,9 @@ pub struct Entry {
     pub started_at: Timestamp,
     /// When it was begun, in milliseconds since that boot.
     pub uptime_milliseconds: u64,
+    /// When logind took the reboot that was asked for; the machine goes down from then on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub asked_at: Option<Timestamp>,
     /// How it ended; absent from the intent until then.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ending: Option<Ending>,
@@ -140,25 +143,35 @@ impl Record {
         }
     }
 
-    /// Ends every command that was begun and not ended as `Interrupted`: nobody is carrying it out
-    /// any more. Says whether there was one.
-    pub fn interrupt_unfinished(&mut self, now: &Moment) -> bool {
+    /// Writes down that logind took the reboot of `entry`.
+    pub fn mark_asked(&mut self, entry: &Entry, at: Timestamp) {
+        if let Some(known) = self.commands.iter_mut().find(|known| known.id == entry.id) {
+            known.asked_at = Some(at);
+        }
+    }
+
+    /// The reboot that logind took on this boot, if the machine is still to go down.
+    #[must_use]
+    pub fn shutdown_under_way(&self, now: &Moment) -> Option<&Entry> {
+        self.commands.iter().find(|entry| {
+            entry.ending.is_none() && entry.asked_at.is_some() && entry.boot_id == now.boot_id
+        })
+    }
+
+    /// Ends every command that was begun and not ended: nobody is carrying it out any more. A
+    /// reboot was done if this is another boot; all else is `Interrupted`. Says whether there was
+    /// one.
+    pub fn end_unfinished(&mut self, now: &Moment) -> bool {
         let mut found = false;
         for entry in self
             .commands
             .iter_mut()
             .filter(|entry| entry.ending.is_none())
         {
-            let message = if entry.boot_id == now.boot_id {
-                "the actuator restarted, or could not write its journal, before the outcome was \
-                 recorded: the caches may have been dropped, and it is not repeated"
-            } else {
-                "the machine booted again before the outcome was recorded: the command is void \
-                 and not repeated"
-            };
+            let (state, message) = entry.end_seen_from(now);
             entry.ending = Some(Ending {
-                state: CommandState::Interrupted,
-                message: message.to_owned(),
+                state,
+                message,
                 passes: Vec::new(),
                 finished_at: now.wall,
             });
@@ -195,6 +208,49 @@ impl Record {
 }
 
 impl Entry {
+    /// How a command ended that nobody is carrying out any more.
+    fn end_seen_from(&self, now: &Moment) -> (CommandState, String) {
+        let is_other_boot = self.boot_id != now.boot_id;
+        match (self.action, is_other_boot) {
+            (CommandAction::Reboot, true) => {
+                let asked = match self.asked_at {
+                    Some(at) => format!("logind took it at {at:.0}"),
+                    None => "logind's answer was not recorded before".to_owned(),
+                };
+                let message = format!(
+                    "boot {} is over, this is boot {}; {asked}",
+                    self.boot_id, now.boot_id
+                );
+                (CommandState::Succeeded, message)
+            }
+            (CommandAction::Reboot, false) => (
+                CommandState::Interrupted,
+                "the actuator restarted, or could not write its journal, before logind's answer \
+                 was recorded: this is still the same boot, and it is not repeated"
+                    .to_owned(),
+            ),
+            (CommandAction::DropCaches, false) => (
+                CommandState::Interrupted,
+                "the actuator restarted, or could not write its journal, before the outcome was \
+                 recorded: the caches may have been dropped, and it is not repeated"
+                    .to_owned(),
+            ),
+            (CommandAction::DropCaches, true) => (
+                CommandState::Interrupted,
+                "the machine booted again before the outcome was recorded: the command is void \
+                 and not repeated"
+                    .to_owned(),
+            ),
+        }
+    }
+
+    fn state_of_work(&self) -> String {
+        match self.asked_at {
+            Some(at) => format!("logind took the reboot at {at:.0}; the machine goes down"),
+            None => "being carried out".to_owned(),
+        }
+    }
+
     /// The recorded answer: what was done, or that it is being done.
     #[must_use]
     pub fn outcome(&self, repeated: bool) -> CommandOutcome {
@@ -205,7 +261,7 @@ impl Entry {
             key_id: Some(self.key_id.clone()),
             state: CommandState::Accepted,
             reason: None,
-            message: "being carried out".to_owned(),
+            message: self.state_of_work(),
             passes: Vec::new(),
             started_at: Some(self.started_at),
             finished_at: None,
@@ -237,6 +293,7 @@ mod tests {
             boot_id: "b".to_owned(),
             started_at: Timestamp::UNIX_EPOCH,
             uptime_milliseconds: 0,
+            asked_at: None,
             ending: None,
         }
     }
@@ -285,16 +342,68 @@ mod tests {
         }
     }
 
+    fn moment(boot: &str) -> Moment {
+        Moment {
+            wall: Timestamp::UNIX_EPOCH,
+            boot_id: boot.to_owned(),
+            uptime: Duration::ZERO,
+        }
+    }
+
+    fn with_reboot(asked_at: Option<Timestamp>) -> Record {
+        let mut record = Record::default();
+        let reboot = Entry {
+            action: CommandAction::Reboot,
+            ..entry("r")
+        };
+        record.begin(reboot.clone(), &moment("b"));
+        if let Some(at) = asked_at {
+            record.mark_asked(&reboot, at);
+        }
+        record
+    }
+
+    #[test]
+    fn a_reboot_is_proven_by_another_boot_and_interrupted_on_its_own() {
+        for asked_at in [None, Some(Timestamp::UNIX_EPOCH)] {
+            for (boot, state) in [
+                ("b", CommandState::Interrupted),
+                ("c", CommandState::Succeeded),
+            ] {
+                let mut record = with_reboot(asked_at);
+                assert!(record.end_unfinished(&moment(boot)));
+                let outcome = record.find("r").unwrap().outcome(false);
+                assert_eq!(outcome.state, state, "{asked_at:?} {boot}");
+                assert!(!record.end_unfinished(&moment("d")), "it has ended");
+            }
+        }
+        let mut record = with_reboot(None);
+        record.end_unfinished(&moment("c"));
+        let message = record.find("r").unwrap().outcome(false).message;
+        assert!(
+            message.contains("boot b is over, this is boot c") && message.contains("not recorded"),
+            "{message}"
+        );
+    }
+
+    #[test]
+    fn only_a_reboot_that_logind_took_on_this_boot_is_under_way() {
+        let asked = Some(Timestamp::UNIX_EPOCH);
+        let is_under_way =
+            |record: &Record, boot| record.shutdown_under_way(&moment(boot)).is_some();
+        assert!(is_under_way(&with_reboot(asked), "b"));
+        assert!(!is_under_way(&with_reboot(asked), "c"));
+        assert!(!is_under_way(&with_reboot(None), "b"));
+        let mut ended = with_reboot(asked);
+        ended.end_unfinished(&moment("b"));
+        assert!(!is_under_way(&ended, "b"));
+    }
+
     #[test]
     fn an_end_is_written_beside_its_own_intent() {
-        let now = Moment {
-            wall: Timestamp::UNIX_EPOCH,
-            boot_id: "b".to_owned(),
-            uptime: Duration::ZERO,
-        };
         let mut record = Record::default();
-        record.begin(entry("one"), &now);
-        record.begin(entry("two"), &now);
+        record.begin(entry("one"), &moment("b"));
+        record.begin(entry("two"), &moment("b"));
         record.end(&entry("two"), ending(CommandState::Succeeded));
         let ended = |id| record.find(id).map(|entry| entry.ending.is_some());
         assert_eq!((ended("one"), ended("two")), (Some(false), Some(true)));

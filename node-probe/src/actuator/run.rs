@@ -11,11 +11,13 @@ use nix::errno::Errno;
 use nix::sys::signal::{SigSet, Signal};
 
 use super::drop_caches::DropSettings;
-use super::execute::{Actuator, Settings};
+use super::execute::{Actuator, RebootSettings, Settings};
 use super::journal::{JournalError, JournalFile};
 use super::keys;
 use super::limit::Limits;
+use super::logind::Logind;
 use super::sandbox::{self, SandboxError};
+use super::seccomp::Reach;
 use super::selftest;
 use super::server::{self, BindError};
 use crate::cli::duration;
@@ -31,6 +33,13 @@ const MAX_SKEW: Duration = Duration::from_mins(1);
 /// How long a stopping actuator waits for the command that it interrupts: a killed child may take
 /// 2 s to leave the kernel, and the chart gives 20 s.
 const STOP_LIMIT: Duration = Duration::from_secs(10);
+
+/// For one conversation with logind: a probe waits 15 s for an answer, and before a reboot there
+/// is one.
+const LOGIND_LIMIT: Duration = Duration::from_secs(8);
+
+/// For a logind that took a reboot and says that it is not at it.
+const IDLE_LIMIT: Duration = Duration::from_secs(30);
 
 /// Obey signed commands from a Unix socket: the part of Unstall that acts on a node
 #[derive(Debug, Args)]
@@ -69,6 +78,13 @@ pub struct ActuateArgs {
     /// Longest time for one command: sync, drop and passes together
     #[arg(long, default_value = "2m", value_name = "DURATION", value_parser = duration::parse)]
     command_timeout: Duration,
+    /// The host's system bus, to ask logind for reboots; without it they are refused. Whoever holds
+    /// that bus is root on the host
+    #[arg(long, value_name = "PATH")]
+    dbus_socket: Option<PathBuf>,
+    /// Longest time from a reboot's begin to the machine's going down
+    #[arg(long, default_value = "10m", value_name = "DURATION", value_parser = duration::parse)]
+    reboot_timeout: Duration,
     /// Enter the sandbox, try what it must refuse, print each answer and exit
     #[arg(long)]
     self_test: bool,
@@ -108,9 +124,13 @@ pub fn run(args: ActuateArgs) -> ExitCode {
 }
 
 fn start(args: ActuateArgs) -> Result<(), ActuateError> {
-    sandbox::enter().map_err(ActuateError::Sandbox)?;
+    let reach = match args.dbus_socket {
+        Some(_) => Reach::ProbeAndBus,
+        None => Reach::Probe,
+    };
+    sandbox::enter(reach).map_err(ActuateError::Sandbox)?;
     if args.self_test {
-        return self_test();
+        return self_test(reach);
     }
     let signals = block_signals().map_err(|errno| ActuateError::Signals(errno.into()))?;
     let journal = JournalFile::open(&args.journal_dir).map_err(ActuateError::Journal)?;
@@ -144,12 +164,22 @@ fn settings(args: ActuateArgs) -> Settings {
         max_skew: MAX_SKEW,
         max_lifetime: args.max_lifetime,
     };
+    let reboot = args.dbus_socket.map(|socket| RebootSettings {
+        logind: Logind {
+            socket,
+            limit: LOGIND_LIMIT,
+        },
+        limit: args.reboot_timeout,
+        poll: Duration::from_secs(2),
+        idle_limit: IDLE_LIMIT.min(args.reboot_timeout / 2),
+    });
     Settings {
         node_name: args.node_name,
         keys_dir: args.keys_dir,
         roots,
         limits,
         drop,
+        reboot,
     }
 }
 
@@ -164,6 +194,7 @@ fn log_start(args: &ActuateArgs) {
             ("socket", &args.socket.display()),
             ("probe_uid", &args.probe_uid),
             ("keys", &ids.join(",")),
+            ("reboots", &args.dbus_socket.is_some()),
         ],
     );
     for problem in &set.problems {
@@ -198,8 +229,8 @@ fn stop_on_signal(signals: SigSet, actuator: &Actuator) {
     process::exit(0)
 }
 
-fn self_test() -> Result<(), ActuateError> {
-    let attempts = selftest::attempts();
+fn self_test(reach: Reach) -> Result<(), ActuateError> {
+    let attempts = selftest::attempts(reach);
     for attempt in &attempts {
         println!("{}", attempt.line());
     }

@@ -9,7 +9,7 @@ use nix::libc;
 use nix::sys::stat::{Mode, umask};
 use seccompiler::{BackendError, apply_filter_all_threads};
 
-use super::seccomp;
+use super::seccomp::{self, Reach};
 
 const STATUS: &str = "/proc/self/status";
 
@@ -69,7 +69,7 @@ pub enum SandboxError {
 ///
 /// # Errors
 /// When any of it does not hold.
-pub fn enter() -> Result<(), SandboxError> {
+pub fn enter(reach: Reach) -> Result<(), SandboxError> {
     let threads = row(&read_status()?, "Threads", 10)?;
     if threads != 1 {
         return Err(SandboxError::Threads { threads });
@@ -85,7 +85,7 @@ pub fn enter() -> Result<(), SandboxError> {
     )?;
     drop_bounding_set()?;
     clear_capabilities()?;
-    for program in seccomp::programs().map_err(SandboxError::Compile)? {
+    for program in seccomp::programs(reach).map_err(SandboxError::Compile)? {
         apply_filter_all_threads(&program).map_err(SandboxError::Install)?;
     }
     check(&read_status()?)

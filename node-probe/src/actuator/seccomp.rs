@@ -18,6 +18,7 @@ const ALLOWED: &[i64] = &[
     libc::SYS_getdents64, libc::SYS_fsync, libc::SYS_flock, libc::SYS_fcntl, libc::SYS_renameat,
     libc::SYS_renameat2, libc::SYS_unlinkat, libc::SYS_sync,
     // The socket, once it is made. No connect, and no sendmsg or recvmsg: those pass descriptors.
+    // Where reboots are enabled there is connect.
     libc::SYS_bind, libc::SYS_listen, libc::SYS_accept4, libc::SYS_getsockopt,
     libc::SYS_setsockopt, libc::SYS_recvfrom, libc::SYS_sendto, libc::SYS_shutdown,
     // Memory.
@@ -39,6 +40,31 @@ const ALLOWED_HERE: &[i64] = &[libc::SYS_rename, libc::SYS_unlink];
 #[cfg(not(target_arch = "x86_64"))]
 const ALLOWED_HERE: &[i64] = &[];
 
+/// Allowed besides where reboots are enabled: to speak with the system bus by plain reads and
+/// writes, as tokio does it.
+const ALLOWED_FOR_THE_BUS: &[i64] = &[
+    libc::SYS_connect,
+    libc::SYS_epoll_create1,
+    libc::SYS_epoll_ctl,
+    libc::SYS_epoll_pwait,
+    libc::SYS_eventfd2,
+];
+
+/// The older form that glibc uses where the architecture has it.
+#[cfg(target_arch = "x86_64")]
+const ALLOWED_FOR_THE_BUS_HERE: &[i64] = &[libc::SYS_epoll_wait];
+#[cfg(not(target_arch = "x86_64"))]
+const ALLOWED_FOR_THE_BUS_HERE: &[i64] = &[];
+
+/// What is allowed beside files, children and the probe's socket.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reach {
+    /// Nothing.
+    Probe,
+    /// To connect to Unix sockets: reboots are enabled.
+    ProbeAndBus,
+}
+
 /// Every namespace that `clone` could make. A user namespace would come with all capabilities.
 const CLONE_NAMESPACES: i32 = libc::CLONE_NEWNS
     | libc::CLONE_NEWCGROUP
@@ -55,7 +81,7 @@ const CLONE_NAMESPACES: i32 = libc::CLONE_NEWNS
 ///
 /// # Errors
 /// When this architecture is not supported or the rules do not compile.
-pub fn programs() -> Result<[BpfProgram; 2], BackendError> {
+pub fn programs(reach: Reach) -> Result<[BpfProgram; 2], BackendError> {
     let arch: TargetArch = std::env::consts::ARCH.try_into()?;
     let clone3 = SeccompFilter::new(
         BTreeMap::from([(libc::SYS_clone3, Vec::new())]),
@@ -63,14 +89,24 @@ pub fn programs() -> Result<[BpfProgram; 2], BackendError> {
         errno(libc::ENOSYS),
         arch,
     )?;
-    let allow = SeccompFilter::new(rules()?, errno(libc::EPERM), SeccompAction::Allow, arch)?;
+    let allow = SeccompFilter::new(
+        rules(reach)?,
+        errno(libc::EPERM),
+        SeccompAction::Allow,
+        arch,
+    )?;
     Ok([clone3.try_into()?, allow.try_into()?])
 }
 
-fn rules() -> Result<BTreeMap<i64, Vec<SeccompRule>>, BackendError> {
+fn rules(reach: Reach) -> Result<BTreeMap<i64, Vec<SeccompRule>>, BackendError> {
+    let for_the_bus: [&[i64]; 2] = match reach {
+        Reach::Probe => [&[], &[]],
+        Reach::ProbeAndBus => [ALLOWED_FOR_THE_BUS, ALLOWED_FOR_THE_BUS_HERE],
+    };
     let mut rules: BTreeMap<i64, Vec<SeccompRule>> = ALLOWED
         .iter()
         .chain(ALLOWED_HERE)
+        .chain(for_the_bus.into_iter().flatten())
         .map(|call| (*call, Vec::new()))
         .collect();
     // For the first filter to answer.
@@ -85,6 +121,10 @@ fn rules() -> Result<BTreeMap<i64, Vec<SeccompRule>>, BackendError> {
         Ok(())
     };
     only(libc::SYS_socket, 0, SeccompCmpOp::Eq, libc::AF_UNIX)?;
+    if reach == Reach::ProbeAndBus {
+        // tokio wakes itself by a pair.
+        only(libc::SYS_socketpair, 0, SeccompCmpOp::Eq, libc::AF_UNIX)?;
+    }
     let namespaces = u64::from(CLONE_NAMESPACES.unsigned_abs());
     only(libc::SYS_clone, 0, SeccompCmpOp::MaskedEq(namespaces), 0)?;
     // A child is killed; nobody is signalled otherwise.

@@ -6,6 +6,8 @@ use std::ptr;
 use nix::errno::Errno;
 use nix::libc;
 
+use super::seccomp::Reach;
+
 /// One attempt and what the kernel said.
 #[derive(Debug)]
 pub struct Attempt {
@@ -46,7 +48,7 @@ impl Attempt {
 /// Makes every attempt. Call it inside the sandbox. What a process without capabilities may not do
 /// anyway (mount, reboot, raw sockets) is not tried: its EPERM would prove nothing.
 #[must_use]
-pub fn attempts() -> Vec<Attempt> {
+pub fn attempts(reach: Reach) -> Vec<Attempt> {
     let mut attempts: Vec<_> = [
         ("socket(AF_UNIX)", libc::AF_UNIX, true),
         ("socket(AF_INET)", libc::AF_INET, false),
@@ -74,7 +76,6 @@ pub fn attempts() -> Vec<Attempt> {
             libc::SYS_io_uring_setup,
             [8, 0, 0, 0],
         ),
-        attempt("connect", false, libc::SYS_connect, [-1, 0, 0, 0]),
         attempt("recvmsg", false, libc::SYS_recvmsg, [-1, 0, 0, 0]),
         attempt("execve", false, libc::SYS_execve, [0; 4]),
         attempt(
@@ -97,6 +98,9 @@ pub fn attempts() -> Vec<Attempt> {
             [i64::from(std::process::id()), 0, 0, 0],
         ),
     ]);
+    if reach == Reach::Probe {
+        attempts.push(attempt("connect", false, libc::SYS_connect, [-1, 0, 0, 0]));
+    }
     attempts.push(Attempt {
         what: "thread",
         result: thread(),

@@ -31,6 +31,8 @@ pub struct Situation<'a> {
     pub record: &'a Record,
     /// The limits that no command can lift.
     pub limits: &'a Limits,
+    /// Whether reboots are enabled here.
+    pub reboots: bool,
     /// What keeps any new command from being begun now, as a sentence.
     pub busy: Option<&'a str>,
 }
@@ -171,11 +173,8 @@ fn check_addressee(payload: &CommandPayload, situation: &Situation<'_>) -> Resul
 }
 
 fn check_rest(payload: &CommandPayload, situation: &Situation<'_>) -> Result<(), Refusal> {
-    if payload.action == CommandAction::Reboot {
-        return Err(Refusal::new(
-            RefusalReason::NotAvailable,
-            "reboots are not enabled on this actuator",
-        ));
+    if payload.action == CommandAction::Reboot && !situation.reboots {
+        return Err(reboots_are_off());
     }
     if payload.expect_boot_id != situation.now.boot_id {
         return Err(Refusal::new(
@@ -201,6 +200,14 @@ fn check_rest(payload: &CommandPayload, situation: &Situation<'_>) -> Result<(),
         return Err(Refusal::new(RefusalReason::Busy, busy));
     }
     limit::check(situation.record.commands(), situation.now, situation.limits)
+}
+
+/// The answer to a reboot where they are not enabled.
+pub(super) fn reboots_are_off() -> Refusal {
+    Refusal::new(
+        RefusalReason::NotAvailable,
+        "reboots are not enabled on this actuator: the chart's value is actuator.reboot.enabled",
+    )
 }
 
 fn check_times(payload: &CommandPayload, now: Timestamp, limits: &Limits) -> Result<(), Refusal> {

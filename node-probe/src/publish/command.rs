@@ -7,15 +7,18 @@ use std::time::Duration;
 use kube::Client;
 use tokio::sync::{mpsc, watch};
 use unstall_crds::command::SignedCommand;
-use unstall_crds::health::CommandState;
+use unstall_crds::health::{CommandState, CommandStatus};
 
-use super::errand::{Orders, Said};
+use super::errand::{Orders, Said, after_waiting, is_for_later};
 use super::object;
 use crate::actuator::{ActuatorClient, ClientError};
 use crate::log;
 
-/// The actuator answers as soon as its journal is on the disk.
-const ANSWER_LIMIT: Duration = Duration::from_secs(5);
+/// The actuator answers as soon as its journal is on the disk; before a reboot
+/// it speaks with logind for 8 s at most.
+const ANSWER_LIMIT: Duration = Duration::from_secs(15);
+/// How often a command is offered again that has to wait for another one.
+const OFFER_EVERY: Duration = Duration::from_secs(5);
 /// How often a running command is asked after.
 const ASK_EVERY: Duration = Duration::from_secs(1);
 /// How often an actuator that does nothing is asked whether it is there.
@@ -25,6 +28,12 @@ const ABSENCE_EVERY: Duration = Duration::from_secs(2);
 /// An id that no command has.
 const NOBODY: &str = "presence";
 
+/// Who knows whether an order still stands.
+pub trait Holder {
+    /// Whether `order` still stands. Who does not know says no.
+    fn holds(&self, order: &SignedCommand) -> impl Future<Output = bool> + Send;
+}
+
 /// The node's own object on the API server.
 pub struct Live {
     /// The API server.
@@ -33,9 +42,7 @@ pub struct Live {
     pub node: String,
 }
 
-impl Live {
-    /// Whether the object holds `order` now; an API server that does not answer
-    /// does not say so.
+impl Holder for Live {
     async fn holds(&self, order: &SignedCommand) -> bool {
         match object::read(&self.client, &self.node).await {
             Ok(object) => object.spec.command.as_ref() == Some(order),
@@ -52,12 +59,13 @@ impl Live {
 /// not handed over, however late the watch tells of it.
 pub async fn serve(
     socket: PathBuf,
-    live: Live,
+    live: impl Holder,
     mut orders: watch::Receiver<Orders>,
     said: mpsc::UnboundedSender<Said>,
 ) {
     let client = ActuatorClient::new(&socket, ANSWER_LIMIT);
     let mut done: Option<SignedCommand> = None;
+    let mut waiting: Option<(SignedCommand, String)> = None;
     loop {
         let Orders {
             command,
@@ -68,15 +76,31 @@ pub async fn serve(
             _ => None,
         };
         let (wait, answer) = match (fresh, unfinished) {
-            (Some(order), _) => {
-                let answer = hand_over(&client, &order).await;
-                if let Some(Said::Command(status)) = &answer
-                    && status.state != CommandState::Accepted
-                {
-                    done = Some(order);
+            (Some(order), unfinished) => match hand_over(&client, &order).await {
+                Some(status) if is_for_later(&status) => {
+                    let why = status.message.unwrap_or_default();
+                    if waiting.as_ref().is_none_or(|(other, _)| *other != order) {
+                        log::info("command waits", &[("id", &status.id), ("why", &why)]);
+                    }
+                    waiting = Some((order, why));
+                    // What it waits for goes on being told.
+                    let answer = match unfinished {
+                        Some(id) => follow(&client, id).await,
+                        None => Said::Presence(Ok(())),
+                    };
+                    (OFFER_EVERY, Some(answer))
                 }
-                (ASK_EVERY, answer)
-            }
+                Some(mut status) => {
+                    if let Some((_, why)) = waiting.take().filter(|(other, _)| *other == order) {
+                        status = after_waiting(status, &why);
+                    }
+                    if status.state != CommandState::Accepted {
+                        done = Some(order);
+                    }
+                    (ASK_EVERY, Some(Said::Command(Box::new(status))))
+                }
+                None => (ASK_EVERY, None),
+            },
             (None, Some(id)) => (ASK_EVERY, Some(follow(&client, id).await)),
             (None, None) => match presence(&client).await {
                 Ok(()) => (PRESENCE_EVERY, Some(Said::Presence(Ok(())))),
@@ -95,10 +119,10 @@ pub async fn serve(
 
 /// Gives the actuator `order`. Without an answer nothing is known of it: the
 /// same id is never carried out twice, so it is given again.
-async fn hand_over(client: &ActuatorClient, order: &SignedCommand) -> Option<Said> {
+async fn hand_over(client: &ActuatorClient, order: &SignedCommand) -> Option<CommandStatus> {
     let sent = order.clone();
     match ask(client, move |client| client.execute(&sent)).await {
-        Ok(outcome) => Some(Said::Command(Box::new(outcome.into_status()))),
+        Ok(outcome) => Some(outcome.into_status()),
         Err(error) => {
             log::warn("actuator", &[("error", &error)]);
             None
@@ -132,3 +156,6 @@ async fn ask<T: Send + 'static>(
         Err(error) => Err(error.to_string()),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -3,7 +3,7 @@
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use unstall_crds::command::SignedCommand;
-use unstall_crds::health::{CommandState, CommandStatus};
+use unstall_crds::health::{CommandState, CommandStatus, RefusalReason};
 
 use super::status::Now;
 use crate::time::MonotonicTime;
@@ -13,6 +13,9 @@ const NO_ACTUATOR: &str = "no actuator is configured beside this probe, or it wa
 /// Of a command that an actuator had accepted.
 const FORGOTTEN: &str =
     "the actuator's journal knows nothing of it any more: whether it was carried out is not known";
+
+/// The longest message of a command that the schema allows.
+const MESSAGE_MAX: usize = 512;
 
 /// What is asked of the actuator.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -130,6 +133,28 @@ impl Errand {
     }
 }
 
+/// Whether the actuator may obey the same command a little later: it is offered
+/// again until it is obeyed or void, which is how a command waits for another.
+#[must_use]
+pub fn is_for_later(command: &CommandStatus) -> bool {
+    matches!(
+        command.reason,
+        Some(RefusalReason::Busy | RefusalReason::TooSoon)
+    )
+}
+
+/// The end of a command that was refused with the words `before` until it was
+/// void: that it expired would not say why.
+#[must_use]
+pub fn after_waiting(mut command: CommandStatus, before: &str) -> CommandStatus {
+    if command.reason == Some(RefusalReason::Expired) {
+        let said = command.message.unwrap_or_default();
+        let whole = format!("{said}; until then it had to wait: {before}");
+        command.message = Some(whole.chars().take(MESSAGE_MAX).collect());
+    }
+    command
+}
+
 fn has_ended(command: &CommandStatus) -> bool {
     command.state != CommandState::Accepted
 }
@@ -207,6 +232,39 @@ mod tests {
         assert_eq!(errand.ended(), Some(now(1).monotonic));
         heard(&mut errand, "b", "Refused", 10);
         assert_eq!(errand.ended(), Some(now(10).monotonic));
+    }
+
+    fn refused(reason: &str, message: &str) -> CommandStatus {
+        serde_json::from_value(serde_json::json!({
+            "id": "a", "state": "Refused", "reason": reason, "message": message,
+        }))
+        .unwrap()
+    }
+
+    #[test]
+    fn what_may_be_obeyed_later_waits_and_what_may_not_does_not() {
+        for reason in RefusalReason::ALL {
+            let waits = matches!(reason.as_str(), "Busy" | "TooSoon");
+            assert_eq!(
+                is_for_later(&refused(reason.as_str(), "")),
+                waits,
+                "{reason}"
+            );
+        }
+        assert!(!is_for_later(&status("a", "Accepted")));
+    }
+
+    #[test]
+    fn a_command_that_waited_in_vain_says_what_for() {
+        let end = after_waiting(refused("Expired", "expired at noon"), "b is at work");
+        assert_eq!(
+            end.message.as_deref(),
+            Some("expired at noon; until then it had to wait: b is at work")
+        );
+        let end = after_waiting(refused("Expired", "x"), &"\u{e9}".repeat(900));
+        assert_eq!(end.message.unwrap().chars().count(), 512);
+        let end = after_waiting(refused("DailyCap", "24 a day"), "b is at work");
+        assert_eq!(end.message.as_deref(), Some("24 a day"));
     }
 
     #[test]

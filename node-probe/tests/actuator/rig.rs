@@ -85,7 +85,7 @@ impl Rig {
         for dir in [&random, &rig.path("keys"), &rig.path("journal")] {
             fs::create_dir_all(dir).unwrap();
         }
-        fs::write(random.join("boot_id"), format!("{BOOT}\n")).unwrap();
+        rig.boot(BOOT);
         fs::write(rig.path("root/proc/sys/kernel/osrelease"), "6.18.44\n").unwrap();
         fs::write(
             rig.path("root/proc/meminfo"),
@@ -113,6 +113,12 @@ impl Rig {
             STANDARD.encode(key.public_key()),
         )
         .unwrap();
+    }
+
+    /// From now on this is boot `id`.
+    pub fn boot(&self, id: &str) {
+        let path = self.path("root/proc/sys/kernel/random/boot_id");
+        fs::write(path, format!("{id}\n")).unwrap();
     }
 
     fn set_cgroups(&self, count: u64) {

@@ -31,6 +31,7 @@ struct Case {
     node_name: &'static str,
     now: Moment,
     record: Record,
+    reboots: bool,
     busy: Option<&'static str>,
     payload: CommandPayload,
 }
@@ -66,6 +67,7 @@ impl Default for Case {
                 uptime: Duration::from_secs(5_000),
             },
             record,
+            reboots: false,
             busy: None,
             payload: CommandPayload {
                 id: "node-7-3-1".to_owned(),
@@ -100,6 +102,7 @@ impl Case {
             now: &self.now,
             record: &self.record,
             limits: &LIMITS,
+            reboots: self.reboots,
             busy: self.busy,
         };
         verify(command, &situation)
@@ -141,6 +144,7 @@ impl Case {
             boot_id: "an-earlier-boot".to_owned(),
             started_at: self.now.wall - ago,
             uptime_milliseconds: 0,
+            asked_at: None,
             ending: Some(Ending {
                 state: CommandState::Succeeded,
                 message: String::new(),
@@ -282,8 +286,8 @@ fn refuses_unknown_action() {
 }
 
 #[test]
-fn refuses_reboot() {
-    let case = changed(|case| {
+fn refuses_reboot_unless_enabled() {
+    let mut case = changed(|case| {
         case.payload.action = CommandAction::Reboot;
         case.payload.level = None;
     });
@@ -291,6 +295,8 @@ fn refuses_reboot() {
         case.refused(&["reboots are not enabled on this actuator"]),
         RefusalReason::NotAvailable
     );
+    case.reboots = true;
+    assert!(matches!(case.verdict().decision, Decision::Obey { .. }));
 }
 
 #[test]
