@@ -289,3 +289,55 @@ fn a_restart_while_a_trigger_fires_is_no_news() {
     let new = pids_of("node-probe probe");
     assert!(!new.is_empty() && new != old, "{old:?} goes on");
 }
+
+/// A policy that asks for a signal which some kernels lack.
+const INTERRUPTS: &str = "{\"apiVersion\":\"unstall.dev/v1alpha1\",\"kind\":\"NodeHealthPolicy\",\
+    \"metadata\":{\"name\":\"interrupts\"},\"spec\":{\
+    \"nodeSelector\":{\"matchLabels\":{\"kubernetes.io/os\":\"linux\"}},\"triggers\":[{\"name\":\"irq\",\
+    \"signal\":{\"name\":\"IRQPressure\",\"above\":\"20%\",\"clearBelow\":\"10%\"},\"remedies\":[]}]}}";
+
+#[test]
+fn a_signal_that_this_kernel_lacks_is_named_by_the_node_and_counted_by_the_policy() {
+    let Some(stage) = Stage::set(&settings(true)) else {
+        return;
+    };
+    let file = "/proc/pressure/irq";
+    let is_given = fs::read_to_string(file).is_ok_and(|text| text.contains("full "));
+    unstall_integration::product::apply(stage.cluster(), INTERRUPTS).unwrap();
+    let condition = |object: &Value| {
+        let conditions = object.pointer("/status/conditions")?.as_array()?;
+        let found = conditions
+            .iter()
+            .find(|it| it["type"] == "SignalsAvailable")?;
+        Some((
+            found["status"] == "True",
+            text(found, "/message")?.to_owned(),
+        ))
+    };
+    let objects = stage.until("both to say what this kernel gives", |objects| {
+        text(objects.health(), "/status/triggers/0/name") == Some("irq")
+            && [objects.health(), objects.policy()]
+                .iter()
+                .all(|object| condition(object).is_some_and(|(holds, _)| holds == is_given))
+    });
+    let (_, said) = condition(objects.health()).unwrap();
+    let counted = objects.policy().pointer("/status/unavailableSignals/0");
+    println!("{said}; {counted:?}");
+    if is_given {
+        assert_eq!(counted, None);
+        return;
+    }
+    assert!(
+        said.starts_with("interrupts/irq: this node cannot give IRQPressure: "),
+        "{said}"
+    );
+    assert!(said.contains(file), "{said}");
+    let counted = counted.unwrap();
+    assert_eq!(counted["name"], "IRQPressure", "{counted:#}");
+    assert_eq!(counted["count"], 1, "{counted:#}");
+    let trigger = text(objects.health(), "/status/triggers/0/message").unwrap();
+    assert!(
+        trigger.contains("this node cannot give IRQPressure"),
+        "{trigger}"
+    );
+}

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use unstall_crds::health::NodeHealthStatus;
+use unstall_crds::health::{NodeHealthStatus, SignalState};
 
 use crate::time::MonotonicTime;
 
@@ -27,10 +27,10 @@ pub fn is_due(
     now: MonotonicTime,
 ) -> bool {
     let Some(written) = written else { return true };
-    // 90 % to 100 %: never later than the interval, or two late ones and a
-    // lost one would look like silence.
-    let spared = report_interval / 10 * (written.jitter % 1_000) / 1_000;
-    now.since(written.at) >= report_interval - spared || essence(next) != essence(on_record)
+    // 100 % to 105 %: never two within the interval, and far from the three
+    // intervals that look like silence.
+    let added = report_interval / 20 * (written.jitter % 1_000) / 1_000;
+    now.since(written.at) >= report_interval + added || essence(next) != essence(on_record)
 }
 
 /// What others act on.
@@ -46,7 +46,8 @@ fn essence(status: &NodeHealthStatus) -> impl PartialEq {
     let signals: Vec<_> = status
         .signals
         .iter()
-        .map(|signal| (signal.name, signal.state))
+        // That there are samples enough by now can wait.
+        .map(|signal| (signal.name, signal.state == SignalState::Unknown))
         .collect();
     (
         (
@@ -99,13 +100,33 @@ mod tests {
     }
 
     #[test]
-    fn a_heartbeat_comes_at_nine_tenths_of_the_interval_or_later_and_never_late() {
+    fn a_heartbeat_comes_after_the_interval_and_a_twentieth_of_it_at_most() {
         let same = NodeHealthStatus::default();
         for jitter in [0, 1, 499, 999, u32::MAX] {
-            assert!(!due(&same, jitter, 1_269), "{jitter}");
-            assert!(due(&same, jitter, 1_300), "{jitter}");
+            assert!(!due(&same, jitter, 1_299), "{jitter}");
+            assert!(due(&same, jitter, 1_315), "{jitter}");
         }
-        assert!(!due(&same, 0, 1_299));
+        assert!(due(&same, 0, 1_300) && !due(&same, 999, 1_314));
+    }
+
+    #[test]
+    fn a_signal_that_cannot_be_read_any_more_is_news_and_enough_samples_are_none() {
+        let with = |state: &str| NodeHealthStatus {
+            signals: vec![
+                serde_json::from_value(serde_json::json!({"name": "CPUSteal", "state": state}))
+                    .unwrap(),
+            ],
+            ..Default::default()
+        };
+        let written = Some(Written {
+            at: at(1_000),
+            jitter: 0,
+        });
+        let is_news = |next: &str| {
+            let interval = Duration::from_mins(5);
+            is_due(&with(next), &with("Warming"), written, interval, at(1_001))
+        };
+        assert!(is_news("Unknown") && !is_news("Known"));
     }
 
     #[test]
