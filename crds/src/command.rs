@@ -128,6 +128,11 @@ impl CommandPayload {
         if text.len() > MAX_PAYLOAD_BYTES {
             return Err(InvalidCommand::TooLong(text.len()));
         }
+        // serde would take a list too, and each value by its place alone.
+        if !text.trim_start().starts_with('{') {
+            let error = serde::de::Error::custom("it is no JSON object");
+            return Err(InvalidCommand::Malformed(error));
+        }
         let payload: Self = serde_json::from_str(text).map_err(InvalidCommand::Malformed)?;
         payload.check()?;
         Ok(payload)
@@ -227,6 +232,10 @@ mod tests {
                 "{text}: {error}"
             );
         }
+        let list = r#"["a",1,"DropCaches","Auto","n","u","b","2026-11-23T12:00:00Z","2026-11-23T12:02:00Z"]"#;
+        serde_json::from_str::<CommandPayload>(list).expect("serde takes it");
+        let error = CommandPayload::parse(list).unwrap_err();
+        assert!(matches!(error, InvalidCommand::Malformed(_)), "{error}");
         let long = TEXT.replace("node-7-3-1", &"x".repeat(MAX_PAYLOAD_BYTES));
         assert!(matches!(
             CommandPayload::parse(&long),
