@@ -14,3 +14,4 @@ pub mod mutate;
 pub mod interrupt;
 pub mod process_id;
 pub mod testing;
+pub mod workspace;

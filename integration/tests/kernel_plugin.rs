@@ -17,9 +17,9 @@ use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
-use unstall_integration::cluster::build_program;
 use unstall_integration::incident::{Backing, Incident, Options};
 use unstall_integration::testing::real;
+use unstall_integration::workspace::build_program;
 
 use turn::{PROGRAM, ready};
 

@@ -47,4 +47,4 @@ pub use state::{ComponentState, Phase, State};
 pub use sweep::{sweep, try_lock};
 pub use toolchain::{Toolchain, ensure};
 pub use versions::KUBERNETES_VERSION;
-pub use workspace_images::{WorkspaceImages, build_program, build_workspace_images};
+pub use workspace_images::{WorkspaceImages, build_workspace_images};

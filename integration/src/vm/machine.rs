@@ -30,6 +30,8 @@ const LOOK_EVERY: Duration = Duration::from_millis(100);
 const DISK_WITHIN: Duration = Duration::from_secs(120);
 /// Sparse.
 const DATA_DISK: &str = "512M";
+/// How a kernel's last words begin.
+const PANIC: &str = "Kernel panic - not syncing";
 /// The console's lines in an error.
 const CONSOLE_LINES: usize = 20;
 
@@ -215,6 +217,9 @@ impl Vm {
             }
             if !is_running {
                 return Err(self.failed("QEMU ended"));
+            }
+            if self.console(CONSOLE_LINES).contains(PANIC) {
+                return Err(self.failed("its kernel panicked"));
             }
             if Instant::now() > until {
                 return Ok(None);

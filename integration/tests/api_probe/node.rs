@@ -12,8 +12,9 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use unstall_integration::cluster::{Kubectl, build_program};
+use unstall_integration::cluster::Kubectl;
 use unstall_integration::testing::{self, real, skip};
+use unstall_integration::workspace::build_program;
 
 use crate::forward::Forward;
 use crate::http::call;
