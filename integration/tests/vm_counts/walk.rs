@@ -1,5 +1,6 @@
 //! The kernel that walks: reads are slow at rest, and said to be a walk.
 
+use serde_json::Value;
 use unstall_integration::vm::{Cgroups, Kernel};
 
 use crate::counts::tell;
@@ -9,6 +10,7 @@ const FIRST: u32 = 500;
 const MORE: u32 = 1_500;
 /// A pass meets pages in use at times; see the thin path in docs/decisions.md.
 const PASSES: u32 = 5;
+const ASKED: u32 = 3;
 
 #[test]
 fn reads_of_the_walking_kernel_rise_with_zombies_at_rest_and_fall_with_them() {
@@ -32,10 +34,9 @@ fn reads_of_the_walking_kernel_rise_with_zombies_at_rest_and_fall_with_them() {
     );
 
     // No pulses: what is slow now is slow at rest.
-    let sick = guest.probe("--samples 5 --max-time 240s");
+    let sick = diagnosis(&mut guest);
     assert_eq!(guest.difference(), Some(made), "the count moved");
     assert_eq!(sick["zombieMemcgs"], made, "{sick}");
-    assert_eq!(sick["diagnosis"]["nature"], "Walk", "{sick}");
     assert_ne!(sick["verdict"], "Healthy", "{sick}");
     let sentence = sick["sentence"].as_str().unwrap().to_owned();
     assert!(
@@ -67,4 +68,19 @@ fn reads_of_the_walking_kernel_rise_with_zombies_at_rest_and_fall_with_them() {
         "Linux {release} in a VM, v1: root memory.stat {fast:.2} ms with {none} zombies, {slow:.1} ms with \
          {FIRST} more, {slower:.1} ms with {made}, {cured:.2} ms after drop_caches=1 left {left}; probe: {sentence}"
     ));
+}
+
+/// What the probe says of slow reads. Where the host is so busy that a repeated
+/// read takes much less or more than the first it may not know, and is asked
+/// again; it must never call them contention.
+fn diagnosis(guest: &mut Guest) -> Value {
+    for _ in 0..ASKED {
+        let report = guest.probe("--samples 5 --max-time 240s");
+        match report["diagnosis"]["nature"].as_str() {
+            Some("Walk") => return report,
+            Some("Undetermined") => println!("undetermined: {}", report["sentence"]),
+            _ => panic!("{report}"),
+        }
+    }
+    panic!("undetermined {ASKED} times");
 }
