@@ -2,10 +2,10 @@
 
 use std::path::PathBuf;
 
-use anyhow::{Context, Result, bail};
+use anyhow::Result;
 
 use super::image::{ImageSpec, write_image};
-use crate::workspace::{cargo, workspace};
+use crate::workspace::static_binaries;
 
 /// Cargo package, binary and image name of everything that the chart deploys.
 const IMAGES: [(&str, &str); 2] = [
@@ -28,19 +28,7 @@ pub struct WorkspaceImages {
 /// # Errors
 /// When cargo fails or an archive cannot be written.
 pub fn build_workspace_images() -> Result<WorkspaceImages> {
-    let target = format!("{}-unknown-linux-gnu", std::env::consts::ARCH);
-    let mut cargo = cargo();
-    cargo
-        // The images hold nothing but the binary: no C library beside it.
-        .env("RUSTFLAGS", "-C target-feature=+crt-static")
-        .args(["build", "--release", "--locked", "--target", &target]);
-    for (package, _) in IMAGES {
-        cargo.args(["--package", package]);
-    }
-    if !cargo.status().context("cannot run cargo")?.success() {
-        bail!("the release binaries did not build: see cargo's message above");
-    }
-    let binaries = workspace().join("target").join(&target).join("release");
+    let binaries = static_binaries(&IMAGES.map(|(package, _)| package))?;
     let tag = env!("CARGO_PKG_VERSION").to_owned();
     let mut archives = Vec::new();
     for (_, name) in IMAGES {

@@ -32,6 +32,8 @@ const DISK_WITHIN: Duration = Duration::from_secs(120);
 const DATA_DISK: &str = "512M";
 /// How a kernel's last words begin.
 const PANIC: &str = "Kernel panic - not syncing";
+/// A kernel's last words before it resets the machine.
+const RESET: &str = "reboot: Restarting system";
 /// The console's lines in an error.
 const CONSOLE_LINES: usize = 20;
 
@@ -145,7 +147,8 @@ impl Vm {
     /// Waits until it is up in another boot than before.
     ///
     /// # Errors
-    /// When that takes longer than `limit`, or QEMU ends.
+    /// When that takes longer than `limit`, or QEMU ends for another reason than
+    /// a reboot.
     pub fn wait_reboot(&mut self, limit: Duration) -> Result<()> {
         let until = Instant::now() + limit;
         loop {
@@ -153,10 +156,20 @@ impl Vm {
                 self.boot_id = boot;
                 return Ok(());
             }
-            if self.receive(until)?.is_none() {
-                return Err(self.failed(&format!("it is in no other boot after {limit:?}")));
+            match self.receive(until) {
+                Ok(Some(_)) => {}
+                Err(_) if self.has_reset() && Instant::now() < until => self.switch_on()?,
+                Err(error) => return Err(error),
+                Ok(None) => {
+                    return Err(self.failed(&format!("it is in no other boot after {limit:?}")));
+                }
             }
         }
+    }
+
+    /// Whether its system ended by a reboot.
+    fn has_reset(&self) -> bool {
+        !self.is_on() && self.console(1).contains(RESET)
     }
 
     /// Cuts its power: what it had not written to its disk is lost. Waits until
@@ -170,6 +183,12 @@ impl Vm {
     /// # Errors
     /// As [`Self::start`].
     pub fn power_on(&mut self) -> Result<()> {
+        self.switch_on()?;
+        self.wait_reboot(BOOT_WITHIN)
+            .with_context(|| format!("Linux {} did not come up", self.options.kernel))
+    }
+
+    fn switch_on(&mut self) -> Result<()> {
         self.running = None;
         let command = qemu::command(&self.options, &self.kernel.image, &self.layout);
         let process = Process::start(command, &self.layout.log())?;
@@ -179,8 +198,7 @@ impl Vm {
         })?;
         self.running = Some((process, agent));
         self.seen = None;
-        self.wait_reboot(BOOT_WITHIN)
-            .with_context(|| format!("Linux {} did not come up", self.options.kernel))
+        Ok(())
     }
 
     /// Whether QEMU runs: it ends when the machine switches itself off.
