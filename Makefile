@@ -3,7 +3,7 @@
 .DEFAULT_GOAL := help
 CLUSTER = cargo --locked run -q -p unstall-integration --bin cluster --
 
-.PHONY: help demo demo-down test check bench cluster-up cluster-down cluster-status generate mutate
+.PHONY: help demo demo-down test check bench cluster-up cluster-down cluster-status generate fuzz mutate
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -35,6 +35,9 @@ cluster-status: ## what clusters of ours this machine runs
 
 generate: ## write the CRDs from the types
 	@cargo --locked run -q -p unstall-crds --features generate --bin crdgen
+
+fuzz: ## feed every reader of the probe what a fuzzer thinks of (SECONDS_EACH=600 for each of 17; resumable)
+	@node-probe/fuzz/run
 
 mutate: ## take each rule, check and reason away in turn: which test turns red? (4 min; ONLY=rules)
 	@cargo --locked run -q -p unstall-integration --features mutate --bin mutate -- $(ONLY)
