@@ -28,7 +28,7 @@ string_enum! {
 string_enum! {
     /// Which kernel caches are dropped.
     pub enum DropLevel = Auto {
-        /// What frees zombie memory cgroups on the running kernel: the slab caches below Linux 5.9, the page cache from there on.
+        /// What frees zombie memory cgroups on the running kernel: the slab caches below Linux 5.9, the page cache from there on. Where the chart mounts memory.reclaim, cold page cache goes in small steps first, and the rest only if that was not enough.
         Auto,
         /// Clean pages of the page cache (1).
         PageCache,

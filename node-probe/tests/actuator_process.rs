@@ -6,12 +6,18 @@
     reason = "clippy knows the tests, but not their helpers"
 )]
 
+#[path = "actuator/expiry.rs"]
+mod expiry;
 #[path = "actuator/logind.rs"]
 mod logind;
 #[path = "actuator/reboot.rs"]
 mod reboot;
+#[path = "actuator/reclaim.rs"]
+mod reclaim;
 #[path = "actuator/rig.rs"]
 mod rig;
+#[path = "actuator/stuck.rs"]
+mod stuck;
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;

@@ -38,6 +38,15 @@ pub struct CommandStatus {
     /// How many times the caches were dropped.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub passes: Option<u32>,
+    /// How many steps of memory.reclaim came before; where they were enough, no
+    /// cache was dropped and level and passes are absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reclaim_steps: Option<u32>,
+    /// Page cache and reclaimable slab that went by all of it, in bytes; absent
+    /// when it could not be read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0))]
+    pub freed_bytes: Option<i64>,
     /// The fingerprint of the public key that verified it: the first 16
     /// hexadecimal digits of its SHA-256.
     #[serde(default, rename = "keyID", skip_serializing_if = "Option::is_none")]
@@ -49,26 +58,29 @@ pub struct CommandStatus {
     /// When it ended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub finished_at: Option<Time>,
-    /// What was measured right before.
+    /// What the probe had measured when the actuator began; absent for a
+    /// command that the probe did not see begin.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub before: Option<CommandMeasurement>,
-    /// What was measured right after.
+    /// What the probe measured after it had ended, once there are reads enough;
+    /// it stays as it was then.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub after: Option<CommandMeasurement>,
 }
 
-/// What an actuator reads before and after. Only the probe's measurements, by
-/// the statistic that fired, prove a cure.
+/// What the probe measured before a command or after it. It proves no cure: for
+/// that, triggers carry valueSinceCommand, by the statistic that fired.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
 pub struct CommandMeasurement {
-    /// Zombie memory cgroups.
+    /// Zombie memory cgroups: the least of three trusted counts in a row.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub zombie_memcgs: Option<Reading>,
-    /// CPU time of one root memory.stat read.
+    /// CPU time of a root memory.stat read: the median of five trusted reads in a
+    /// row, the last ones before the command or the first ones after it.
     #[serde(rename = "memoryStatReadCPU", skip_serializing_if = "Option::is_none")]
     pub memory_stat_read_cpu: Option<Reading>,
-    /// When this was read.
+    /// When the last of this was read.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub at: Option<Time>,
 }

@@ -79,7 +79,8 @@ pub struct DropCaches {
     pub level: DropLevel,
 
     /// How long the node may take before the remedy counts as failed. 10s to
-    /// 15m, default 3m.
+    /// 15m, default 3m. The node begins nothing after it and kills what is
+    /// still at work, after 2 minutes in any case.
     #[schemars(transform = duration_between("dropCaches.timeout", "10s", "15m", "3m"))]
     pub timeout: GoDuration,
 }

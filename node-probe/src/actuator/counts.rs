@@ -20,6 +20,13 @@ pub fn reclaimable_bytes(proc_root: &Path) -> Option<u64> {
     reclaimable(file.read(&mut Buffer::default()).ok()?)
 }
 
+/// Bytes of swap that the node has, used or not, from `/proc/meminfo`.
+#[must_use]
+pub fn swap_bytes(proc_root: &Path) -> Option<u64> {
+    let file = KeptFile::open(proc_root.join("meminfo")).ok()?;
+    bytes(file.read(&mut Buffer::default()).ok()?, "SwapTotal:")
+}
+
 /// The memory row; without one, a row of hierarchy 0.
 ///
 /// `num_cgroups` counts the cgroups of a hierarchy, dead ones included until they are freed. A
@@ -37,13 +44,15 @@ fn cgroups(rows: Rows<'_>) -> Option<u64> {
 }
 
 fn reclaimable(rows: Rows<'_>) -> Option<u64> {
-    let kib = |name: &str| -> Option<u64> {
-        let mut fields = rows.fields(name)?;
-        let value = rows.number(fields.next()).ok()?;
-        (fields.next() == Some("kB")).then_some(value)
-    };
-    kib("Cached:")?
-        .checked_add(kib("SReclaimable:")?)?
+    bytes(rows, "Cached:")?.checked_add(bytes(rows, "SReclaimable:")?)
+}
+
+/// A row of `/proc/meminfo`.
+fn bytes(rows: Rows<'_>, name: &str) -> Option<u64> {
+    let mut fields = rows.fields(name)?;
+    let kib = rows.number(fields.next()).ok()?;
+    (fields.next() == Some("kB"))
+        .then_some(kib)?
         .checked_mul(1024)
 }
 
@@ -93,6 +102,14 @@ mod tests {
             reclaimable(rows("Cached: 2000\nSReclaimable: 48 kB\n")),
             None
         );
+    }
+
+    #[test]
+    fn a_node_without_swap_says_so_and_one_that_cannot_be_read_does_not() {
+        assert_eq!(bytes(rows("SwapTotal: 0 kB\n"), "SwapTotal:"), Some(0));
+        assert_eq!(bytes(rows("SwapTotal: 8 kB\n"), "SwapTotal:"), Some(8192));
+        assert_eq!(bytes(rows("Cached: 8 kB\n"), "SwapTotal:"), None);
+        assert_eq!(swap_bytes(Path::new("/absent")), None);
     }
 
     #[test]

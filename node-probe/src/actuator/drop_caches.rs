@@ -1,5 +1,6 @@
-//! Carries out one `dropCaches`: sync, drop, wait until the count settles, and again while it
-//! falls. Every step has a time limit and runs in a child that can be killed.
+//! Carries out one `dropCaches`: reclaim gently where that is possible; then sync, drop, wait until
+//! the count settles, and again while it falls. Every step has a time limit and runs in a child that
+//! can be killed.
 
 use std::fs::{File, OpenOptions};
 use std::os::fd::AsFd;
@@ -13,8 +14,10 @@ use unstall_crds::health::CommandState;
 
 use super::child::{self, End, Job};
 use super::counts;
+use super::expiry::Expiry;
 use super::outcome::Pass;
 use super::passes::{Caches, CgroupCount, Ladder};
+use super::reclaim::{ReclaimSettings, Reclaimed};
 use crate::text;
 
 /// Where to write and how long each step may take.
@@ -33,6 +36,17 @@ pub struct DropSettings {
     pub settle_poll: Duration,
     /// For the whole command: no pass is begun after it, and a write is killed at it.
     pub total_limit: Duration,
+    /// `memory.reclaim`, where it is mounted.
+    pub reclaim: Option<ReclaimSettings>,
+}
+
+/// What one command asks for.
+#[derive(Debug, Clone)]
+pub struct DropOrder {
+    /// The levels.
+    pub ladder: Ladder,
+    /// When the command is void, as [`DropSettings::total_limit`].
+    pub expiry: Expiry,
 }
 
 /// What was done.
@@ -44,22 +58,27 @@ pub struct Performed {
     pub message: String,
     /// Each pass that was completed.
     pub passes: Vec<Pass>,
+    /// What was reclaimed before the first.
+    pub reclaimed: Option<Reclaimed>,
     /// Killed children that had not left the kernel.
     pub stuck: Vec<Pid>,
 }
 
-/// Drops the caches along `ladder`, until `stop` is set at the latest.
+/// Carries out `order`, until `stop` is set at the latest.
 #[must_use]
-pub fn perform(settings: &DropSettings, ladder: &Ladder, stop: &AtomicBool) -> Performed {
+pub fn perform(settings: &DropSettings, order: &DropOrder, stop: &AtomicBool) -> Performed {
     let mut run = Run {
         settings,
         stop,
         started: Instant::now(),
+        expiry: order.expiry,
         passes: Vec::new(),
+        reclaimed: None,
+        not_reclaimed: None,
         stuck: Vec::new(),
         sync_again: true,
     };
-    let end = run.all_passes(ladder);
+    let end = run.gentlest_first(&order.ladder);
     let (state, message) = match end {
         Ok(()) => (CommandState::Succeeded, run.summary()),
         Err(trouble) => (trouble.state(), run.with_passes(&trouble)),
@@ -68,15 +87,18 @@ pub fn perform(settings: &DropSettings, ladder: &Ladder, stop: &AtomicBool) -> P
         state,
         message,
         passes: run.passes,
+        reclaimed: run.reclaimed,
         stuck: run.stuck,
     }
 }
 
 /// Why a command ended before its last pass.
 #[derive(Debug, thiserror::Error)]
-enum Trouble {
+pub(super) enum Trouble {
     #[error("{0}")]
     Failed(String),
+    #[error("the command expired, or its time was over, before a cache could be dropped")]
+    NoTime,
     #[error("writing {level:?} to {} did not return within {} and was killed", file.display(), text::duration(*limit))]
     TimedOut {
         level: Caches,
@@ -91,33 +113,51 @@ impl Trouble {
     fn state(&self) -> CommandState {
         match self {
             Self::Stopped => CommandState::Interrupted,
-            Self::Failed(_) | Self::TimedOut { .. } => CommandState::Failed,
+            Self::Failed(_) | Self::NoTime | Self::TimedOut { .. } => CommandState::Failed,
         }
     }
 }
 
-struct Run<'a> {
-    settings: &'a DropSettings,
-    stop: &'a AtomicBool,
+pub(super) struct Run<'a> {
+    pub(super) settings: &'a DropSettings,
+    pub(super) stop: &'a AtomicBool,
     started: Instant,
+    expiry: Expiry,
     passes: Vec<Pass>,
-    stuck: Vec<Pid>,
+    pub(super) reclaimed: Option<Reclaimed>,
+    /// What hindered it, where it is mounted.
+    pub(super) not_reclaimed: Option<String>,
+    pub(super) stuck: Vec<Pid>,
     sync_again: bool,
 }
 
 impl Run<'_> {
-    fn all_passes(&mut self, ladder: &Ladder) -> Result<(), Trouble> {
-        while let Some(level) = ladder.next(self.passes.len(), self.has_helped()) {
-            if !self.passes.is_empty() && self.time_left().is_zero() {
-                break;
-            }
-            let pass = self.pass(level)?;
-            self.passes.push(pass);
+    fn gentlest_first(&mut self, ladder: &Ladder) -> Result<(), Trouble> {
+        if ladder.begins_gently() {
+            self.reclaim()?;
         }
-        Ok(())
+        if self.reclaimed.as_ref().is_some_and(Reclaimed::is_enough) {
+            return Ok(());
+        }
+        self.all_passes(ladder)
     }
 
-    fn pass(&mut self, level: Caches) -> Result<Pass, Trouble> {
+    fn all_passes(&mut self, ladder: &Ladder) -> Result<(), Trouble> {
+        while let Some(level) = ladder.next(self.passes.len(), self.has_helped()) {
+            let Some(pass) = self.pass(level)? else { break };
+            self.passes.push(pass);
+        }
+        match self.passes.is_empty() {
+            true => Err(Trouble::NoTime),
+            false => Ok(()),
+        }
+    }
+
+    /// One pass; `None` if there is no time to begin it.
+    fn pass(&mut self, level: Caches) -> Result<Option<Pass>, Trouble> {
+        if self.time_left().is_zero() {
+            return Ok(None);
+        }
         let path = &self.settings.file;
         let file = OpenOptions::new().write(true).open(path).map_err(|error| {
             let path = path.display();
@@ -128,28 +168,34 @@ impl Run<'_> {
         let cgroups_before = counts::memory_cgroups(&self.settings.proc_root);
         let (synced, sync_took) = self.sync()?;
         let reclaimable = counts::reclaimable_bytes(&self.settings.proc_root);
-        let drop_took = self.drop(level, &file)?;
+        let limit = self.time_left();
+        if limit.is_zero() {
+            return Ok(None);
+        }
+        let drop_took = self.drop(level, &file, limit)?;
         let freed_bytes = reclaimable
             .zip(counts::reclaimable_bytes(&self.settings.proc_root))
             .map(|(before, after)| before.saturating_sub(after));
-        Ok(Pass {
+        let cgroups_after = self.settle(|| counts::memory_cgroups(&self.settings.proc_root));
+        Ok(Some(Pass {
             level,
             cgroups_before,
-            cgroups_after: self.settle(),
+            cgroups_after,
             freed_bytes,
             sync_milliseconds: milliseconds(sync_took),
             synced,
             drop_milliseconds: milliseconds(drop_took),
-        })
+        }))
     }
 
     /// Writes dirty pages back, as only clean ones can be dropped. A disk that is too slow once
-    /// is not asked again.
-    fn sync(&mut self) -> Result<(bool, Duration), Trouble> {
+    /// is not asked again, and half of the time stays for what comes after.
+    pub(super) fn sync(&mut self) -> Result<(bool, Duration), Trouble> {
         if !self.sync_again {
             return Ok((false, Duration::ZERO));
         }
-        let report = self.child(Job::Sync, self.settings.sync_limit)?;
+        let limit = self.settings.sync_limit.min(self.time_left() / 2);
+        let report = self.child(Job::Sync, limit)?;
         match report.end {
             End::Done => Ok((true, report.took)),
             End::Stopped => Err(Trouble::Stopped),
@@ -160,13 +206,11 @@ impl Run<'_> {
         }
     }
 
-    fn drop(&mut self, level: Caches, file: &File) -> Result<Duration, Trouble> {
+    fn drop(&mut self, level: Caches, file: &File, limit: Duration) -> Result<Duration, Trouble> {
         let job = Job::Write {
             file: file.as_fd(),
             bytes: level.bytes(),
         };
-        // A slow sync must not leave the first drop without any time.
-        let limit = self.time_left().max(Duration::from_secs(1));
         let report = self.child(job, limit)?;
         let path = self.settings.file.clone();
         match report.end {
@@ -184,7 +228,11 @@ impl Run<'_> {
         }
     }
 
-    fn child(&mut self, job: Job<'_>, limit: Duration) -> Result<child::Report, Trouble> {
+    pub(super) fn child(
+        &mut self,
+        job: Job<'_>,
+        limit: Duration,
+    ) -> Result<child::Report, Trouble> {
         let report = child::run(job, limit, self.stop)
             .map_err(|errno| Trouble::Failed(format!("starting a child: {errno}")))?;
         self.stuck.extend(report.stuck);
@@ -192,9 +240,9 @@ impl Run<'_> {
     }
 
     /// The count once two looks in a row show no fall, or at the time limit.
-    fn settle(&self) -> Option<u64> {
+    pub(super) fn settle(&self, look: impl Fn() -> Option<u64>) -> Option<u64> {
         let started = Instant::now();
-        let mut lowest = counts::memory_cgroups(&self.settings.proc_root)?;
+        let mut lowest = look()?;
         let mut calm = 0;
         while calm < 2 && started.elapsed() < self.settings.settle_limit {
             // A stop ends the wait, and the next child then ends the command.
@@ -202,7 +250,7 @@ impl Run<'_> {
                 break;
             }
             thread::sleep(self.settings.settle_poll);
-            let count = counts::memory_cgroups(&self.settings.proc_root)?;
+            let count = look()?;
             calm = if count < lowest { 0 } else { calm + 1 };
             lowest = lowest.min(count);
         }
@@ -218,13 +266,30 @@ impl Run<'_> {
         counts.reduce(|one, other| one || other)
     }
 
-    fn time_left(&self) -> Duration {
-        self.settings
-            .total_limit
-            .saturating_sub(self.started.elapsed())
+    /// Until the command's own end or that of its time, whichever is first.
+    pub(super) fn time_left(&self) -> Duration {
+        let total = self.settings.total_limit;
+        let left = total.saturating_sub(self.started.elapsed());
+        left.min(self.expiry.time_left())
     }
 
     fn summary(&self) -> String {
+        let mut message = match (&self.reclaimed, self.passes.is_empty()) {
+            (Some(reclaimed), true) => {
+                return format!("{}; no cache was dropped", reclaimed.summary());
+            }
+            (Some(reclaimed), false) => format!("{}; ", reclaimed.summary()),
+            (None, _) => String::new(),
+        };
+        message.push_str(&self.passes_summary());
+        if let Some(why) = &self.not_reclaimed {
+            message.push_str("; memory.reclaim was given up: ");
+            message.push_str(why);
+        }
+        message
+    }
+
+    fn passes_summary(&self) -> String {
         let levels: Vec<_> = self
             .passes
             .iter()
@@ -252,9 +317,13 @@ impl Run<'_> {
     }
 
     fn with_passes(&self, trouble: &Trouble) -> String {
-        match self.passes.len() {
-            0 => format!("{trouble}; nothing was dropped before"),
-            done => format!("{trouble}; {done} passes were completed before"),
+        let before = match self.passes.len() {
+            0 => "nothing was dropped before".to_owned(),
+            done => format!("{done} passes were completed before"),
+        };
+        match &self.reclaimed {
+            None => format!("{trouble}; {before}"),
+            Some(reclaimed) => format!("{trouble}; {before}, after {}", reclaimed.summary()),
         }
     }
 
@@ -265,6 +334,6 @@ impl Run<'_> {
     }
 }
 
-fn milliseconds(span: Duration) -> u64 {
+pub(super) fn milliseconds(span: Duration) -> u64 {
     u64::try_from(span.as_millis()).unwrap_or(u64::MAX)
 }

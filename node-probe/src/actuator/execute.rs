@@ -11,7 +11,8 @@ use unstall_crds::command::{CommandAction, CommandPayload, SignedCommand};
 use unstall_crds::health::{CommandState, RefusalReason};
 
 use super::child;
-use super::drop_caches::{self, DropSettings};
+use super::drop_caches::{self, DropOrder, DropSettings};
+use super::expiry::Expiry;
 use super::journal::{JournalError, JournalFile};
 use super::keys;
 use super::limit::Limits;
@@ -76,7 +77,7 @@ enum Step {
 /// What there is to carry out.
 enum Task {
     /// Drop the caches.
-    Drop(Ladder),
+    Drop(DropOrder),
     /// Ask for a reboot, before the command is void.
     Reboot {
         /// From when on it is.
@@ -231,10 +232,10 @@ impl Actuator {
                     expires_at: payload.expires_at.0,
                 })
             }
-            (CommandAction::DropCaches, _) => Ok(Task::Drop(Ladder::new(
-                payload.level.unwrap_or_default(),
-                kernel,
-            ))),
+            (CommandAction::DropCaches, _) => Ok(Task::Drop(DropOrder {
+                ladder: Ladder::new(payload.level.unwrap_or_default(), kernel),
+                expiry: Expiry::new(payload.expires_at.0),
+            })),
         }
     }
 
@@ -263,6 +264,7 @@ impl Actuator {
                     state: CommandState::Failed,
                     message: format!("starting a thread: {error}; nothing was done"),
                     passes: Vec::new(),
+                    reclaimed: None,
                     finished_at: Timestamp::now(),
                 };
                 self.write_end(&entry, ending.clone());
@@ -278,13 +280,14 @@ impl Actuator {
     fn carry_out(&self, entry: &Entry, task: &Task) {
         let mut stuck = Vec::new();
         let ending = match task {
-            Task::Drop(ladder) => {
-                let done = drop_caches::perform(&self.settings.drop, ladder, &self.stop);
+            Task::Drop(order) => {
+                let done = drop_caches::perform(&self.settings.drop, order, &self.stop);
                 stuck = done.stuck;
                 Some(Ending {
                     state: done.state,
                     message: done.message,
                     passes: done.passes,
+                    reclaimed: done.reclaimed,
                     finished_at: Timestamp::now(),
                 })
             }

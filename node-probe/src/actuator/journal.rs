@@ -146,7 +146,9 @@ mod tests {
     use super::*;
     use crate::actuator::outcome::{Ending, Pass};
     use crate::actuator::passes::Caches;
+    use crate::actuator::reclaim::Reclaimed;
     use crate::actuator::record::{Entry, Moment};
+    use crate::actuator::steps::StepsEnd;
     use std::time::Duration;
     use unstall_crds::command::CommandAction;
     use unstall_crds::health::CommandState;
@@ -186,6 +188,16 @@ mod tests {
                 synced: true,
                 drop_milliseconds: 3,
             }],
+            reclaimed: Some(Reclaimed {
+                steps: 8,
+                partial_steps: 1,
+                zombies_before: 19_700,
+                zombies_after: Some(19_690),
+                freed_bytes: None,
+                slowest_milliseconds: 14,
+                milliseconds: 2_100,
+                end: StepsEnd::NoFall,
+            }),
             finished_at: now("boot-1").wall,
         }
     }

@@ -2,8 +2,8 @@
 //! capability, no token, no socket but a Unix one) that carries out what the controller signed.
 //!
 //! Read in this order: a request comes in by [`server`], [`execute`] asks [`verify`], writes the
-//! intent into the [`journal`], lets [`drop_caches`] act or asks [`logind`], and writes the end
-//! down.
+//! intent into the [`journal`], lets [`drop_caches`] act (with [`reclaim`] before it, where that is
+//! mounted) or asks [`logind`], and writes the end down.
 
 pub mod outcome;
 pub mod wire;
@@ -29,10 +29,14 @@ pub mod journal;
 mod child;
 pub mod counts;
 pub mod drop_caches;
+pub mod expiry;
 pub mod passes;
+pub mod reclaim;
+pub mod steps;
 
 pub mod logind;
 
 pub use client::{ActuatorClient, ClientError};
 pub use outcome::{CommandOutcome, Pass};
+pub use reclaim::Reclaimed;
 pub use run::{ActuateArgs, run};

@@ -7,6 +7,7 @@ use unstall_crds::command::{CommandAction, CommandPayload};
 use unstall_crds::health::{CommandState, CommandStatus, RefusalReason};
 
 use super::passes::Caches;
+use super::reclaim::Reclaimed;
 
 /// The longest id and message that the node's status can hold, in bytes.
 const MAX_STATUS_ID: usize = 128;
@@ -46,6 +47,9 @@ pub struct Ending {
     /// Each pass that was completed, in order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub passes: Vec<Pass>,
+    /// What `memory.reclaim` did before them; absent where it did nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reclaimed: Option<Reclaimed>,
     /// When it ended.
     pub finished_at: Timestamp,
 }
@@ -76,6 +80,9 @@ pub struct CommandOutcome {
     /// Each completed pass, in order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub passes: Vec<Pass>,
+    /// What `memory.reclaim` did before them; absent where it did nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reclaimed: Option<Reclaimed>,
     /// When it was begun; absent when refused.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub started_at: Option<Timestamp>,
@@ -91,9 +98,10 @@ impl CommandOutcome {
     /// The outcome as the node's status shows it, within that schema's bounds.
     ///
     /// `before` and `after` stay empty: what the actuator counts are memory cgroups, live and dead
-    /// together, and not zombies. The probe has measurements of its own for them.
+    /// together, and it cannot read the root's `memory.stat`. The probe measures both by itself.
     #[must_use]
     pub fn into_status(self) -> CommandStatus {
+        let freed_bytes = self.freed_bytes();
         let id = if self.id.is_empty() {
             "-".to_owned()
         } else {
@@ -110,12 +118,22 @@ impl CommandOutcome {
             passes: u32::try_from(self.passes.len())
                 .ok()
                 .filter(|count| *count > 0),
+            reclaim_steps: self.reclaimed.map(|reclaimed| reclaimed.steps),
+            freed_bytes,
             key_id: self.key_id,
             accepted_at: self.started_at.map(Time),
             finished_at: self.finished_at.map(Time),
             before: None,
             after: None,
         }
+    }
+
+    /// All that went; `None` where no step or pass could tell.
+    fn freed_bytes(&self) -> Option<i64> {
+        let reclaimed = self.reclaimed.iter().filter_map(|it| it.freed_bytes);
+        let passes = self.passes.iter().filter_map(|pass| pass.freed_bytes);
+        let sum = reclaimed.chain(passes).reduce(u64::saturating_add)?;
+        Some(i64::try_from(sum).unwrap_or(i64::MAX))
     }
 }
 
@@ -157,6 +175,7 @@ impl Refusal {
             reason: Some(self.reason),
             message: self.message,
             passes: Vec::new(),
+            reclaimed: None,
             started_at: None,
             finished_at: None,
             repeated: false,
@@ -181,19 +200,22 @@ mod tests {
 
     #[test]
     fn a_status_names_what_was_written() {
-        let pass = |level| Pass {
+        let pass = |level, freed_bytes| Pass {
             level,
             cgroups_before: None,
             cgroups_after: None,
-            freed_bytes: None,
+            freed_bytes,
             sync_milliseconds: 1,
             synced: true,
             drop_milliseconds: 1,
         };
         let mut outcome = Refusal::new(RefusalReason::Busy, "").into_outcome("{}");
-        outcome.passes = vec![pass(Caches::Slab), pass(Caches::All)];
-        let status = outcome.into_status();
+        outcome.passes = vec![pass(Caches::Slab, Some(7)), pass(Caches::All, None)];
+        let status = outcome.clone().into_status();
         assert_eq!(status.level, Some(unstall_crds::command::DropLevel::All));
-        assert_eq!(status.passes, Some(2));
+        assert_eq!((status.passes, status.reclaim_steps), (Some(2), None));
+        assert_eq!(status.freed_bytes, Some(7));
+        outcome.passes = vec![pass(Caches::Slab, None)];
+        assert_eq!(outcome.into_status().freed_bytes, None);
     }
 }

@@ -10,7 +10,7 @@ use unstall_crds::command::DropLevel;
 pub const MAX_PASSES: usize = 3;
 
 /// A fall below this many cgroups is the coming and going of live ones (2 to 60 at rest).
-const NOISE_FLOOR: u64 = 64;
+pub(super) const NOISE_FLOOR: u64 = 64;
 
 /// The value written to `/proc/sys/vm/drop_caches`: a [`DropLevel`] that is no longer `Auto`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -47,18 +47,31 @@ impl From<Caches> for DropLevel {
 
 /// The levels to try, gentlest first; the last one is repeated.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Ladder(Vec<Caches>);
+pub struct Ladder {
+    levels: Vec<Caches>,
+    begins_gently: bool,
+}
 
 impl Ladder {
     /// The ladder of a command's level: a level that was named is repeated while it helps.
     #[must_use]
     pub fn new(level: DropLevel, kernel_release: &str) -> Self {
-        match level {
+        let levels = match level {
             DropLevel::Auto => Self::auto(kernel_release),
-            DropLevel::PageCache => Self(vec![Caches::PageCache]),
-            DropLevel::Slab => Self(vec![Caches::Slab]),
-            DropLevel::All => Self(vec![Caches::All]),
+            DropLevel::PageCache => vec![Caches::PageCache],
+            DropLevel::Slab => vec![Caches::Slab],
+            DropLevel::All => vec![Caches::All],
+        };
+        Self {
+            levels,
+            begins_gently: level == DropLevel::Auto,
         }
+    }
+
+    /// Whether `memory.reclaim` may come before the first level: whoever named a level wants that.
+    #[must_use]
+    pub fn begins_gently(&self) -> bool {
+        self.begins_gently
     }
 
     /// The order for a kernel release such as `6.1.0-40-amd64`.
@@ -66,11 +79,11 @@ impl Ladder {
     /// Before 5.9 slab objects pin dead memory cgroups, from 5.9 page cache does (measured there:
     /// level 2 frees at most 3 %, level 1 all). A release that cannot be read gets every level in
     /// turn: the release gives the order, the count says whether it helped.
-    fn auto(kernel_release: &str) -> Self {
+    fn auto(kernel_release: &str) -> Vec<Caches> {
         match major_minor(kernel_release) {
-            Some(version) if version >= (5, 9) => Self(vec![Caches::PageCache]),
-            Some(_) => Self(vec![Caches::Slab, Caches::All]),
-            None => Self(vec![Caches::PageCache, Caches::Slab, Caches::All]),
+            Some(version) if version >= (5, 9) => vec![Caches::PageCache],
+            Some(_) => vec![Caches::Slab, Caches::All],
+            None => vec![Caches::PageCache, Caches::Slab, Caches::All],
         }
     }
 
@@ -86,15 +99,15 @@ impl Ladder {
         if done >= MAX_PASSES {
             return None;
         }
-        if let Some(level) = self.0.get(done) {
+        if let Some(level) = self.levels.get(done) {
             return Some(*level);
         }
         let is_repeated = match has_helped {
             Some(true) => true,
-            Some(false) => done == self.0.len(),
+            Some(false) => done == self.levels.len(),
             None => false,
         };
-        self.0.last().copied().filter(|_| is_repeated)
+        self.levels.last().copied().filter(|_| is_repeated)
     }
 }
 
@@ -127,6 +140,10 @@ fn major_minor(release: &str) -> Option<(u32, u32)> {
 mod tests {
     use super::*;
 
+    fn auto(release: &str) -> Ladder {
+        Ladder::new(DropLevel::Auto, release)
+    }
+
     /// The levels written when the first pass helps, when none does, and when that cannot be told.
     fn written(ladder: &Ladder, helps: impl Into<Option<bool>>) -> Vec<Caches> {
         let helps = helps.into();
@@ -141,24 +158,24 @@ mod tests {
     #[test]
     fn modern_kernels_drop_page_cache_again_where_it_helped_and_once_where_it_did_not() {
         use Caches::PageCache;
-        let ladder = Ladder::auto("6.18.44-cloud");
+        let ladder = auto("6.18.44-cloud");
         assert_eq!(written(&ladder, true), [PageCache, PageCache, PageCache]);
         assert_eq!(written(&ladder, false), [PageCache, PageCache]);
-        assert_eq!(Ladder::auto("5.9.0"), ladder);
+        assert_eq!(auto("5.9.0"), ladder);
     }
 
     #[test]
     fn old_kernels_drop_slab_then_both() {
         use Caches::{All, Slab};
-        let ladder = Ladder::auto("5.8.18-arch");
+        let ladder = auto("5.8.18-arch");
         assert_eq!(written(&ladder, true), [Slab, All, All]);
         assert_eq!(written(&ladder, false), [Slab, All, All]);
-        assert_eq!(Ladder::auto("4.9.0-19-amd64"), ladder);
+        assert_eq!(auto("4.9.0-19-amd64"), ladder);
     }
 
     #[test]
     fn without_a_count_nothing_is_repeated() {
-        assert_eq!(written(&Ladder::auto("6.1.0"), None), [Caches::PageCache]);
+        assert_eq!(written(&auto("6.1.0"), None), [Caches::PageCache]);
         assert_eq!(
             written(&Ladder::new(DropLevel::All, "6.1.0"), None),
             [Caches::All]
@@ -168,12 +185,14 @@ mod tests {
     #[test]
     fn an_unreadable_release_tries_every_level() {
         for release in ["", "mainline", "6", "next-20240101"] {
-            assert_eq!(
-                written(&Ladder::auto(release), false).len(),
-                3,
-                "{release:?}"
-            );
+            assert_eq!(written(&auto(release), false).len(), 3, "{release:?}");
         }
+    }
+
+    #[test]
+    fn only_auto_begins_gently() {
+        assert!(auto("6.1.0").begins_gently());
+        assert!(!Ladder::new(DropLevel::PageCache, "6.1.0").begins_gently());
     }
 
     #[test]

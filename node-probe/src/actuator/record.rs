@@ -173,6 +173,7 @@ impl Record {
                 state,
                 message,
                 passes: Vec::new(),
+                reclaimed: None,
                 finished_at: now.wall,
             });
             found = true;
@@ -263,6 +264,7 @@ impl Entry {
             reason: None,
             message: self.state_of_work(),
             passes: Vec::new(),
+            reclaimed: None,
             started_at: Some(self.started_at),
             finished_at: None,
             repeated,
@@ -273,6 +275,7 @@ impl Entry {
                 state: ending.state,
                 message: ending.message.clone(),
                 passes: ending.passes.clone(),
+                reclaimed: ending.reclaimed.clone(),
                 finished_at: Some(ending.finished_at),
                 ..base
             },
@@ -303,6 +306,7 @@ mod tests {
             state,
             message: String::new(),
             passes: Vec::new(),
+            reclaimed: None,
             finished_at: Timestamp::UNIX_EPOCH,
         }
     }

@@ -16,6 +16,7 @@ use super::journal::{JournalError, JournalFile};
 use super::keys;
 use super::limit::Limits;
 use super::logind::Logind;
+use super::reclaim::ReclaimSettings;
 use super::sandbox::{self, SandboxError};
 use super::seccomp::Reach;
 use super::selftest;
@@ -60,6 +61,13 @@ pub struct ActuateArgs {
     /// The host's /proc/sys/vm/drop_caches, where it is mounted writable
     #[arg(long, default_value = "/host/drop_caches", value_name = "PATH")]
     drop_caches_file: PathBuf,
+    /// memory.reclaim of the cgroup that holds all pods, where it is mounted writable; an automatic
+    /// dropCaches then begins with it
+    #[arg(long, value_name = "PATH", requires = "cgroup_stat_file")]
+    memory_reclaim_file: Option<PathBuf>,
+    /// The host's root cgroup.stat: it says when enough was reclaimed
+    #[arg(long, value_name = "PATH")]
+    cgroup_stat_file: Option<PathBuf>,
     /// Name of this node; commands for another are refused
     #[arg(long, env = "NODE_NAME", value_name = "NAME", value_parser = node_name)]
     node_name: String,
@@ -75,7 +83,7 @@ pub struct ActuateArgs {
     /// Longest time from a command's issue to its expiry
     #[arg(long, default_value = "10m", value_name = "DURATION", value_parser = duration::parse)]
     max_lifetime: Duration,
-    /// Longest time for one command: sync, drop and passes together
+    /// Longest time for one command: sync, reclaim, drop and passes together; its expiry ends it too
     #[arg(long, default_value = "2m", value_name = "DURATION", value_parser = duration::parse)]
     command_timeout: Duration,
     /// The host's system bus, to ask logind for reboots; without it they are refused. Whoever holds
@@ -157,6 +165,15 @@ fn settings(args: ActuateArgs) -> Settings {
         settle_limit: Duration::from_secs(10),
         settle_poll: Duration::from_secs(1),
         total_limit: args.command_timeout,
+        reclaim: args
+            .memory_reclaim_file
+            .zip(args.cgroup_stat_file)
+            .map(|(file, cgroup_stat)| ReclaimSettings {
+                file,
+                cgroup_stat,
+                pause: Duration::from_millis(250),
+                step_limit: Duration::from_secs(10),
+            }),
     };
     let limits = Limits {
         min_interval: args.min_interval,

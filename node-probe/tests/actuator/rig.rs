@@ -3,6 +3,7 @@
 
 use std::fs;
 use std::io::{BufRead, BufReader, Read};
+use std::os::unix::fs::FileExt;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -128,18 +129,33 @@ impl Rig {
     /// The kernel's part: whatever is written to `drop_caches` comes out of the receiver, and
     /// leaves the next of `counts`, or the last of them, behind.
     pub fn kernel(&self, counts: &'static [u64]) -> Receiver<String> {
+        self.answer("drop_caches", counts, set_cgroups)
+    }
+
+    /// The same for `memory.reclaim`, which leaves zombies behind.
+    pub fn reclaiming_kernel(&self, zombies: &'static [u64]) -> Receiver<String> {
+        mkfifo(&self.path("memory.reclaim"), Mode::S_IRUSR | Mode::S_IWUSR).unwrap();
+        self.answer("memory.reclaim", zombies, set_zombies)
+    }
+
+    /// What the root's `cgroup.stat` says.
+    pub fn set_zombies(&self, count: u64) {
+        set_zombies(self.dir.path(), count);
+    }
+
+    fn answer(&self, name: &str, counts: &'static [u64], set: fn(&Path, u64)) -> Receiver<String> {
         let (sender, receiver) = channel();
         let root = self.dir.path().to_owned();
         // Open for both: neither side then waits for the other, and there is no end of file.
         let pipe = fs::OpenOptions::new()
             .read(true)
             .write(true)
-            .open(root.join("drop_caches"))
+            .open(root.join(name))
             .unwrap();
         thread::spawn(move || {
             for (index, line) in BufReader::new(pipe).lines().enumerate() {
                 if let Some(count) = counts.get(index) {
-                    set_cgroups(&root, *count);
+                    set(&root, *count);
                 }
                 let Ok(line) = line else { return };
                 if sender.send(line).is_err() {
@@ -152,13 +168,18 @@ impl Rig {
 
     /// A kernel that never returns from a write: the pipe is full and nobody reads it.
     pub fn hanging_kernel(&self) -> fs::File {
+        self.full_pipe("drop_caches")
+    }
+
+    /// The pipe `name`, full.
+    pub fn full_pipe(&self, name: &str) -> fs::File {
         use std::io::Write;
         use std::os::unix::fs::OpenOptionsExt;
         let mut pipe = fs::OpenOptions::new()
             .read(true)
             .write(true)
             .custom_flags(nix::libc::O_NONBLOCK)
-            .open(self.path("drop_caches"))
+            .open(self.path(name))
             .unwrap();
         while pipe.write(&[b'x'; 4096]).is_ok() {}
         while pipe.write(b"x").is_ok() {}
@@ -227,6 +248,14 @@ impl Rig {
         (status, log)
     }
 
+    /// Kills the process alone: what it forked may go on and hold its standard error open.
+    pub fn kill(&mut self) {
+        let mut child = self.actuator.take().unwrap();
+        child.kill().unwrap();
+        child.wait().unwrap();
+        fs::remove_file(self.path("actuator.sock")).unwrap();
+    }
+
     pub fn client(&self) -> ActuatorClient {
         ActuatorClient::new(&self.path("actuator.sock"), LONG)
     }
@@ -248,12 +277,30 @@ impl Rig {
         }
     }
 
-    /// Waits until the actuator has a child: it acts.
-    pub fn wait_for_child(&self) {
+    /// Waits until the actuator has a child: it acts. Returns its pid.
+    pub fn wait_for_child(&self) -> u32 {
         let path = format!("/proc/{}/task", self.pid());
         let started = Instant::now();
-        while !has_child(Path::new(&path)) {
+        loop {
+            if let Some(pid) = child(Path::new(&path)) {
+                return pid;
+            }
             assert!(started.elapsed() < LONG, "it starts no child");
+            thread::sleep(Duration::from_millis(5));
+        }
+    }
+
+    /// Waits until the actuator's child waits in the pipe: until then it may be the one that syncs.
+    pub fn wait_for_writer(&self) -> u32 {
+        let started = Instant::now();
+        loop {
+            let pid = self.wait_for_child();
+            let call = fs::read_to_string(format!("/proc/{pid}/syscall")).unwrap_or_default();
+            let write = nix::libc::SYS_write.to_string();
+            if call.split_whitespace().next() == Some(write.as_str()) {
+                return pid;
+            }
+            assert!(started.elapsed() < LONG, "its child does not write: {call}");
             thread::sleep(Duration::from_millis(5));
         }
     }
@@ -275,9 +322,22 @@ fn set_cgroups(dir: &Path, count: u64) {
     fs::rename(dir.join("cgroups.new"), dir.join("root/proc/cgroups")).unwrap();
 }
 
-fn has_child(tasks: &Path) -> bool {
-    fs::read_dir(tasks).unwrap().any(|task| {
-        fs::read_to_string(task.unwrap().path().join("children"))
-            .is_ok_and(|children| !children.trim().is_empty())
+/// As version 2 tells it, before 6.12. Written in place, as the actuator keeps the file open, and
+/// always of one length, so that no read sees it cut.
+fn set_zombies(dir: &Path, count: u64) {
+    let text = format!("nr_descendants 40\nnr_dying_descendants {count:>8}\n");
+    let file = fs::OpenOptions::new()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .open(dir.join("cgroup.stat"))
+        .unwrap();
+    file.write_all_at(text.as_bytes(), 0).unwrap();
+}
+
+fn child(tasks: &Path) -> Option<u32> {
+    fs::read_dir(tasks).unwrap().find_map(|task| {
+        let children = fs::read_to_string(task.unwrap().path().join("children")).ok()?;
+        children.split_whitespace().next()?.parse().ok()
     })
 }

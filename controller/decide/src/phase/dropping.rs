@@ -8,6 +8,7 @@ use unstall_crds::health::CommandState;
 use unstall_crds::policy::Remedy;
 use unstall_crds::remediation::{Outcome, Phase, RungResult};
 
+use super::pending::ANSWER_MARGIN;
 use super::step::{Step, add, drop_caches};
 use crate::{Action, judge, record};
 
@@ -15,9 +16,9 @@ use crate::{Action, judge, record};
 /// reads of 1 s take 17 minutes.
 const PROOF_LIMIT: SignedDuration = SignedDuration::from_mins(30);
 
-/// How long a command may travel. Actuators refuse one that is valid for more
-/// than 10 minutes, and what was not delivered by then is not wanted any more.
-const DELIVERY: SignedDuration = SignedDuration::from_mins(2);
+/// How long a command is valid at most: what was not delivered by then is not
+/// wanted any more, and what was begun ends with it.
+const VALIDITY: SignedDuration = SignedDuration::from_mins(2);
 
 impl Step<'_> {
     pub(super) fn dropping(&mut self) {
@@ -110,7 +111,9 @@ impl Step<'_> {
             return;
         };
         let issued_at = judge::whole_seconds(self.snapshot.now);
-        let expires_at = judge::whole_seconds(deadline.min(add(self.snapshot.now, DELIVERY)));
+        // The remedy's timeout is what the actuator has; the margin is for its answer.
+        let timeout = add(deadline, -ANSWER_MARGIN);
+        let expires_at = judge::whole_seconds(timeout.min(add(self.snapshot.now, VALIDITY)));
         if expires_at <= issued_at {
             // Too late: an order that is void when it is given is none.
             return;

@@ -18,7 +18,7 @@ use crate::{Action, SlotRequest, guard, incident, judge, ladder, proof, record, 
 
 /// What a command takes beyond the remedy's own timeout: the probe's and the
 /// actuator's polling, and the report back.
-const ANSWER_MARGIN: SignedDuration = SignedDuration::from_secs(30);
+pub(super) const ANSWER_MARGIN: SignedDuration = SignedDuration::from_secs(30);
 /// What was done counts for this long at least: the caps are per 24 hours.
 const HISTORY_TIME: SignedDuration = SignedDuration::from_hours(24);
 

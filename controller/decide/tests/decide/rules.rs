@@ -253,6 +253,12 @@ fn ordering(snapshot: &Snapshot, action: &Action) -> Vec<String> {
     {
         say("valid at other times");
     }
+    // The actuator's time is the remedy's timeout; the phase waits longer, for its answer.
+    let status = incident.status.as_ref();
+    let deadline = status.and_then(|status| status.phase_deadline.clone());
+    if deadline.is_some_and(|by| payload.expires_at.0 >= by.0) {
+        say("valid until its answer would come too late");
+    }
     let uid = snapshot.nodes.get(node).map(|node| &node.uid);
     if payload.node_name != *node
         || uid != Some(&payload.node_uid)

@@ -209,6 +209,7 @@ fn ended(state: CommandState, message: String) -> Ending {
         state,
         message,
         passes: Vec::new(),
+        reclaimed: None,
         finished_at: Timestamp::now(),
     }
 }

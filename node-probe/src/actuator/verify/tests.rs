@@ -149,6 +149,7 @@ impl Case {
                 state: CommandState::Succeeded,
                 message: String::new(),
                 passes: Vec::new(),
+                reclaimed: None,
                 finished_at: self.now.wall - ago,
             }),
         };

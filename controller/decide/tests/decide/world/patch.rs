@@ -152,6 +152,8 @@ impl World {
             message: answer.message.clone(),
             level: None,
             passes: None,
+            reclaim_steps: None,
+            freed_bytes: None,
             key_id: None,
             accepted_at: known.map_or(now.clone(), |known| known.accepted_at.clone()),
             finished_at: now.filter(|_| answer.state != CommandState::Accepted),
