@@ -39,7 +39,7 @@ pub(crate) mod testing;
 mod trigger_tests;
 
 pub use corroboration::{Corroboration, Known};
-pub use evidence::{Evidence, READS};
+pub use evidence::{Evidence, READS, ZOMBIE_COUNTS};
 pub use history::{CAPACITY, GAP_MAX, History, Summary, TooFew};
 pub use kernel_class::KernelClass;
 pub use nature::{Nature, Pairs, nature};

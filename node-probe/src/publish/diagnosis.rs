@@ -5,9 +5,8 @@ use unstall_crds::health::{
     Diagnosis, Evidence, EvidenceKind, KernelClass as ApiClass, Nature as ApiNature,
     ProcessSystemTime,
 };
-use unstall_crds::units::Reading;
 
-use super::rules::quantity;
+use super::rules::reading;
 use super::text::{MAX_EVIDENCE, cut};
 use crate::judge::{KernelClass, Level, Nature, Signal, User, Verdict};
 use crate::text;
@@ -17,7 +16,7 @@ use crate::text;
 pub fn diagnosis(verdict: &Verdict, release: Option<&str>) -> Diagnosis {
     let evidence = &verdict.evidence;
     let is_slow = verdict.level >= Level::Watch;
-    let read = |nanos| Reading(quantity(Signal::MemoryStatReadCpu, nanos));
+    let read = |nanos| reading(Signal::MemoryStatReadCpu, nanos);
     Diagnosis {
         nature: is_slow.then(|| nature(evidence.nature())),
         repeated_read: evidence.repeated.map(|(nanos, _)| read(nanos)),
@@ -25,7 +24,7 @@ pub fn diagnosis(verdict: &Verdict, release: Option<&str>) -> Diagnosis {
         zombie_memcgs: evidence.zombies.map(signed),
         zombie_growth: evidence
             .growth
-            .map(|rate| Reading(quantity(Signal::ZombieMemcgGrowth, rate))),
+            .map(|rate| reading(Signal::ZombieMemcgGrowth, rate)),
         cost_per_thousand_zombies: evidence.slope.map(|slope| read(slope.per_thousand)),
         kernel_class: release.and_then(KernelClass::of).map(class),
         system_time: evidence.users.iter().map(process).collect(),
@@ -86,7 +85,7 @@ const fn class(class: KernelClass) -> ApiClass {
 }
 
 fn process(user: &User) -> ProcessSystemTime {
-    let share = |hundredths| Reading(quantity(Signal::CpuSteal, hundredths));
+    let share = |hundredths| reading(Signal::CpuSteal, hundredths);
     ProcessSystemTime {
         name: user.name.clone(),
         pid: user.pid.into(),

@@ -5,7 +5,9 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use unstall_crds::command::SignedCommand;
 use unstall_crds::health::{CommandState, CommandStatus, RefusalReason};
 
+use super::around;
 use super::status::Now;
+use crate::judge::Judge;
 use crate::time::MonotonicTime;
 
 /// Until the actuator was asked, and where none is configured.
@@ -45,6 +47,15 @@ pub struct Errand {
     actuator: Result<(), String>,
     command: Option<CommandStatus>,
     ended: Option<MonotonicTime>,
+    wanted: Wanted,
+}
+
+/// What is to be measured for the latest command.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Wanted {
+    Before,
+    After,
+    Nothing,
 }
 
 impl Default for Errand {
@@ -53,6 +64,7 @@ impl Default for Errand {
             actuator: Err(NO_ACTUATOR.to_owned()),
             command: None,
             ended: None,
+            wanted: Wanted::Nothing,
         }
     }
 }
@@ -60,8 +72,14 @@ impl Default for Errand {
 impl Errand {
     /// Takes over what an earlier run of the probe said. When a command ended
     /// is not known on this clock; that it was before `now` is.
-    pub fn resume(&mut self, command: Option<CommandStatus>, now: MonotonicTime) {
-        self.ended = command.as_ref().filter(|c| has_ended(c)).map(|_| now);
+    pub fn resume(&mut self, command: Option<CommandStatus>, now: Now) {
+        let ended = command.as_ref().filter(|c| has_ended(c));
+        self.ended = ended.map(|_| now.monotonic);
+        let unmeasured = ended.filter(|c| c.after.is_none() && c.state != CommandState::Refused);
+        self.wanted = match unmeasured.and_then(|command| command.finished_at.as_ref()) {
+            Some(finished) if around::is_recent(finished, now) => Wanted::After,
+            _ => Wanted::Nothing,
+        };
         self.command = command;
     }
 
@@ -82,20 +100,59 @@ impl Errand {
                     command.message = Some(FORGOTTEN.to_owned());
                     command.finished_at = Some(Time(now.wall));
                     self.ended = Some(now.monotonic);
+                    self.wanted = Wanted::After;
                 }
             }
             Said::Command(status) => {
                 self.actuator = Ok(());
-                let is_same = self.command.as_ref().is_some_and(|c| c.id == status.id);
-                if !has_ended(&status) {
-                    self.ended = None;
-                } else if !is_same || self.ended.is_none() {
-                    self.ended = Some(now.monotonic);
-                }
-                self.command = Some(*status);
+                self.take_in(*status, now);
             }
         }
         None
+    }
+
+    fn take_in(&mut self, mut status: CommandStatus, now: Now) {
+        let known = self.command.take().filter(|c| c.id == status.id);
+        let is_same = known.is_some();
+        // The actuator measures neither; what the probe has measured stays.
+        if let Some(known) = known {
+            status.before = known.before;
+            status.after = known.after;
+        }
+        if !has_ended(&status) {
+            self.ended = None;
+            if !is_same {
+                self.wanted = Wanted::Before;
+            }
+        } else if !is_same || self.ended.is_none() {
+            self.ended = Some(now.monotonic);
+            self.wanted = match status.state {
+                CommandState::Refused => Wanted::Nothing,
+                _ => Wanted::After,
+            };
+        }
+        self.command = Some(status);
+    }
+
+    /// Joins what `judge` knows to the latest command: once as it begins and
+    /// once after its end.
+    pub fn measure(&mut self, judge: &Judge, now: Now) {
+        let Some(command) = &mut self.command else {
+            return;
+        };
+        match (self.wanted, self.ended) {
+            (Wanted::Before, _) => {
+                command.before = around::before(judge, now);
+                self.wanted = Wanted::Nothing;
+            }
+            (Wanted::After, Some(ended)) => {
+                command.after = around::after(judge, ended, now);
+                if command.after.is_some() {
+                    self.wanted = Wanted::Nothing;
+                }
+            }
+            (Wanted::After | Wanted::Nothing, _) => {}
+        }
     }
 
     /// What to ask while the node's object holds `command`.
@@ -165,8 +222,10 @@ mod tests {
 
     use jiff::Timestamp;
     use unstall_crds::command::SIGNATURE_BYTES;
+    use unstall_crds::health::CommandMeasurement;
 
     use super::*;
+    use crate::judge::testing::observation;
 
     fn now(second: u64) -> Now {
         Now {
@@ -201,10 +260,10 @@ mod tests {
     #[test]
     fn a_restarted_probe_asks_after_what_it_had_said() {
         let mut errand = Errand::default();
-        errand.resume(Some(status("a", "Accepted")), now(1).monotonic);
+        errand.resume(Some(status("a", "Accepted")), now(1));
         assert_eq!(errand.orders(None).unfinished.as_deref(), Some("a"));
         assert_eq!(errand.ended(), None);
-        errand.resume(Some(status("a", "Failed")), now(1).monotonic);
+        errand.resume(Some(status("a", "Failed")), now(1));
         assert_eq!(errand.orders(None).unfinished, None);
         assert_eq!(errand.ended(), Some(now(1).monotonic));
     }
@@ -265,6 +324,79 @@ mod tests {
         assert_eq!(end.message.unwrap().chars().count(), 512);
         let end = after_waiting(refused("DailyCap", "24 a day"), "b is at work");
         assert_eq!(end.message.as_deref(), Some("24 a day"));
+    }
+
+    /// Observes `reads` of so many `micros`, a second apart, the first at `first`.
+    fn observe(judge: &mut Judge, first: u64, reads: u64, micros: u64) {
+        for second in first..first + reads {
+            judge.observe(&observation(second, Duration::from_micros(micros)));
+        }
+    }
+
+    fn read_of(measured: Option<&CommandMeasurement>) -> Option<String> {
+        let read = measured?.memory_stat_read_cpu.as_ref()?;
+        Some(read.0.to_string())
+    }
+
+    #[test]
+    fn a_command_is_measured_around_once_each() {
+        let (mut errand, mut judge) = (Errand::default(), Judge::default());
+        observe(&mut judge, 1, 5, 90);
+        heard(&mut errand, "a", "Accepted", 6);
+        errand.measure(&judge, now(6));
+        observe(&mut judge, 6, 5, 70);
+        heard(&mut errand, "a", "Accepted", 7);
+        errand.measure(&judge, now(7));
+        let before = |errand: &Errand| read_of(errand.command()?.before.as_ref());
+        let after = |errand: &Errand| read_of(errand.command()?.after.as_ref());
+        assert_eq!(before(&errand).as_deref(), Some("90us"));
+
+        heard(&mut errand, "a", "Succeeded", 20);
+        observe(&mut judge, 21, 4, 10);
+        errand.measure(&judge, now(25));
+        assert_eq!(after(&errand), None, "four reads are too few");
+        observe(&mut judge, 25, 1, 10);
+        errand.measure(&judge, now(26));
+        observe(&mut judge, 27, 9, 50);
+        errand.measure(&judge, now(40));
+        heard(&mut errand, "a", "Succeeded", 41);
+        assert_eq!(before(&errand).as_deref(), Some("90us"));
+        assert_eq!(after(&errand).as_deref(), Some("10us"));
+    }
+
+    #[test]
+    fn what_did_nothing_or_was_not_seen_to_begin_has_no_measurement() {
+        let (mut errand, mut judge) = (Errand::default(), Judge::default());
+        observe(&mut judge, 1, 30, 90);
+        heard(&mut errand, "a", "Refused", 2);
+        errand.measure(&judge, now(31));
+        let refused = errand.command().unwrap();
+        assert_eq!((&refused.before, &refused.after), (&None, &None));
+
+        heard(&mut errand, "b", "Succeeded", 2);
+        errand.measure(&judge, now(31));
+        let unseen = errand.command().unwrap();
+        assert_eq!(unseen.before, None);
+        assert!(unseen.after.is_some());
+    }
+
+    #[test]
+    fn a_restart_goes_on_measuring_what_has_just_ended_and_nothing_older() {
+        let ended = |second| {
+            let mut command = status("a", "Succeeded");
+            command.finished_at = Some(Time(now(second).wall));
+            command
+        };
+        let mut judge = Judge::default();
+        observe(&mut judge, 1_001, 9, 90);
+        let after = |command| {
+            let mut errand = Errand::default();
+            errand.resume(Some(command), now(1_000));
+            errand.measure(&judge, now(1_010));
+            errand.command().unwrap().after.clone()
+        };
+        assert!(after(ended(990)).is_some());
+        assert_eq!(after(ended(100)), None);
     }
 
     #[test]

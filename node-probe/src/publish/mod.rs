@@ -2,9 +2,9 @@
 //!
 //! Reading order: what is asked ([`rules`]), what is said ([`status`], [`diagnosis`], [`conditions`]), when it
 //! is worth a write ([`due`]), what became of the latest command ([`errand`])
-//! and what still holds after a restart ([`resume`]);
-//! then the I/O: the talk with the actuator, the API object, and the loop that
-//! joins them.
+//! and what was measured [`around`] it, and what still holds after a restart
+//! ([`resume`]); then the I/O: the talk with the actuator, the API object, and
+//! the loop that joins them.
 
 pub mod rules;
 
@@ -16,6 +16,7 @@ pub mod status;
 
 pub mod due;
 
+pub mod around;
 pub mod errand;
 pub mod resume;
 

@@ -3,7 +3,7 @@
 
 use unstall_crds::health::HealthTrigger;
 use unstall_crds::signal::SignalName;
-use unstall_crds::units::{KernelVersion, Quantity, Threshold};
+use unstall_crds::units::{KernelVersion, Quantity, Reading, Threshold};
 
 use crate::judge::{CAPACITY, Corroborator, Rule, Signal, Statistic, Unit};
 
@@ -126,6 +126,12 @@ pub fn quantity(signal: Signal, value: u64) -> Quantity {
             micros: value.div_ceil(1_000),
         },
     }
+}
+
+/// The same, as a status shows it.
+#[must_use]
+pub fn reading(signal: Signal, value: u64) -> Reading {
+    Reading(quantity(signal, value))
 }
 
 #[cfg(test)]

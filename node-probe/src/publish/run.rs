@@ -247,7 +247,7 @@ impl Probe {
                     self.judge.resume(rule, state, since, now.monotonic);
                 }
                 self.on_record = before.clone();
-                self.errand.resume(before.command.clone(), now.monotonic);
+                self.errand.resume(before.command.clone(), now);
             }
         }
         self.object = object;
@@ -255,9 +255,11 @@ impl Probe {
     }
 
     fn hear(&mut self, said: Said) {
-        if let Some(error) = self.errand.hear(said, now()) {
+        let now = now();
+        if let Some(error) = self.errand.hear(said, now) {
             log::warn("actuator", &[("error", &error)]);
         }
+        self.errand.measure(&self.judge, now);
         self.order();
     }
 
@@ -292,6 +294,7 @@ impl Probe {
     fn publish(&mut self, in_flight: Option<Duration>) {
         let now = now();
         self.judge.evaluate(now.monotonic);
+        self.errand.measure(&self.judge, now);
         let Some(object) = &self.object else { return };
         let is_paused = self.retry.is_some_and(|(after, _)| now.monotonic < after);
         if is_paused || self.is_writing {

@@ -10,12 +10,11 @@ use unstall_crds::health::{
     SignalState, SignalStatus, TriggerState, TriggerStatus, Verdict as ApiVerdict,
 };
 use unstall_crds::signal::SignalName;
-use unstall_crds::units::Reading;
 
 use super::conditions::{conditions, not_given};
 use super::diagnosis::{diagnosis, sentences};
 use super::resume::{ACTUATOR_STARTS, WARMING, stands_in};
-use super::rules::{Asked, quantity};
+use super::rules::{Asked, reading};
 use super::text::{MAX_EVIDENCE, MAX_MESSAGE, MAX_SUMMARY, cut};
 use crate::judge::{Judge, Level, Proof, READS, Rule, Signal, State, UnknownReason, Verdict};
 use crate::text;
@@ -334,10 +333,6 @@ const fn api_name(signal: Signal) -> SignalName {
         Signal::IrqPressure => SignalName::IRQPressure,
         Signal::CpuSteal => SignalName::CPUSteal,
     }
-}
-
-fn reading(signal: Signal, value: u64) -> Reading {
-    Reading(quantity(signal, value))
 }
 
 fn evidence(verdict: &Verdict, release: Option<&str>) -> Vec<Evidence> {
