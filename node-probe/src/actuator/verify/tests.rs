@@ -254,7 +254,7 @@ fn refuses_malformed_payload() {
     let text = case.text();
     for (bad, word) in [
         ("{}".to_owned(), "missing field"),
-        ("not json".to_owned(), "expected"),
+        ("not json".to_owned(), "no JSON object"),
         (
             text.replace("\"epoch\":100", "\"epoch\":\"100\""),
             "expected i64",
