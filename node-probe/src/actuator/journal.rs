@@ -14,6 +14,9 @@ pub const FILE_NAME: &str = "journal.json";
 /// A full journal takes some 150 KB.
 const MAX_JOURNAL_BYTES: u64 = 1024 * 1024;
 
+/// The longest defect that is told: the answer must fit a reply.
+const MAX_DEFECT: usize = 200;
+
 /// Why the journal cannot be used. Each sentence says what to do.
 #[derive(Debug, thiserror::Error)]
 pub enum JournalError {
@@ -97,15 +100,10 @@ impl JournalFile {
             .map_err(at(&path, "reading"))?;
         let record: Record = match serde_json::from_slice(&bytes) {
             Ok(record) => record,
-            Err(error) => {
-                return Err(JournalError::Corrupt {
-                    path,
-                    defect: error.to_string(),
-                });
-            }
+            Err(error) => return Err(corrupt(path, &error.to_string())),
         };
         match record.defect() {
-            Some(defect) => Err(JournalError::Corrupt { path, defect }),
+            Some(defect) => Err(corrupt(path, &defect)),
             None => Ok(record),
         }
     }
@@ -134,6 +132,12 @@ impl JournalFile {
             .and_then(|dir| dir.sync_all())
             .map_err(at(&self.dir, "syncing the directory"))
     }
+}
+
+/// What is wrong may repeat names and ids from the file, which are as long as it.
+fn corrupt(path: PathBuf, defect: &str) -> JournalError {
+    let defect = defect.chars().take(MAX_DEFECT).collect();
+    JournalError::Corrupt { path, defect }
 }
 
 fn at(path: &Path, step: &'static str) -> impl FnOnce(io::Error) -> JournalError + use<> {
@@ -282,6 +286,30 @@ mod tests {
                 "{text:?}"
             );
             assert_eq!(fs::read_to_string(&path).unwrap(), text);
+        }
+    }
+
+    #[test]
+    fn a_defect_is_told_in_short() {
+        let dir = tempfile::tempdir().unwrap();
+        let long = "x".repeat(100_000);
+        let unknown = format!(r#"{{"schemaVersion":1,"{long}":0}}"#);
+        let mut record = Record::default();
+        record.begin(intent(&long), &now("boot-1"));
+        let refused = Ending {
+            state: CommandState::Refused,
+            ..ending()
+        };
+        record.end(&intent(&long), refused);
+        let no_end = serde_json::to_string(&record).unwrap();
+        for text in [unknown, no_end] {
+            fs::write(dir.path().join(FILE_NAME), text).unwrap();
+            let journal = JournalFile::open(dir.path()).unwrap();
+            let error = journal.load().unwrap_err().to_string();
+            assert!(
+                error.contains("is corrupt: ") && error.len() < 1_000,
+                "{error}"
+            );
         }
     }
 
