@@ -69,6 +69,7 @@ pub fn check(bytes: &[u8]) {
         now: &now,
         record: &record,
         limits: &LIMITS,
+        reboots: true,
         busy: None,
     };
     let signed = SignedCommand::new(payload.to_owned(), &signature);
@@ -119,8 +120,11 @@ fn may_obey(text: &str, now: Timestamp) -> bool {
         && is_once
         && (1..=128).contains(&words("id").len())
         && object["epoch"].as_i64().is_some_and(|epoch| epoch >= 7)
-        && words("action") == "DropCaches"
-        && ["Auto", "PageCache", "Slab", "All"].contains(&words("level"))
+        && match words("action") {
+            "DropCaches" => ["Auto", "PageCache", "Slab", "All"].contains(&words("level")),
+            "Reboot" => object["level"].is_null(),
+            _ => false,
+        }
         && words("nodeName") == "node-7"
         && words("nodeUID") == "0b6c5a3e"
         && words("expectBootID") == "boot-1"

@@ -75,8 +75,9 @@ fn says_what_its_json_says(record: &Record, json: &Value) {
             field("uptimeMilliseconds", 6).unwrap(),
             entry.uptime_milliseconds
         );
-        let ended = field("ending", 7).is_some_and(|ending| !ending.is_null());
-        assert_eq!(ended, entry.ending.is_some());
+        let has = |name, index| field(name, index).is_some_and(|value| !value.is_null());
+        assert_eq!(has("askedAt", 7), entry.asked_at.is_some());
+        assert_eq!(has("ending", 8), entry.ending.is_some());
     }
 }
 
@@ -106,7 +107,7 @@ fn count_limits(record: &Record) {
         assert!(entry.boot_id != now.boot_id || elapsed(entry) <= now.uptime);
     }
     let mut changed = record.clone();
-    changed.interrupt_unfinished(&now);
+    changed.end_unfinished(&now);
     if let Some(entry) = record.commands().first() {
         changed.begin(entry.clone(), &now);
         assert!(changed.commands().len() <= record.commands().len() + 1);
