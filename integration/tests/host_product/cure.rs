@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use unstall_integration::incident::Backing;
-use unstall_integration::product::{list, text};
+use unstall_integration::product::{Objects, list, text};
 
 use crate::stage::{Stage, Stall, settings};
 
@@ -47,8 +47,32 @@ fn a_stall_is_found_cured_and_proven() {
         cured * 5 < sick,
         "reads take {cured:?} now, {sick:?} before"
     );
+    let measured = stage.until("what was measured after the command", |objects| {
+        objects.health().pointer("/status/command/after").is_some()
+    });
+    measured_around(&measured);
     stage.until_released();
     stage.outcome("ext4, remedy on", incident);
+}
+
+/// The probe's numbers beside the command's outcome: both, before and after.
+fn measured_around(objects: &Objects) {
+    let health = objects.health();
+    let part = |path: &str| {
+        let path = format!("/status/command/{path}");
+        text(health, &path).unwrap_or_else(|| panic!("{path}: {health:#}"))
+    };
+    let zombies = |path| part(path).parse::<u32>().unwrap();
+    assert!(zombies("before/zombieMemcgs") >= ZOMBIES * 9 / 10);
+    assert!(zombies("after/zombieMemcgs") < ZOMBIES / 2);
+    let reads = ["before", "after"].map(|when| part(&format!("{when}/memoryStatReadCPU")));
+    assert!(part("before/at") < part("after/at"), "{health:#}");
+    let freed = health.pointer("/status/command/freedBytes");
+    assert!(
+        freed.is_some_and(|bytes| bytes.as_i64() > Some(0)),
+        "{health:#}"
+    );
+    println!("read times before and after: {reads:?}; freed {freed:?}");
 }
 
 #[test]
