@@ -23,7 +23,7 @@ pub fn broken(whole: &[u8]) -> Vec<Vec<u8>> {
             .copied()
             .collect(),
     );
-    broken.push(lines(whole).flat_map(|line| columns_turned(line)).collect());
+    broken.push(lines(whole).flat_map(columns_turned).collect());
     broken.push(replaced(whole, b"\n", b" 7\n"));
     broken.push(replaced(whole, b"1", b"18446744073709551616"));
     broken.push(replaced(whole, b"1", b"99999999999"));
