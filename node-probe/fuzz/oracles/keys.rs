@@ -47,7 +47,7 @@ fn base64(text: &str) -> Option<Vec<u8>> {
         .take_while(|letter| **letter == b'=')
         .count();
     let (data, _) = letters.split_at(letters.len() - padding);
-    if letters.len() % 4 != 0 || padding > 2 {
+    if !letters.len().is_multiple_of(4) || padding > 2 {
         return None;
     }
     let (mut bits, mut held, mut decoded) = (0_u32, 0, Vec::new());
@@ -63,7 +63,7 @@ fn base64(text: &str) -> Option<Vec<u8>> {
         (bits, held) = ((bits << 6) | u32::from(value), held + 6);
         if held >= 8 {
             held -= 8;
-            decoded.push((bits >> held) as u8);
+            decoded.push(u8::try_from(bits >> held).ok()?);
             bits &= (1 << held) - 1;
         }
     }
