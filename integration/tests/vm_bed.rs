@@ -8,7 +8,7 @@ use unstall_integration::process_id::ProcessId;
 use unstall_integration::testing::vm_can_run;
 use unstall_integration::vm::{Cgroups, Kernel, System, Vm, VmOptions};
 
-const REBOOT_WITHIN: Duration = Duration::from_secs(240);
+const REBOOT_WITHIN: Duration = Duration::from_secs(600);
 
 #[test]
 fn commands_give_their_output_their_code_and_their_end() {

@@ -19,6 +19,7 @@ mod initramfs;
 mod agent;
 mod machine;
 mod options;
+mod place;
 mod prepare;
 mod process;
 mod qemu;
