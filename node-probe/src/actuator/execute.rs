@@ -81,7 +81,7 @@ enum Task {
     /// Ask for a reboot, before the command is void.
     Reboot {
         /// From when on it is.
-        expires_at: Timestamp,
+        expiry: Expiry,
     },
     /// Wait for one that a predecessor asked for.
     AwaitShutdown,
@@ -103,7 +103,13 @@ impl Actuator {
     pub fn execute(self: &Arc<Self>, command: &SignedCommand) -> CommandOutcome {
         let mut work = self.lock();
         match self.begin(command, &mut work) {
-            Ok(Step::Begin(entry, task)) => self.start(entry, task, &mut work),
+            Ok(Step::Begin(entry, task)) => {
+                log::info(
+                    "command accepted",
+                    &[("id", &entry.id), ("key", &entry.key_id)],
+                );
+                self.start(entry, task, &mut work)
+            }
             Ok(Step::Known(outcome)) => outcome,
             Err(refusal) => {
                 let reason = refusal.reason;
@@ -148,6 +154,7 @@ impl Actuator {
         let record = self.journal.load().map_err(|error| error.to_string())?;
         match record.shutdown_under_way(&now) {
             Some(entry) if self.settings.reboot.is_some() => {
+                log::info("shutdown is under way still", &[("id", &entry.id)]);
                 self.start(entry.clone(), Task::AwaitShutdown, &mut work);
                 Ok(())
             }
@@ -225,11 +232,14 @@ impl Actuator {
     /// What `payload` orders, unless the host has something against it.
     fn task(&self, payload: &CommandPayload, kernel: &str) -> Result<Task, Refusal> {
         match (payload.action, &self.settings.reboot) {
-            (CommandAction::Reboot, None) => Err(verify::reboots_are_off()),
+            (CommandAction::Reboot, None) => Err(Refusal::new(
+                RefusalReason::NotAvailable,
+                verify::REBOOTS_OFF,
+            )),
             (CommandAction::Reboot, Some(settings)) => {
                 settings.check()?;
                 Ok(Task::Reboot {
-                    expires_at: payload.expires_at.0,
+                    expiry: Expiry::new(payload.expires_at.0),
                 })
             }
             (CommandAction::DropCaches, _) => Ok(Task::Drop(DropOrder {
@@ -249,10 +259,6 @@ impl Actuator {
 
     /// Carries the command out on a thread of its own.
     fn start(self: &Arc<Self>, entry: Entry, task: Task, work: &mut Work) -> CommandOutcome {
-        log::info(
-            "command accepted",
-            &[("id", &entry.id), ("key", &entry.key_id)],
-        );
         let (actuator, begun) = (Arc::clone(self), entry.clone());
         match thread::Builder::new().spawn(move || actuator.carry_out(&begun, &task)) {
             Ok(_) => {
@@ -291,7 +297,7 @@ impl Actuator {
                     finished_at: Timestamp::now(),
                 })
             }
-            Task::Reboot { expires_at } => self.reboot(entry, *expires_at),
+            Task::Reboot { expiry } => self.reboot(entry, *expiry),
             Task::AwaitShutdown => self.await_shutdown(entry, Wait::Resumed),
         };
         let mut work = self.lock();

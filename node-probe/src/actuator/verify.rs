@@ -18,6 +18,10 @@ use super::record::{Moment, Record};
 /// The longest id that the node's status can hold.
 const MAX_ID_BYTES: usize = 128;
 
+/// Where reboots are not enabled.
+pub(super) const REBOOTS_OFF: &str =
+    "reboots are not enabled on this actuator: the chart's value is actuator.reboot.enabled";
+
 /// What the actuator knows when a command arrives.
 #[derive(Debug, Clone, Copy)]
 pub struct Situation<'a> {
@@ -174,7 +178,7 @@ fn check_addressee(payload: &CommandPayload, situation: &Situation<'_>) -> Resul
 
 fn check_rest(payload: &CommandPayload, situation: &Situation<'_>) -> Result<(), Refusal> {
     if payload.action == CommandAction::Reboot && !situation.reboots {
-        return Err(reboots_are_off());
+        return Err(Refusal::new(RefusalReason::NotAvailable, REBOOTS_OFF));
     }
     if payload.expect_boot_id != situation.now.boot_id {
         return Err(Refusal::new(
@@ -200,14 +204,6 @@ fn check_rest(payload: &CommandPayload, situation: &Situation<'_>) -> Result<(),
         return Err(Refusal::new(RefusalReason::Busy, busy));
     }
     limit::check(situation.record.commands(), situation.now, situation.limits)
-}
-
-/// The answer to a reboot where they are not enabled.
-pub(super) fn reboots_are_off() -> Refusal {
-    Refusal::new(
-        RefusalReason::NotAvailable,
-        "reboots are not enabled on this actuator: the chart's value is actuator.reboot.enabled",
-    )
 }
 
 fn check_times(payload: &CommandPayload, now: Timestamp, limits: &Limits) -> Result<(), Refusal> {

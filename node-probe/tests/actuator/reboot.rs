@@ -204,7 +204,7 @@ fn what_changed_since_it_was_accepted_is_seen_before_logind_is_asked() {
     assert_eq!(rig.execute(&short).state, CommandState::Accepted);
     let end = rig.end_of("late");
     assert_eq!(end.state, CommandState::Failed, "{end:?}");
-    assert!(end.message.contains("expired at"), "{}", end.message);
+    assert!(end.message.contains("expired meanwhile"), "{}", end.message);
 
     logind.script().slow_after = (3, Duration::from_secs(1));
     assert_eq!(rig.execute(&reboot("held")).state, CommandState::Accepted);

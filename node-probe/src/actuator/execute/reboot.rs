@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use unstall_crds::health::{CommandState, RefusalReason};
 
 use super::Actuator;
+use crate::actuator::expiry::Expiry;
 use crate::actuator::logind::{Asked, Inhibitor, Logind, Readiness, inhibitor};
 use crate::actuator::outcome::{Ending, Refusal};
 use crate::actuator::record::Entry;
@@ -71,11 +72,11 @@ pub(super) enum Wait {
 impl Actuator {
     /// Asks logind and waits. `None` when told to stop meanwhile: whoever starts next finds out
     /// what became of it.
-    pub(super) fn reboot(&self, entry: &Entry, expires_at: Timestamp) -> Option<Ending> {
+    pub(super) fn reboot(&self, entry: &Entry, expiry: Expiry) -> Option<Ending> {
         let settings = self.settings.reboot.as_ref()?;
         let asked = settings
             .logind
-            .reboot(|inhibitors| self.veto(inhibitors, expires_at));
+            .reboot(|inhibitors| self.veto(inhibitors, expiry));
         match asked {
             Asked::Taken => {
                 self.write_asked(entry);
@@ -100,15 +101,12 @@ impl Actuator {
     }
 
     /// The last look before logind is asked: time has passed since the command was verified.
-    fn veto(&self, inhibitors: &[Inhibitor], expires_at: Timestamp) -> Option<String> {
+    fn veto(&self, inhibitors: &[Inhibitor], expiry: Expiry) -> Option<String> {
         if self.is_stopping() {
             return Some("the actuator was told to stop".to_owned());
         }
-        let now = Timestamp::now();
-        if now >= expires_at {
-            return Some(format!(
-                "expired at {expires_at}; this node's clock says {now}"
-            ));
+        if expiry.time_left().is_zero() {
+            return Some("the command expired meanwhile".to_owned());
         }
         inhibitor::block(inhibitors)
     }
