@@ -11,7 +11,7 @@ use unstall_integration::testing::{real, vm_can_run};
 use unstall_integration::vm::{Cgroups, Kernel};
 
 const ZOMBIES: u64 = 2_000;
-/// Of each: 125 MiB in all, which no single step of 32 MiB frees.
+/// Of each: 125 MiB in all.
 const PAGES: u64 = 16;
 /// What comes and goes on a machine with systemd.
 const NOISE: u64 = 100;
@@ -22,8 +22,8 @@ fn turn() -> Option<MutexGuard<'static, ()>> {
     vm_can_run().then(|| TURN.lock().unwrap_or_else(PoisonError::into_inner))
 }
 
-/// All of them go by steps alone, and the page cache as a whole stays.
-fn steps_alone_suffice(kernel: Kernel) {
+/// All of them go by `least` steps or more alone, and the page cache as a whole stays.
+fn steps_alone_suffice(kernel: Kernel, least: u64) {
     let Some(_turn) = turn() else { return };
     let mut guest = Guest::start(kernel, Cgroups::V2);
     guest.make_zombies(ZOMBIES, PAGES);
@@ -35,7 +35,7 @@ fn steps_alone_suffice(kernel: Kernel) {
     assert_eq!(reclaimed["end"], "Gone", "{outcome}");
     assert_eq!(outcome.get("passes"), None, "{outcome}");
     let steps = reclaimed["steps"].as_u64().unwrap();
-    assert!((2..=64).contains(&steps), "{outcome}");
+    assert!((least..=64).contains(&steps), "{outcome}");
     assert_eq!(guest.drops(), 0, "the page cache was dropped as a whole");
     let after = guest.dying();
     assert!(after < NOISE, "{after} zombies of {before} are left");
@@ -44,14 +44,15 @@ fn steps_alone_suffice(kernel: Kernel) {
     ));
 }
 
+/// It takes up to 32 pages of every cgroup at the first step, so that may be all.
 #[test]
 fn on_6_1_which_does_not_know_swappiness_steps_suffice() {
-    steps_alone_suffice(Kernel::Linux6_1);
+    steps_alone_suffice(Kernel::Linux6_1, 1);
 }
 
 #[test]
 fn on_6_12_steps_suffice() {
-    steps_alone_suffice(Kernel::Linux6_12);
+    steps_alone_suffice(Kernel::Linux6_12, 3);
 }
 
 #[test]

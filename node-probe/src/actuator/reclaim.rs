@@ -69,8 +69,9 @@ impl Reclaimed {
         let after = self
             .zombies_after
             .map_or_else(|| "?".to_owned(), text::count);
+        let steps = if self.steps == 1 { "step" } else { "steps" };
         format!(
-            "{} steps of memory.reclaim in {}: zombies {} -> {after}",
+            "{} {steps} of memory.reclaim in {}: zombies {} -> {after}",
             self.steps,
             text::duration(Duration::from_millis(self.milliseconds)),
             text::count(self.zombies_before),
