@@ -153,6 +153,7 @@ mod tests {
             generation: Some(3),
             in_flight: None,
             silence: None,
+            has_actuator: true,
             command: None,
             command_ended: None,
             before: &NodeHealthStatus::default(),

@@ -104,6 +104,7 @@ async fn probe(args: ProbeArgs, pace: Pace) -> Result<(), String> {
     let (wrote, mut writes) = mpsc::unbounded_channel();
     let mut probe = Probe::new(client.clone(), orders, wrote, facts(&roots));
     if let Some(socket) = args.actuator_socket {
+        probe.has_actuator = true;
         let live = Live {
             client: client.clone(),
             node: args.node_name.clone(),
@@ -147,6 +148,7 @@ struct Wrote {
 /// Everything between the inputs and the API server.
 struct Probe {
     client: Client,
+    has_actuator: bool,
     orders: watch::Sender<Orders>,
     wrote: mpsc::UnboundedSender<Wrote>,
     facts: Facts,
@@ -173,6 +175,7 @@ impl Probe {
     ) -> Self {
         Self {
             client,
+            has_actuator: false,
             orders,
             wrote,
             kernel: facts
@@ -307,6 +310,7 @@ impl Probe {
             generation: object.metadata.generation,
             in_flight,
             silence: self.errand.silence(),
+            has_actuator: self.has_actuator,
             command: self.errand.command(),
             command_ended: self.errand.ended(),
             before: &self.on_record,

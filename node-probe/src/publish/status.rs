@@ -67,6 +67,8 @@ pub struct Inputs<'a> {
     pub in_flight: Option<Duration>,
     /// Why no actuator answers, if none does.
     pub silence: Option<&'a str>,
+    /// Whether there is one to ask at all.
+    pub has_actuator: bool,
     /// What became of the latest command.
     pub command: Option<&'a CommandStatus>,
     /// When this probe knew that the command had ended.
@@ -157,7 +159,8 @@ fn is_warming(judge: &Judge, verdict: &Verdict, inputs: &Inputs<'_>, now: Now) -
 
 fn probe(inputs: &Inputs<'_>, now: Now) -> ProbeInfo {
     let before = inputs.before.probe.as_ref();
-    let is_starting = inputs.silence.is_some()
+    let is_starting = inputs.has_actuator
+        && inputs.silence.is_some()
         && before.is_some_and(|before| before.actuator)
         && stands_in(
             inputs.before,

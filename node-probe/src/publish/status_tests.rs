@@ -20,6 +20,15 @@ fn before(boot: &str) -> NodeHealthStatus {
 
 /// The status `after` seconds of a run on boot `b1`, with `reads` of 30 us.
 fn said(before: &NodeHealthStatus, reads: u64, after: u64) -> NodeHealthStatus {
+    said_with(true, before, reads, after)
+}
+
+fn said_with(
+    has_actuator: bool,
+    before: &NodeHealthStatus,
+    reads: u64,
+    after: u64,
+) -> NodeHealthStatus {
     let started = 5_000;
     let mut judge = Judge::default();
     for read in 0..reads {
@@ -38,6 +47,7 @@ fn said(before: &NodeHealthStatus, reads: u64, after: u64) -> NodeHealthStatus {
         generation: Some(1),
         in_flight: None,
         silence: Some("nobody listens"),
+        has_actuator,
         command: None,
         command_ended: None,
         before,
@@ -73,4 +83,10 @@ fn another_boot_is_another_node() {
     let new = said(&before("b0"), 2, 1);
     assert_eq!(new.verdict, Some(Verdict::Unknown));
     assert!(!new.probe.unwrap().actuator);
+}
+
+#[test]
+fn an_actuator_that_was_taken_away_is_not_waited_for() {
+    let probe = said_with(false, &before("b1"), 2, 1).probe.unwrap();
+    assert!(!probe.actuator);
 }
