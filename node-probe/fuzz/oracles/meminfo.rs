@@ -1,4 +1,4 @@
-//! `/proc/meminfo`: what `drop_caches` could free.
+//! `/proc/meminfo`: what `drop_caches` could free, and the swap.
 
 use std::cell::RefCell;
 
@@ -11,27 +11,24 @@ thread_local! {
     static RIG: RefCell<Rig> = RefCell::new(Rig::new());
 }
 
-/// Page cache and reclaimable slab in bytes, if both are said in kB.
-fn reclaimable(bytes: &[u8]) -> Option<u64> {
-    let lines = lines(bytes)?;
-    let kib = |name| {
-        let row = row(&lines, name)?;
-        (row.get(2) == Some(&"kB"))
-            .then(|| number(row.get(1)))
-            .flatten()
-    };
-    kib("Cached:")?
-        .checked_add(kib("SReclaimable:")?)?
-        .checked_mul(1_024)
+/// The bytes of a row that says them in kB.
+fn row_bytes(bytes: &[u8], name: &str) -> Option<u64> {
+    let row = row(&lines(bytes)?, name)?;
+    let kib = number(row.get(1)).filter(|_| row.get(2) == Some(&"kB"))?;
+    kib.checked_mul(1_024)
 }
 
 /// Feeds `bytes` to the reader.
 pub fn check(bytes: &[u8]) {
     RIG.with_borrow(|rig| {
         rig.write("proc/meminfo", bytes);
-        assert_eq!(
-            counts::reclaimable_bytes(&rig.roots.proc),
-            reclaimable(bytes)
-        );
+        let cached = row_bytes(bytes, "Cached:");
+        let slab = row_bytes(bytes, "SReclaimable:");
+        let both = cached
+            .zip(slab)
+            .and_then(|(cached, slab)| cached.checked_add(slab));
+        assert_eq!(counts::reclaimable_bytes(&rig.roots.proc), both, "caches");
+        let swap = row_bytes(bytes, "SwapTotal:");
+        assert_eq!(counts::swap_bytes(&rig.roots.proc), swap, "swap");
     });
 }
