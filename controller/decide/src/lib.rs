@@ -5,6 +5,7 @@
 //! Reading order: what goes in, what is judged, what forbids, what is done.
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 
+mod pods;
 mod snapshot;
 
 mod blind;
@@ -29,4 +30,5 @@ mod plan;
 
 pub use decide::decide;
 pub use plan::{Action, Plan, SlotRequest};
+pub use pods::{DisruptionBudget, EvictionAnswer, Owner, Pod, PodPhase, Said};
 pub use snapshot::{Node, Snapshot};

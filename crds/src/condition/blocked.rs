@@ -19,6 +19,8 @@ string_enum! {
         BudgetExhausted,
         /// As many nodes of the zone, pool or other topology are unavailable as perTopology allows.
         TopologyBudgetExhausted,
+        /// Another control-plane node is unavailable; no policy allows more than one.
+        ControlPlaneBudgetExhausted,
         /// As many nodes are being cured in place as maxInPlace allows.
         InPlaceBudgetExhausted,
         /// No allowed time window is open.
@@ -59,6 +61,8 @@ string_enum! {
         RolloutHalted,
         /// The canaries are still being watched.
         CanaryBaking,
+        /// Canaries of the roll-out go first, and this node is none.
+        CanariesFirst,
         /// An annotation on the node opts out.
         NodeSkipped,
         /// Another actor, such as an autoscaler, is about to remove the node.
@@ -69,8 +73,22 @@ string_enum! {
         NodeDeleting,
         /// Another incident on the node is not over.
         OtherIncident,
+        /// A replica of this controller runs on the node, so that other nodes come first.
+        OwnReplica,
+        /// The policy, or the incident, asks for what cannot be understood or carried out.
+        InvalidSpec,
+        /// The pods of the node could not be read.
+        PodsUnknown,
         /// A PodDisruptionBudget allows no eviction.
         PodDisruptionBudget,
+        /// Two or more PodDisruptionBudgets select one pod, which the API server never evicts then.
+        MultiplePodDisruptionBudgets,
+        /// The API server or an admission webhook refuses the eviction.
+        EvictionRefused,
+        /// The API server asks to be called less often.
+        ApiThrottled,
+        /// A rule of the drain waits for a pod to end by itself.
+        WaitingForPod,
         /// A pod has emptyDir data, and deleteEmptyDirData is false.
         EmptyDirData,
         /// A pod has no controller that would replace it, and force is false.
@@ -79,6 +97,20 @@ string_enum! {
         DoNotDisrupt,
         /// A pod does not terminate.
         PodNotTerminating,
+        /// A volume is still attached to the node.
+        VolumeAttached,
+        /// Load balancers are given time to notice that the node leaves.
+        LeavingLoadBalancers,
+        /// The node is not Ready.
+        NodeNotReady,
+        /// The trigger fires, or has not been judged since the remedy.
+        TriggerNotClear,
+        /// Pods that were evicted have no node yet.
+        PodsUnplaced,
+        /// A human holds the node, or must look after it.
+        HeldForHuman,
+        /// Another remediator is at work.
+        HandedOver,
         /// The node would lose its controller's only ready replica.
         LastReadyReplica,
         /// The ledger's history is full.

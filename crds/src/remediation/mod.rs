@@ -8,5 +8,5 @@ mod status_proof;
 
 pub use spec::{NodeRemediation, NodeRemediationSpec, Origin, PolicySnapshot};
 pub use status::{Blocker, NodeRemediationStatus, Outcome, Phase, PhaseRecord};
-pub use status_drain::{DrainProgress, LeftPod};
-pub use status_proof::{BootProof, Measurement, Proof, Rung, RungResult};
+pub use status_drain::{DisplacedOwner, DrainProgress, LeftPod};
+pub use status_proof::{BootProof, Measurement, Proof, Rung, RungResult, SignalComparison};

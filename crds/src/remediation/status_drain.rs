@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::condition::BlockedReason;
-use crate::schema::atomic;
+use crate::schema::{atomic, map_by};
 
 /// How far a drain is, in numbers of pods. DaemonSet and static pods are not
 /// counted.
@@ -23,6 +23,23 @@ pub struct DrainProgress {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 20), transform = atomic)]
     pub left: Vec<LeftPod>,
+    /// The controllers (ReplicaSets and the like) whose pods had to leave: the
+    /// node soaks until these have a place. At most 128.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 128), transform = map_by(&["uid"]))]
+    pub displaced: Vec<DisplacedOwner>,
+}
+
+/// A controller whose pods had to leave the node.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct DisplacedOwner {
+    /// Its UID.
+    #[schemars(length(min = 1, max = 64))]
+    pub uid: String,
+    /// What it is, as kind/namespace/name. At most 512 characters.
+    #[schemars(length(min = 1, max = 512))]
+    pub name: String,
 }
 
 /// A pod that is still on the node.

@@ -5,6 +5,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::policy::RemedyKind;
+use crate::schema::map_by_name;
 use crate::signal::{SignalName, Statistic};
 use crate::string_enum::string_enum;
 use crate::units::{KernelVersion, Reading};
@@ -44,10 +45,37 @@ pub struct Rung {
     /// The same measurement, after.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub after: Option<Measurement>,
+    /// The signals that rollout.haltOnWorse compares, before the reboot and
+    /// after the soak, beside the rest of the fleet. At most 11.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 11), transform = map_by_name)]
+    pub comparison: Vec<SignalComparison>,
     /// How it went, in a sentence. At most 512 characters.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 512))]
     pub message: Option<String>,
+}
+
+/// One signal of a node and of the covered nodes that the roll-out has not
+/// touched yet: medians (P50), in the signal's unit.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct SignalComparison {
+    /// The signal.
+    pub name: SignalName,
+    /// The node's before the reboot; absent when it was not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub before: Option<Reading>,
+    /// The median of the untouched nodes at that time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rest_before: Option<Reading>,
+    /// The node's at the end of the soak, and as it was seen last while the
+    /// canaries bake.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub after: Option<Reading>,
+    /// The median of the untouched nodes at that time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rest_after: Option<Reading>,
 }
 
 string_enum! {
@@ -57,6 +85,10 @@ string_enum! {
         Cured,
         /// It was carried out, and the measurement is still bad.
         NoEffect,
+        /// It was carried out, the measurement was good, and became bad again while the node was watched.
+        Recurred,
+        /// It was given up before the node was touched for good; the node is as it was.
+        Aborted,
         /// It could not be carried out.
         Failed,
         /// The actuator refused it.
