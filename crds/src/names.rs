@@ -36,6 +36,23 @@ pub mod annotation {
     pub const KARPENTER_DO_NOT_DISRUPT: &str = "karpenter.sh/do-not-disrupt";
     /// On a pod: `false` asks not to be evicted.
     pub const SAFE_TO_EVICT: &str = "cluster-autoscaler.kubernetes.io/safe-to-evict";
+    /// On a Node: what else we set there, by [`crate::names::mark`], separated by
+    /// commas. What stood there before us is not in it, and stays.
+    pub const MARKS: &str = "unstall.dev/marks";
+    /// Annotations of other actors that are at work on the Node, each with who
+    /// sets it.
+    pub const OF_OTHERS: [(&str, &str); 1] = [(
+        "weave.works/kured-reboot-in-progress",
+        "kured is rebooting the node",
+    )];
+}
+
+/// What we may set on a Node beside the cordon, as [`annotation::MARKS`] lists it.
+pub mod mark {
+    /// The annotation [`super::annotation::SCALE_DOWN_DISABLED`].
+    pub const SCALE_DOWN: &str = "scale-down-disabled";
+    /// The label [`super::label::EXCLUDE_FROM_LOAD_BALANCERS`].
+    pub const LOAD_BALANCERS: &str = "exclude-from-external-load-balancers";
 }
 
 /// Labels.
@@ -48,12 +65,47 @@ pub mod label {
         "node.kubernetes.io/exclude-from-external-load-balancers";
 }
 
-/// Taints of other actors: Unstall keeps its hands off nodes that carry one.
+/// Taints of other actors.
 pub mod taint {
-    /// The cluster autoscaler is about to delete the node.
-    pub const AUTOSCALER_DELETES: &str = "ToBeDeletedByClusterAutoscaler";
-    /// Karpenter is disrupting the node.
-    pub const KARPENTER_DISRUPTED: &str = "karpenter.sh/disrupted";
+    /// Unstall keeps its hands off nodes that carry one of these; each with who
+    /// sets it.
+    pub const OF_OTHERS: [(&str, &str); 11] = [
+        (
+            "ToBeDeletedByClusterAutoscaler",
+            "the cluster autoscaler is about to delete the node",
+        ),
+        ("karpenter.sh/disrupted", "Karpenter is disrupting the node"),
+        (
+            "karpenter.sh/disruption",
+            "Karpenter (before v1) is disrupting the node",
+        ),
+        (
+            "node.cluster.x-k8s.io/uninitialized",
+            "Cluster API has not finished the node",
+        ),
+        ("medik8s.io/remediation", "medik8s is remediating the node"),
+        ("medik8s.io/drain", "medik8s maintains the node"),
+        (
+            "node.kubernetes.io/out-of-service",
+            "somebody declared the node out of service",
+        ),
+        (
+            "aws-node-termination-handler/spot-itn",
+            "the cloud takes the node back",
+        ),
+        (
+            "aws-node-termination-handler/scheduled-maintenance",
+            "the cloud maintains the node's machine",
+        ),
+        (
+            "aws-node-termination-handler/asg-lifecycle-termination",
+            "the node's scaling group ends it",
+        ),
+        (
+            "cloud.google.com/impending-node-termination",
+            "the cloud takes the node back",
+        ),
+    ];
 }
 
 /// Finalizers.

@@ -8,7 +8,8 @@ use unstall_crds::policy::{NodeHealthPolicy, Trigger, UnavailableSignal};
 use unstall_crds::signal::SignalName;
 
 use crate::judge::{self, Hearing};
-use crate::{Node, Snapshot, record};
+use crate::view::{PolicyView, View};
+use crate::{Node, record};
 
 /// How many names a list for people holds at most, and characters of a sentence.
 const NAMES: usize = 10;
@@ -16,14 +17,10 @@ const SENTENCE: usize = 256;
 
 /// The signals of `policy` that some of the `covered` nodes cannot read, each with those nodes.
 #[must_use]
-pub fn unavailable(
-    snapshot: &Snapshot,
-    policy: &NodeHealthPolicy,
-    covered: &[&Node],
-) -> Vec<UnavailableSignal> {
+pub fn unavailable(view: &View<'_>, policy: &PolicyView<'_>) -> Vec<UnavailableSignal> {
     let mut by_name: BTreeMap<SignalName, UnavailableSignal> = BTreeMap::new();
-    for node in covered {
-        for (name, why) in missing(snapshot, policy, node) {
+    for node in &policy.covered {
+        for (name, why) in missing(view, policy.policy, node) {
             let entry = by_name.entry(name).or_insert_with(|| UnavailableSignal {
                 name,
                 count: 0,
@@ -42,11 +39,11 @@ pub fn unavailable(
 /// What the condition SignalsAvailable says of them.
 #[must_use]
 pub fn condition(
-    snapshot: &Snapshot,
-    policy: &NodeHealthPolicy,
-    covered: &[&Node],
+    view: &View<'_>,
+    policy: &PolicyView<'_>,
     unavailable: &[UnavailableSignal],
 ) -> (ConditionStatus, ConditionReason, String) {
+    let covered = &policy.covered;
     if !unavailable.is_empty() {
         let each = unavailable.iter().map(|signal| {
             let UnavailableSignal { name, count, .. } = signal;
@@ -67,9 +64,14 @@ pub fn condition(
             text,
         );
     }
-    let is_unheard = |node: &&&Node| judge::hearing(snapshot, node) != Hearing::Heard;
+    let is_unheard = |node: &&&Node| view.hearing(node) != Hearing::Heard;
     let unheard = covered.iter().filter(is_unheard).count();
-    let needs_signals = policy.spec.triggers.iter().any(|it| it.signal.is_some());
+    let needs_signals = policy
+        .policy
+        .spec
+        .triggers
+        .iter()
+        .any(|it| it.signal.is_some());
     if unheard > 0 && needs_signals {
         let text = format!(
             "{unheard} of {} nodes have no probe that is heard of",
@@ -84,12 +86,12 @@ pub fn condition(
 /// The signals that `node` cannot give and without which a trigger cannot be judged on it, each
 /// with the reason.
 fn missing(
-    snapshot: &Snapshot,
+    view: &View<'_>,
     policy: &NodeHealthPolicy,
     node: &Node,
 ) -> BTreeMap<SignalName, String> {
-    let health = snapshot.health(node);
-    let heard = health.filter(|_| judge::hearing(snapshot, node) == Hearing::Heard);
+    let health = view.snapshot.health(node);
+    let heard = health.filter(|_| view.hearing(node) == Hearing::Heard);
     let Some(health) = heard else {
         return BTreeMap::new();
     };

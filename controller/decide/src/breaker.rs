@@ -1,20 +1,21 @@
 //! The breaker: when many nodes look sick at once, the picture is wrong more
 //! often than the nodes are.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use unstall_crds::health::TriggerState;
-use unstall_crds::policy::NodeHealthPolicy;
 
-use crate::judge::{self, Hearing};
-use crate::{Node, Snapshot, select};
-use kube::ResourceExt;
+use crate::judge::Hearing;
+use crate::view::PolicyView;
+use crate::{Node, Snapshot};
 
 /// How many nodes of a policy are unhealthy, and how many may be.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Count {
     /// Nodes that the policy covers.
     pub covered: u32,
-    /// Of these: a trigger fires, not Ready, or silent.
+    /// Of these: a signal or condition trigger fires, not Ready, or silent.
     pub unhealthy: u32,
     /// With more than this, nothing new begins.
     pub limit: u32,
@@ -30,36 +31,27 @@ impl Count {
 
 /// Counts the nodes of `policy`.
 #[must_use]
-pub fn count(snapshot: &Snapshot, policy: &NodeHealthPolicy) -> Count {
-    let covered: Vec<&Node> = snapshot
-        .nodes
-        .values()
-        .filter(|node| select::covers(policy, node))
-        .collect();
+pub fn count(policy: &PolicyView<'_>, hearing: &BTreeMap<&str, Hearing>) -> Count {
+    let mut covered = policy.covered.iter();
+    let covered_count = size(covered.len());
     let unhealthy = covered
-        .iter()
-        .filter(|node| is_unhealthy(snapshot, policy, node))
+        .by_ref()
+        .filter(|node| is_unhealthy(policy, node, hearing.get(node.name.as_str())))
         .count();
-    let covered = u32::try_from(covered.len()).unwrap_or(u32::MAX);
+    let disruption = &policy.policy.spec.disruption;
     Count {
-        covered,
-        unhealthy: u32::try_from(unhealthy).unwrap_or(u32::MAX),
-        limit: policy
-            .spec
-            .disruption
-            .stop_when_unhealthy
-            .ceil_of(covered)
-            .max(1),
+        covered: covered_count,
+        unhealthy: size(unhealthy),
+        limit: disruption.stop_when_unhealthy.ceil_of(covered_count).max(1),
     }
 }
 
-fn is_unhealthy(snapshot: &Snapshot, policy: &NodeHealthPolicy, node: &Node) -> bool {
-    let fires = |trigger: &_| {
-        judge::state(snapshot, node, &policy.name_any(), trigger) == TriggerState::Firing
-    };
-    !node.ready
-        || matches!(judge::hearing(snapshot, node), Hearing::Silent { .. })
-        || policy.spec.triggers.iter().any(fires)
+fn is_unhealthy(policy: &PolicyView<'_>, node: &Node, hearing: Option<&Hearing>) -> bool {
+    let triggers = policy.policy.spec.triggers.iter();
+    let mut states = triggers.zip(policy.states(&node.name));
+    !node.is_ready()
+        || matches!(hearing, Some(Hearing::Silent { .. }))
+        || states.any(|(trigger, state)| !trigger.is_rollout() && *state == TriggerState::Firing)
 }
 
 /// Until when a human lets us act in spite of an open breaker.
@@ -67,4 +59,10 @@ fn is_unhealthy(snapshot: &Snapshot, policy: &NodeHealthPolicy, node: &Node) -> 
 pub fn storm_allowed_until(snapshot: &Snapshot) -> Option<Timestamp> {
     let until = snapshot.ledger.as_ref()?.spec.allow_storm.as_ref()?.until.0;
     (until > snapshot.now).then_some(until)
+}
+
+/// A count as the API writes it.
+#[must_use]
+pub fn size(count: usize) -> u32 {
+    u32::try_from(count).unwrap_or(u32::MAX)
 }

@@ -1,180 +1,212 @@
 //! The whole decision, in its order.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference};
 use kube::ResourceExt;
-use unstall_crds::command::CommandPayload;
-use unstall_crds::health::{HealthTrigger, NodeHealth, NodeHealthSpec};
-use unstall_crds::units::GoDuration;
+use unstall_crds::condition::BlockedReason;
+use unstall_crds::ledger::SlotKind;
+use unstall_crds::policy::Mode;
+use unstall_crds::remediation::{NodeRemediation, NodeRemediationStatus, Phase};
 
-use crate::budget::InPlace;
-use crate::{Action, Node, Plan, Snapshot, incident, phase, record, select, status};
+use crate::event::{self, Event};
+use crate::guard::{self, Ask};
+use crate::incident::{self, Call};
+use crate::no::No;
+use crate::usage::Usage;
+use crate::view::View;
+use crate::{
+    Action, Node, Plan, Snapshot, conditions, health, ladder, left_over, marks, order, phase,
+    status,
+};
 
-/// How often a probe reports while nothing happens, in seconds: for 5,000 nodes
-/// 17 writes a second.
-const QUIET_REPORT_SECONDS: u32 = 300;
-/// While an incident is open, so that silence shows soon.
-const INCIDENT_REPORT_SECONDS: u32 = 30;
+/// Incidents that wait at once. What is more than that is counted in the status of
+/// its policy; a fleet that is sick as a whole must not be as many records.
+const WAITING: usize = 64;
 
 /// What is to be done about `snapshot`.
 #[must_use]
 pub fn decide(snapshot: &Snapshot) -> Plan {
-    let in_use = InPlace::new(snapshot);
-    let mut actions = Vec::new();
-    for node in snapshot.nodes.values() {
-        actions.extend(health_object(snapshot, node));
-    }
-    let open = snapshot
-        .remediations
-        .iter()
-        .filter(|r| incident::is_open(r));
-    for remediation in open {
-        actions.extend(phase::advance(snapshot, remediation, &in_use));
-    }
-    for node in snapshot.nodes.values() {
-        let incident = incident::to_open(snapshot, node);
-        actions.extend(incident.map(|incident| Action::OpenIncident(Box::new(incident))));
-    }
-    let left_over = left_over(snapshot, &actions);
-    actions.extend(left_over);
-    let policies = snapshot
-        .policies
-        .iter()
-        .map(|policy| (policy.name_any(), status::of(snapshot, policy, &in_use)))
-        .collect();
-    Plan { actions, policies }
+    let view = View::new(snapshot);
+    plan(&view)
 }
 
-/// What keeps a node's `NodeHealth` as it must be.
-fn health_object(snapshot: &Snapshot, node: &Node) -> Option<Action> {
-    let triggers = triggers(snapshot, node);
-    let is_incident = incident::open_on(snapshot, node).is_some();
-    let seconds = if is_incident {
-        INCIDENT_REPORT_SECONDS
-    } else {
-        QUIET_REPORT_SECONDS
+/// The same, of a snapshot that was worked out already.
+#[must_use]
+pub fn plan<'a>(view: &'a View<'a>) -> Plan {
+    let mut pass = Pass {
+        view,
+        usage: Usage::new(view),
+        actions: Vec::new(),
+        events: Vec::new(),
+        after: BTreeMap::new(),
+        waiting: BTreeMap::new(),
     };
-    let report_interval = GoDuration::from_secs(seconds);
-    let Some(health) = snapshot.healths.get(&node.name) else {
-        let spec = NodeHealthSpec {
-            node_uid: node.uid.clone(),
-            triggers,
-            report_interval,
-            peers: Vec::new(),
-            command: None,
-        };
-        let metadata = ObjectMeta {
-            name: Some(node.name.clone()),
-            owner_references: Some(vec![owner(node)]),
-            ..ObjectMeta::default()
-        };
-        return Some(Action::CreateHealth(Box::new(NodeHealth {
-            metadata,
-            spec,
-            status: None,
-        })));
-    };
-    if health.spec.node_uid != node.uid {
-        let node_uid = health.spec.node_uid.clone();
-        return Some(Action::DeleteHealth {
-            node: node.name.clone(),
-            node_uid,
-        });
+    for node in view.nodes() {
+        pass.actions.extend(health::object(view, node));
     }
-    let same = health.spec.triggers == triggers
-        && health.spec.report_interval.get() == report_interval.get();
-    (!same).then(|| Action::SetTriggers {
-        node: node.name.clone(),
-        triggers,
-        report_interval,
-        seen: health.resource_version(),
-    })
+    pass.advance();
+    pass.open();
+    let left_over = left_over::actions(view, &pass.actions);
+    pass.actions.extend(left_over);
+    pass.mark();
+    let seen = status::Seen {
+        incidents: pass.after,
+        waiting: pass.waiting,
+        usage: pass.usage,
+    };
+    let mut policies = BTreeMap::new();
+    for policy in view.policies() {
+        let status = status::of(view, policy, &seen);
+        pass.events.extend(event::of_policy(policy, &status));
+        policies.insert(policy.name.clone(), status);
+    }
+    Plan {
+        actions: pass.actions,
+        policies,
+        events: pass.events,
+        look_again: None,
+    }
 }
 
-/// The signal triggers of every policy that covers `node`, Observe included:
-/// forecasts need them too.
-fn triggers(snapshot: &Snapshot, node: &Node) -> Vec<HealthTrigger> {
-    let mut triggers = Vec::new();
-    for policy in select::covering(snapshot, node) {
-        for trigger in &policy.spec.triggers {
-            let Some(signal) = &trigger.signal else {
-                continue;
-            };
-            triggers.push(HealthTrigger {
-                policy: policy.name_any(),
-                name: trigger.name.clone(),
-                signal_hash: trigger.signal_hash(),
-                signal: signal.clone(),
-                corroborated_by: trigger.corroborated_by.clone(),
-                only_on_kernel: trigger.only_on_kernel.clone(),
-            });
+/// What one pass has come to so far.
+struct Pass<'a> {
+    view: &'a View<'a>,
+    usage: Usage<'a>,
+    actions: Vec<Action>,
+    events: Vec<Event>,
+    /// Open incidents with their statuses after this pass, by node.
+    after: BTreeMap<&'a str, (&'a NodeRemediation, NodeRemediationStatus)>,
+    waiting: BTreeMap<String, Vec<(&'a str, No)>>,
+}
+
+impl<'a> Pass<'a> {
+    fn advance(&mut self) {
+        for incident in order::incidents(self.view) {
+            let outcomes = phase::advance(self.view, incident, &mut self.usage);
+            let node = &incident.spec.node_name;
+            let name = incident.name_any();
+            self.events.extend(event::of_incident(
+                self.view.node(node),
+                (&name, node),
+                incident.status.as_ref(),
+                &outcomes.status,
+            ));
+            self.actions.extend(outcomes.actions);
+            // Of several on one node, the first stands for it.
+            let entry = self.after.entry(node.as_str());
+            entry.or_insert((incident, outcomes.status));
         }
     }
-    // The API keeps this list as a map, in any order.
-    triggers.sort_by(|a, b| (&a.policy, &a.name).cmp(&(&b.policy, &b.name)));
-    triggers
-}
 
-fn owner(node: &Node) -> OwnerReference {
-    OwnerReference {
-        api_version: "v1".to_owned(),
-        kind: "Node".to_owned(),
-        name: node.name.clone(),
-        uid: node.uid.clone(),
-        ..OwnerReference::default()
+    fn open(&mut self) {
+        let mut usage = self.usage.clone();
+        let waits = |(_, status): &&(&NodeRemediation, NodeRemediationStatus)| {
+            status.phase == Phase::Pending
+        };
+        let mut room = WAITING.saturating_sub(self.after.values().filter(waits).count());
+        for (node, call) in order::calls(self.view, Mode::Enforce) {
+            let Some((remedy, kind)) = incident::first_remedy(&call) else {
+                continue;
+            };
+            let ask = Ask {
+                node,
+                policy: &call.policy.name,
+                trigger: Some(call.trigger),
+                remedy,
+                kind,
+                incident: None,
+                is_begun: false,
+            };
+            let reasons = guard::forbids(self.view, &usage, &ask);
+            if call.trigger.is_rollout() {
+                // A node that is due is no incident until its turn has come.
+                let used_up = ladder::used_up(self.view.snapshot, node, remedy);
+                let used_up = used_up.map(|it| No::new(BlockedReason::RemedyExhausted, it.text));
+                let is_approval = |no: &No| no.reason == BlockedReason::ApprovalRequired;
+                let first = reasons.into_iter().find(|no| !is_approval(no)).or(used_up);
+                if let Some(no) = first {
+                    self.wait(node, &call, no);
+                    continue;
+                }
+            } else if room == 0 {
+                let no = reasons.into_iter().next().unwrap_or_else(|| {
+                    let text = format!("{WAITING} incidents wait already");
+                    No::new(BlockedReason::BudgetExhausted, text)
+                });
+                self.wait(node, &call, no);
+                continue;
+            }
+            let slot = if kind.is_disruptive() {
+                SlotKind::Disruptive
+            } else {
+                SlotKind::InPlace
+            };
+            usage.take(self.view, node, slot);
+            room = room.saturating_sub(1);
+            self.begin(node, &call);
+        }
     }
-}
 
-/// Slots and commands that no incident needs any more.
-fn left_over(snapshot: &Snapshot, planned: &[Action]) -> Vec<Action> {
-    let open: BTreeSet<String> = snapshot
-        .remediations
-        .iter()
-        .filter(|remediation| incident::is_open(remediation))
-        .map(ResourceExt::name_any)
-        .collect();
-    let at_work: BTreeSet<&str> = snapshot
-        .remediations
-        .iter()
-        .filter(|remediation| incident::is_open(remediation))
-        .filter_map(|remediation| record::current_rung(remediation.status.as_ref()?))
-        .filter_map(|rung| rung.command_id.as_deref())
-        .collect();
-    let slots = snapshot
-        .ledger
-        .iter()
-        .filter_map(|l| l.status.as_ref())
-        .flat_map(|s| &s.slots);
-    let stale_slots = slots.filter(|slot| !open.contains(&slot.remediation));
-    let releases = stale_slots.map(|slot| Action::ReleaseSlot {
-        node: slot.node.clone(),
-        remediation: slot.remediation.clone(),
-    });
-    // What belongs to an earlier node is deleted as a whole.
-    let healths = snapshot
-        .nodes
-        .values()
-        .filter_map(|node| snapshot.health(node));
-    let stale_commands = healths
-        .filter(|health| {
-            let command = health.spec.command.as_ref();
-            command.is_some_and(|command| {
-                // One that cannot be read is nobody's.
-                let payload = CommandPayload::parse(&command.payload);
-                !payload.is_ok_and(|payload| at_work.contains(payload.id.as_str()))
-            })
-        })
-        .filter(|health| !is_replaced(planned, &health.name_any()));
-    let clears = stale_commands.map(|health| Action::ClearCommand {
-        node: health.name_any(),
-        seen: health.resource_version(),
-    });
-    releases.chain(clears).collect()
-}
+    fn begin(&mut self, node: &'a Node, call: &Call<'_, 'a>) {
+        let incident = incident::new(self.view, node, call);
+        self.events.push(event::opened(
+            node,
+            &incident.name_any(),
+            &call.policy.name,
+            &call.trigger.name,
+        ));
+        self.actions.push(Action::OpenIncident(Box::new(incident)));
+    }
 
-/// Whether `planned` gives `node` another command.
-fn is_replaced(planned: &[Action], node: &str) -> bool {
-    let mut planned = planned.iter();
-    planned.any(|action| matches!(action, Action::SendCommand { node: of, .. } if of == node))
+    fn wait(&mut self, node: &'a Node, call: &Call<'_, 'a>, no: No) {
+        let waiting = self.waiting.entry(call.policy.name.clone()).or_default();
+        waiting.push((&node.name, no));
+    }
+
+    /// The marks and conditions of every node, as the incidents are after this
+    /// pass.
+    fn mark(&mut self) {
+        for node in self.view.nodes() {
+            let incident = self.after.get(node.name.as_str());
+            let named = incident.map(|(incident, status)| (incident.name_any(), incident, status));
+            let is_same = |it: &&NodeRemediation| {
+                it.spec.node_uid.as_ref().is_none_or(|uid| *uid == node.uid)
+            };
+            let named = named.filter(|(_, incident, _)| is_same(incident));
+            let mut changed = named
+                .as_ref()
+                .map(|(name, _, status)| (marks::of_incident(node, name, status), None));
+            if changed.as_ref().is_none_or(|(marks, _)| marks.is_empty()) {
+                changed = marks::left_over(self.view, node);
+            }
+            if let Some((marks, absent)) = changed.filter(|(marks, _)| !marks.is_empty()) {
+                self.actions.push(Action::MarkNode {
+                    node: node.name.clone(),
+                    node_uid: node.uid.clone(),
+                    marks: Box::new(marks),
+                    absent,
+                    seen: node.resource_version.clone(),
+                });
+            }
+            let open = named.filter(|(_, _, status)| status.outcome.is_none());
+            let open = open.as_ref().map(|(name, incident, status)| {
+                let next = ladder::of(incident).get(status.rungs.len());
+                let next = next.and_then(unstall_crds::policy::Remedy::kind);
+                let is_disruptive = next.is_some_and(|kind| kind.is_disruptive());
+                (
+                    name.as_str(),
+                    *status,
+                    is_disruptive || status.phase != Phase::Pending,
+                )
+            });
+            let changes = conditions::changes(self.view, node, open);
+            if changes != conditions::Changes::default() {
+                self.actions.push(Action::SetConditions {
+                    node: node.name.clone(),
+                    set: changes.set,
+                    remove: changes.remove,
+                });
+            }
+        }
+    }
 }

@@ -1,59 +1,66 @@
-//! Which incidents are to be opened.
+//! Which incidents are to be opened, and what of them is asked everywhere.
 
+use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::ResourceExt;
 use unstall_crds::health::TriggerState;
-use unstall_crds::policy::{Mode, NodeHealthPolicy, RemedyKind, Trigger};
+use unstall_crds::policy::{Mode, NodeHealthPolicySpec, Remedy, RemedyKind, Trigger};
 use unstall_crds::remediation::{NodeRemediation, NodeRemediationSpec, Origin, PolicySnapshot};
 
-use crate::{Node, Snapshot, judge, select, support};
+use crate::Node;
+use crate::view::{PolicyView, View};
 
 /// A trigger that fires on a node, with the policy that supplies the ladder.
-#[derive(Debug, Clone, Copy)]
-pub struct Call<'a> {
+#[derive(Clone, Copy)]
+pub struct Call<'v, 'a> {
     /// The policy.
-    pub policy: &'a NodeHealthPolicy,
+    pub policy: &'v PolicyView<'a>,
     /// Its trigger.
     pub trigger: &'a Trigger,
 }
 
 /// What calls for a remedy on `node`, among the policies in `mode`: the first
-/// firing trigger with a ladder of the policy that speaks first.
+/// firing trigger with a ladder of the policy that speaks first. What makes it
+/// sick comes before what it is only due for.
 #[must_use]
-pub fn call<'a>(snapshot: &'a Snapshot, node: &Node, mode: Mode) -> Option<Call<'a>> {
-    select::covering(snapshot, node)
-        .into_iter()
-        .filter(|policy| policy.spec.mode == mode && support::unsupported(&policy.spec).is_none())
-        .find_map(|policy| {
-            let trigger = policy.spec.triggers.iter().find(|trigger| {
-                !trigger.remedies.is_empty()
-                    && judge::state(snapshot, node, &policy.name_any(), trigger)
-                        == TriggerState::Firing
-            })?;
+pub fn call<'v, 'a>(view: &'v View<'a>, node: &Node, mode: Mode) -> Option<Call<'v, 'a>> {
+    let of_kind = |is_rollout: bool| {
+        let policies = view
+            .covering(node)
+            .filter(|policy| policy.policy.spec.mode == mode && policy.problem.is_none());
+        policies.into_iter().find_map(|policy| {
+            let triggers = policy.policy.spec.triggers.iter();
+            let mut calling = triggers
+                .zip(policy.states(&node.name))
+                .filter(|(it, state)| {
+                    it.is_rollout() == is_rollout
+                        && !it.remedies.is_empty()
+                        && **state == TriggerState::Firing
+                });
+            let (trigger, _) = calling.next()?;
             Some(Call { policy, trigger })
         })
-}
-
-/// The incident on `node` that has not ended, if there is one.
-#[must_use]
-pub fn open_on<'a>(snapshot: &'a Snapshot, node: &Node) -> Option<&'a NodeRemediation> {
-    snapshot
-        .remediations
-        .iter()
-        .find(|r| r.spec.node_name == node.name && is_open(r))
+    };
+    of_kind(false).or_else(|| of_kind(true))
 }
 
 /// The incident on `node` that `name` must let go first: whoever holds the
 /// node's slot, then the first that is open.
 #[must_use]
-pub fn before(snapshot: &Snapshot, node: &Node, name: &str) -> Option<String> {
-    let ledger = snapshot.ledger.iter().filter_map(|l| l.status.as_ref());
-    let mut slots = ledger.flat_map(|status| &status.slots);
-    let holder = slots
-        .find(|slot| slot.node == node.name)
-        .map(|slot| slot.remediation.clone());
+pub fn before(view: &View<'_>, node: &Node, name: &str) -> Option<String> {
+    let holder = view.slot(&node.name).map(|slot| slot.remediation.clone());
+    let holder = holder.filter(|holder| {
+        // A slot that an ended incident left is being given back, unless it is
+        // kept because the node still needs a human.
+        holder == name
+            || view
+                .open_on(&node.name)
+                .iter()
+                .any(|it| it.name_any() == *holder)
+            || node.cordoned_by() == Some(holder)
+    });
     holder
-        .or_else(|| Some(open_on(snapshot, node)?.name_any()))
+        .or_else(|| Some(view.open_on(&node.name).first()?.name_any()))
         .filter(|first| first != name)
 }
 
@@ -66,17 +73,21 @@ pub fn is_open(remediation: &NodeRemediation) -> bool {
         .is_none_or(|status| status.outcome.is_none())
 }
 
-/// The incident to open on `node`, if a policy in Enforce calls for one.
+/// When it ended.
 #[must_use]
-pub fn to_open(snapshot: &Snapshot, node: &Node) -> Option<NodeRemediation> {
-    if open_on(snapshot, node).is_some() {
-        return None;
-    }
-    let Call { policy, trigger } = call(snapshot, node, Mode::Enforce)?;
-    let spec = &policy.spec;
-    Some(NodeRemediation {
+pub fn completed_at(remediation: &NodeRemediation) -> Option<Timestamp> {
+    let status = remediation.status.as_ref()?;
+    Some(status.completed_at.as_ref()?.0)
+}
+
+/// The incident to open on `node` for `call`.
+#[must_use]
+pub fn new(view: &View<'_>, node: &Node, call: &Call<'_, '_>) -> NodeRemediation {
+    let Call { policy, trigger } = call;
+    let spec = &policy.policy.spec;
+    NodeRemediation {
         metadata: ObjectMeta {
-            name: Some(next_name(snapshot, &node.name)),
+            name: Some(next_name(view, &node.name)),
             ..ObjectMeta::default()
         },
         spec: NodeRemediationSpec {
@@ -84,42 +95,124 @@ pub fn to_open(snapshot: &Snapshot, node: &Node) -> Option<NodeRemediation> {
             node_name: node.name.clone(),
             node_uid: Some(node.uid.clone()),
             reason: None,
-            policy_name: Some(policy.name_any()),
+            policy_name: Some(policy.name.clone()),
             trigger: Some(trigger.name.clone()),
             remedies: trigger.remedies.clone(),
-            recurrence_of: None,
-            policy: Some(PolicySnapshot {
-                uid: policy.uid().unwrap_or_default(),
-                generation: policy.metadata.generation.unwrap_or_default(),
-                trigger: Some(trigger.clone()),
-                remedies: spec.ladder(trigger).cloned().collect(),
-                drain: spec.drain.clone(),
-                gates: spec.gates.clone(),
-                soak: spec.soak.clone(),
-                after_failure: spec.after_failure,
-            }),
+            recurrence_of: recurrence(view, node, policy, trigger),
+            policy: Some(taken_over(
+                policy,
+                Some((*trigger).clone()),
+                spec.ladder(trigger).cloned().collect(),
+            )),
         },
         status: None,
-    })
+    }
+}
+
+/// What an incident takes over from its policy.
+fn taken_over(
+    policy: &PolicyView<'_>,
+    trigger: Option<Trigger>,
+    remedies: Vec<Remedy>,
+) -> PolicySnapshot {
+    let spec = &policy.policy.spec;
+    PolicySnapshot {
+        uid: policy.policy.uid().unwrap_or_default(),
+        generation: policy.policy.metadata.generation.unwrap_or_default(),
+        trigger,
+        remedies,
+        drain: spec.drain.clone(),
+        gates: spec.gates.clone(),
+        soak: spec.soak.clone(),
+        after_failure: spec.after_failure,
+    }
+}
+
+/// The latest incident on the node for the same trigger, if there is one on
+/// record.
+fn recurrence(
+    view: &View<'_>,
+    node: &Node,
+    policy: &PolicyView<'_>,
+    trigger: &Trigger,
+) -> Option<String> {
+    let ended = view.ended_on(&node.name).iter();
+    let same = ended.filter(|it| {
+        it.spec.policy_name.as_deref() == Some(&policy.name)
+            && it.spec.trigger.as_deref() == Some(&trigger.name)
+            && it.spec.node_uid.as_ref() == Some(&node.uid)
+    });
+    let last = same.max_by_key(|it| (completed_at(it), it.name_any()))?;
+    Some(last.name_any())
 }
 
 /// `<node>-<n>`, one more than any that is on record or holds a slot.
-fn next_name(snapshot: &Snapshot, node: &str) -> String {
+fn next_name(view: &View<'_>, node: &str) -> String {
     let number =
         |name: &str| -> Option<u64> { name.strip_prefix(node)?.strip_prefix('-')?.parse().ok() };
-    let records = snapshot.remediations.iter().map(ResourceExt::name_any);
-    let ledger = snapshot.ledger.iter().filter_map(|l| l.status.as_ref());
-    let holders = ledger
-        .flat_map(|status| &status.slots)
-        .map(|slot| slot.remediation.clone());
+    let records = view.incidents().map(ResourceExt::name_any);
+    let holders = view.snapshot.slots().map(|slot| slot.remediation.clone());
     let names = records.chain(holders);
     let last = names.filter_map(|name| number(&name)).max().unwrap_or(0);
     format!("{node}-{}", last.saturating_add(1))
 }
 
+/// What an incident that a human made takes over, or why it cannot be carried
+/// out.
+///
+/// # Errors
+/// A sentence that names the field and what to write.
+pub fn adoption(
+    view: &View<'_>,
+    node: &Node,
+    remediation: &NodeRemediation,
+) -> Result<PolicySnapshot, String> {
+    let spec = &remediation.spec;
+    let policy = match &spec.policy_name {
+        Some(name) => {
+            let policy = view
+                .policy(name)
+                .ok_or_else(|| format!("spec.policyName: there is no policy {name}"))?;
+            if !policy.covers(&node.name) {
+                return Err(format!(
+                    "spec.policyName: policy {name} does not cover node {}; name one that does, or leave it out",
+                    node.name
+                ));
+            }
+            policy
+        }
+        None => view.covering(node).next().ok_or_else(|| {
+            format!(
+                "spec.nodeName: no policy covers node {}, so that nothing says how to treat it",
+                node.name
+            )
+        })?,
+    };
+    if let Some(problem) = &policy.problem {
+        return Err(format!(
+            "policy {} is not carried out: {}",
+            policy.name, problem.text
+        ));
+    }
+    let remedies = ladder(&policy.policy.spec, &spec.remedies)
+        .map_err(|name| format!("spec.remedies: policy {} has no remedy {name}", policy.name))?;
+    if remedies.is_empty() {
+        return Err("spec.remedies: write the remedies to try, such as [reboot]".to_owned());
+    }
+    Ok(taken_over(policy, None, remedies))
+}
+
+fn ladder(spec: &NodeHealthPolicySpec, names: &[String]) -> Result<Vec<Remedy>, String> {
+    let named = |name: &String| {
+        let remedy = spec.remedies.iter().find(|remedy| remedy.name == *name);
+        remedy.cloned().ok_or_else(|| name.clone())
+    };
+    names.iter().map(named).collect()
+}
+
 /// The remedy that a ladder begins with, and what it does.
 #[must_use]
-pub fn first_remedy(call: &Call<'_>) -> Option<(String, RemedyKind)> {
-    let remedy = call.policy.spec.ladder(call.trigger).next()?;
-    Some((remedy.name.clone(), remedy.kind()?))
+pub fn first_remedy<'a>(call: &Call<'_, 'a>) -> Option<(&'a Remedy, RemedyKind)> {
+    let remedy = call.policy.policy.spec.ladder(call.trigger).next()?;
+    Some((remedy, remedy.kind()?))
 }

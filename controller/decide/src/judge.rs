@@ -2,9 +2,9 @@
 
 use jiff::{SignedDuration, Timestamp};
 use unstall_crds::health::{NodeHealth, SignalStatus, TriggerState, TriggerStatus};
-use unstall_crds::policy::Trigger;
+use unstall_crds::policy::{ConditionTrigger, KernelTrigger, Trigger};
 use unstall_crds::signal::SignalName;
-use unstall_crds::units::Quantity;
+use unstall_crds::units::{KernelVersion, Quantity};
 
 use crate::{Node, Snapshot};
 
@@ -33,15 +33,8 @@ pub fn hearing(snapshot: &Snapshot, node: &Node) -> Hearing {
     let Some(health) = snapshot.health(node) else {
         return Hearing::NoProbe;
     };
-    if health
-        .status
-        .as_ref()
-        .and_then(|status| status.heartbeat.as_ref())
-        .is_none()
-    {
-        return Hearing::NoProbe;
-    }
-    let Some(since) = snapshot.heard.get(&node.name) else {
+    let beat = health.status.as_ref().and_then(|it| it.heartbeat.as_ref());
+    let (Some(_), Some(since)) = (beat, snapshot.heard.get(&node.name)) else {
         return Hearing::NoProbe;
     };
     let interval = signed(health.spec.report_interval.get());
@@ -57,35 +50,96 @@ pub fn hearing(snapshot: &Snapshot, node: &Node) -> Hearing {
 pub fn trigger_status<'a>(
     health: &'a NodeHealth,
     policy: &str,
-    trigger: &Trigger,
+    trigger: &str,
+    hash: &str,
 ) -> Option<&'a TriggerStatus> {
-    let hash = trigger.signal_hash();
     health.status.as_ref()?.triggers.iter().find(|status| {
-        status.policy == policy && status.name == trigger.name && status.signal_hash == hash
+        status.policy == policy && status.name == trigger && status.signal_hash == hash
     })
 }
 
-/// Whether a trigger fires on `node`. Whatever is not known does not fire.
+/// Whether a trigger fires on `node`, whose probe is heard or not. Whatever is
+/// not known does not fire.
 #[must_use]
-pub fn state(snapshot: &Snapshot, node: &Node, policy: &str, trigger: &Trigger) -> TriggerState {
-    if hearing(snapshot, node) != Hearing::Heard {
-        return TriggerState::Unknown;
+pub fn state(
+    snapshot: &Snapshot,
+    node: &Node,
+    is_heard: bool,
+    policy: &str,
+    trigger: &Trigger,
+    hash: &str,
+) -> TriggerState {
+    let health = snapshot.health(node).filter(|_| is_heard);
+    if trigger.signal.is_some() {
+        return health
+            .and_then(|health| trigger_status(health, policy, &trigger.name, hash))
+            .map_or(TriggerState::Unknown, |status| status.state);
     }
-    snapshot
-        .health(node)
-        .and_then(|health| trigger_status(health, policy, trigger))
-        .map_or(TriggerState::Unknown, |status| status.state)
+    if let Some(condition) = &trigger.condition {
+        return gated(trigger, node, || lasting(snapshot.now, node, condition));
+    }
+    if let Some(kernel) = &trigger.kernel {
+        return outdated(node, health, kernel);
+    }
+    // The distribution's own sentinel, which the probe alone sees.
+    let status = health.and_then(|health| health.status.as_ref());
+    let kernel = status.and_then(|status| status.kernel.as_ref());
+    match kernel.and_then(|kernel| kernel.reboot_required) {
+        Some(true) => TriggerState::Firing,
+        Some(false) => TriggerState::Clear,
+        None => TriggerState::Unknown,
+    }
+}
+
+/// The trigger's state, if it counts on the kernel that the node runs.
+fn gated(trigger: &Trigger, node: &Node, state: impl FnOnce() -> TriggerState) -> TriggerState {
+    match (&trigger.only_on_kernel, &node.kernel) {
+        (None, _) => state(),
+        (Some(_), None) => TriggerState::Unknown,
+        (Some(gate), Some(kernel)) if gate.admits(kernel) => state(),
+        (Some(_), Some(_)) => TriggerState::Clear,
+    }
+}
+
+/// Whether the condition has had the status for long enough. One that nobody
+/// reports, or that does not say since when, is not known.
+fn lasting(now: Timestamp, node: &Node, trigger: &ConditionTrigger) -> TriggerState {
+    let Some(condition) = node.condition(&trigger.type_) else {
+        return TriggerState::Unknown;
+    };
+    if condition.status != trigger.status.as_str() {
+        return TriggerState::Clear;
+    }
+    let Some(since) = condition.since else {
+        return TriggerState::Unknown;
+    };
+    if now.duration_since(since) >= signed(trigger.r#for.get()) {
+        TriggerState::Firing
+    } else {
+        TriggerState::Clear
+    }
+}
+
+/// Whether the node runs an older kernel, by its kubelet and by its probe where
+/// both say. Two that contradict each other are not known: one is late.
+fn outdated(node: &Node, health: Option<&NodeHealth>, trigger: &KernelTrigger) -> TriggerState {
+    let of_probe = health
+        .and_then(|health| health.status.as_ref()?.kernel.as_ref())
+        .map(|kernel| &kernel.running);
+    let older = |kernel: &KernelVersion| *kernel < trigger.at_least;
+    match (node.kernel.as_ref().map(older), of_probe.map(older)) {
+        (Some(one), Some(other)) if one != other => TriggerState::Unknown,
+        (Some(true), _) => TriggerState::Firing,
+        (Some(false), _) => TriggerState::Clear,
+        (None, _) => TriggerState::Unknown,
+    }
 }
 
 /// What the probe says of a signal.
 #[must_use]
 pub fn signal(health: &NodeHealth, name: SignalName) -> Option<&SignalStatus> {
-    health
-        .status
-        .as_ref()?
-        .signals
-        .iter()
-        .find(|signal| signal.name == name)
+    let status = health.status.as_ref()?;
+    status.signals.iter().find(|signal| signal.name == name)
 }
 
 /// The number of zombie memory cgroups, if it is known and was counted after
@@ -100,6 +154,20 @@ pub fn zombies(health: &NodeHealth, after: Option<Timestamp>) -> Option<u64> {
     after.is_none_or(|after| counted > after).then_some(count)
 }
 
+/// The boot of `node`, if its kubelet and its probe do not contradict each
+/// other.
+#[must_use]
+pub fn boot<'a>(snapshot: &'a Snapshot, node: &'a Node) -> Option<&'a str> {
+    let of_kubelet = node.boot_id.as_deref().filter(|id| !id.is_empty());
+    let health = snapshot.health(node).and_then(|it| it.status.as_ref());
+    let of_probe = health.and_then(|status| status.boot_id.as_deref());
+    match (of_kubelet, of_probe) {
+        (Some(one), Some(other)) if one != other => None,
+        (Some(one), _) => Some(one),
+        (None, other) => other,
+    }
+}
+
 /// A duration of the API as jiff subtracts them.
 #[must_use]
 pub fn signed(duration: std::time::Duration) -> SignedDuration {
@@ -110,4 +178,10 @@ pub fn signed(duration: std::time::Duration) -> SignedDuration {
 #[must_use]
 pub fn whole_seconds(time: Timestamp) -> Timestamp {
     Timestamp::from_second(time.as_second()).unwrap_or(time)
+}
+
+/// `time` and `duration` later, or the end of time.
+#[must_use]
+pub fn add(time: Timestamp, duration: SignedDuration) -> Timestamp {
+    time.saturating_add(duration).unwrap_or(Timestamp::MAX)
 }

@@ -1,5 +1,6 @@
 //! Which rung of an incident's ladder comes next.
 
+use jiff::Timestamp;
 use unstall_crds::policy::{Remedy, WhenExhausted};
 use unstall_crds::remediation::{NodeRemediation, NodeRemediationStatus};
 
@@ -14,11 +15,27 @@ pub enum Next<'a> {
     Skip(&'a Remedy, String),
     /// What is left is used up on the node, and nothing was tried yet. Ending
     /// the incident would open the next one at once, and so on all day.
-    Wait(String),
+    Wait(UsedUp),
     /// This one is used up on the node, and the ladder ends there.
     Stop(String),
     /// Every rung was tried.
     Exhausted,
+}
+
+/// A remedy that may not be used on a node again for now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UsedUp {
+    /// Why.
+    pub text: String,
+    /// Until when.
+    pub until: Option<Timestamp>,
+}
+
+/// The ladder of an incident.
+#[must_use]
+pub fn of(remediation: &NodeRemediation) -> &[Remedy] {
+    let policy = remediation.spec.policy.as_ref();
+    policy.map_or(&[], |policy| &policy.remedies)
 }
 
 /// The next rung after those that `status` records.
@@ -29,24 +46,21 @@ pub fn next<'a>(
     remediation: &'a NodeRemediation,
     status: &NodeRemediationStatus,
 ) -> Next<'a> {
-    let ladder = remediation
-        .spec
-        .policy
-        .as_ref()
-        .map_or(&[][..], |policy| &policy.remedies);
-    let left = ladder.get(status.rungs.len()..).unwrap_or_default();
+    let left = of(remediation)
+        .get(status.rungs.len()..)
+        .unwrap_or_default();
     let Some(remedy) = left.first() else {
         return Next::Exhausted;
     };
-    let Some(text) = used_up(snapshot, node, remedy) else {
+    let Some(used_up) = used_up(snapshot, node, remedy) else {
         return Next::Try(remedy);
     };
     if !record::was_tried(status) && !leads_on(snapshot, node, left) {
-        return Next::Wait(text);
+        return Next::Wait(used_up);
     }
     match remedy.when_exhausted {
-        WhenExhausted::NextRung => Next::Skip(remedy, text),
-        WhenExhausted::Stop => Next::Stop(text),
+        WhenExhausted::NextRung => Next::Skip(remedy, used_up.text),
+        WhenExhausted::Stop => Next::Stop(used_up.text),
     }
 }
 
@@ -61,13 +75,15 @@ fn leads_on(snapshot: &Snapshot, node: &Node, left: &[Remedy]) -> bool {
 }
 
 /// Why `remedy` may not be used on `node` again for now.
-fn used_up(snapshot: &Snapshot, node: &Node, remedy: &Remedy) -> Option<String> {
-    let uses = guard::uses_in_24h(snapshot, node, remedy);
+#[must_use]
+pub fn used_up(snapshot: &Snapshot, node: &Node, remedy: &Remedy) -> Option<UsedUp> {
     let max = usize::from(remedy.max_per_node_per_24h);
-    (uses >= max).then(|| {
-        format!(
+    let (uses, until) = guard::uses_in_24h(snapshot, node, &remedy.name, max);
+    (uses >= max).then(|| UsedUp {
+        text: format!(
             "{} was used {uses} times on the node in 24 h, {max} are allowed",
             remedy.name
-        )
+        ),
+        until,
     })
 }

@@ -2,33 +2,59 @@
 //!
 //! What is seen goes in as one [`Snapshot`] with its time, what is to be done
 //! comes out as one [`Plan`] that leaves no choice to whoever carries it out.
-//! Reading order: what goes in, what is judged, what forbids, what is done.
+//! Reading order: what goes in, what is judged, what forbids, what is done, what
+//! is said.
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 
+mod node;
 mod pods;
 mod snapshot;
 
+mod view;
+
 mod blind;
 mod judge;
+mod problem;
 mod select;
-mod support;
 
+mod no;
+
+mod alerts;
 mod breaker;
-mod budget;
 mod guard;
+mod usage;
+mod window;
 
 mod incident;
 mod ladder;
-mod phase;
+mod order;
 mod proof;
 mod record;
+mod rollout;
 
+mod drain;
+mod phase;
+
+mod conditions;
+mod health;
+mod left_over;
+mod marks;
+
+mod event;
 mod status;
 
 mod decide;
 mod plan;
+mod wanted;
 
-pub use decide::decide;
-pub use plan::{Action, Plan, SlotRequest};
-pub use pods::{DisruptionBudget, EvictionAnswer, Owner, Pod, PodPhase, Said};
-pub use snapshot::{Node, Snapshot};
+pub use conditions::all_of_ours;
+pub use decide::{decide, plan};
+pub use event::{About, Event};
+pub use marks::{Marks, cleared};
+pub use node::{Node, NodeCondition};
+pub use plan::{Action, Plan, PodOrder, Release, SlotRequest};
+pub use pods::{DisruptionBudget, EvictionAnswer, Owner, Pod, PodPhase, PodRef, Said};
+pub use problem::template_key;
+pub use snapshot::{Alerts, HandedOver, Limits, Replica, Snapshot};
+pub use view::View;
+pub use wanted::{Wanted, wanted};

@@ -1,14 +1,16 @@
-//! Whether a remedy worked: the statistic that fired is good again, over
-//! samples that are all younger than the remedy, and what caused it is gone.
+//! Whether a remedy worked: what fired is good again, by measurements that are
+//! all younger than the remedy, and what caused it is gone.
 
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
-use unstall_crds::health::NodeHealth;
-use unstall_crds::policy::{Signal, Trigger};
+use unstall_crds::health::{NodeHealth, TriggerState};
+use unstall_crds::policy::{ConditionTrigger, Signal, Trigger};
 use unstall_crds::remediation::Measurement;
 use unstall_crds::units::{Quantity, Reading};
 
-use crate::judge;
+use crate::judge::{self, Hearing};
+use crate::view::View;
+use crate::{Node, record};
 
 /// Fewer zombies than this are everyday life (2 to 60 were seen on an idle
 /// machine, some hundreds while pods churn) and no cause of a stall.
@@ -30,42 +32,179 @@ pub enum Verdict {
     },
 }
 
-/// What the probe measured before the remedy: the statistic of `trigger`.
+/// A trigger as the probe judges it: with the policy and the hash.
+#[derive(Debug, Clone)]
+pub struct Judged<'a> {
+    /// The policy.
+    pub policy: &'a str,
+    /// The trigger.
+    pub trigger: &'a Trigger,
+    /// The hash of its signal.
+    pub hash: String,
+}
+
+impl<'a> Judged<'a> {
+    /// The trigger of a policy.
+    #[must_use]
+    pub fn new(policy: &'a str, trigger: &'a Trigger) -> Self {
+        Self {
+            policy,
+            trigger,
+            hash: trigger.signal_hash(),
+        }
+    }
+
+    /// Whether it fires on `node`.
+    #[must_use]
+    pub fn state(&self, view: &View<'_>, node: &Node) -> TriggerState {
+        let is_heard = view.hearing(node) == Hearing::Heard;
+        let snapshot = view.snapshot;
+        judge::state(
+            snapshot,
+            node,
+            is_heard,
+            self.policy,
+            self.trigger,
+            &self.hash,
+        )
+    }
+
+    fn value(&self, health: &NodeHealth) -> Option<Reading> {
+        judge::trigger_status(health, self.policy, &self.trigger.name, &self.hash)?.value
+    }
+
+    fn since_command(&self, health: &NodeHealth) -> Option<Reading> {
+        judge::trigger_status(health, self.policy, &self.trigger.name, &self.hash)?
+            .value_since_command
+    }
+}
+
+/// What was measured before the remedy: the statistic, the condition or the
+/// kernel that fired.
 #[must_use]
-pub fn before(health: &NodeHealth, policy: &str, trigger: &Trigger) -> Option<Measurement> {
-    let signal = trigger.signal.as_ref()?;
-    let status = judge::trigger_status(health, policy, trigger)?;
-    let at = judge::signal(health, signal.name)?.sampled_at.clone()?;
-    Some(measurement(
-        signal,
-        status.value?,
-        judge::zombies(health, None),
-        at,
-    ))
+pub fn before(view: &View<'_>, node: &Node, judged: &Judged<'_>) -> Option<Measurement> {
+    let now = view.snapshot.now;
+    if let Some(signal) = &judged.trigger.signal {
+        let health = view.snapshot.health(node)?;
+        let at = judge::signal(health, signal.name)?.sampled_at.clone()?;
+        let value = judged.value(health)?;
+        return Some(measured(signal, value, judge::zombies(health, None), at));
+    }
+    Some(stated(node, judged.trigger, now))
+}
+
+/// The state of a trigger that is no signal, in its own words.
+fn stated(node: &Node, trigger: &Trigger, now: Timestamp) -> Measurement {
+    let value = if let Some(condition) = &trigger.condition {
+        let status = node.condition(&condition.type_).map(|it| it.status.clone());
+        status.filter(|it| !it.is_empty())
+    } else {
+        node.kernel
+            .as_ref()
+            .map(|kernel| kernel.as_str().to_owned())
+    };
+    Measurement {
+        signal: None,
+        statistic: None,
+        samples: None,
+        value: record::cut(value.as_deref().unwrap_or("unknown"), 64),
+        zombie_memcgs: None,
+        at: Time(now),
+    }
 }
 
 /// Compares `before` with what was measured since the command ended at
 /// `finished`, by the node's clock.
 #[must_use]
-pub fn verdict(
-    health: &NodeHealth,
-    policy: &str,
-    trigger: &Trigger,
+pub fn since_command(
+    view: &View<'_>,
+    node: &Node,
+    judged: &Judged<'_>,
     before: Option<&Measurement>,
     finished: Timestamp,
 ) -> Verdict {
-    let Some(signal) = trigger.signal.as_ref() else {
-        return Verdict::Waiting("the trigger has no signal to measure again".to_owned());
+    let Some(signal) = judged.trigger.signal.as_ref() else {
+        return since_boot(view, node, judged, before);
     };
-    let status = judge::trigger_status(health, policy, trigger);
-    let Some(value) = status.and_then(|status| status.value_since_command) else {
+    let Some(health) = view.snapshot.health(node) else {
+        return Verdict::Waiting("the node's probe is not there any more".to_owned());
+    };
+    let Some(value) = judged.since_command(health) else {
         return Verdict::Waiting(format!(
             "waiting for {} samples of {} since the remedy",
             signal.samples, signal.name
         ));
     };
+    compare(health, signal, value, before, finished)
+}
+
+/// The same over everything that was measured since the node booted: a probe
+/// forgets what was before.
+#[must_use]
+pub fn since_boot(
+    view: &View<'_>,
+    node: &Node,
+    judged: &Judged<'_>,
+    before: Option<&Measurement>,
+) -> Verdict {
+    let state = judged.state(view, node);
+    let trigger = judged.trigger;
+    if let Some(signal) = &trigger.signal {
+        let health = view.snapshot.health(node);
+        let heard = health.filter(|_| state != TriggerState::Unknown);
+        let known = heard.and_then(|health| Some((health, judged.value(health)?)));
+        let Some((health, value)) = known else {
+            return Verdict::Waiting(format!(
+                "waiting for {} samples of {} since the boot",
+                signal.samples, signal.name
+            ));
+        };
+        return compare(health, signal, value, before, Timestamp::MIN);
+    }
+    let after = stated(node, trigger, view.snapshot.now);
+    if let Some(condition) = &trigger.condition {
+        return of_condition(node, condition, after);
+    }
+    match state {
+        TriggerState::Clear => Verdict::Cured(after),
+        TriggerState::Unknown => {
+            let text = "waiting for the node's kubelet and probe to tell the kernel";
+            Verdict::Waiting(text.to_owned())
+        }
+        TriggerState::Firing => {
+            let remains = match &trigger.kernel {
+                Some(kernel) => format!(
+                    "the node still runs {}, older than {}",
+                    after.value, kernel.at_least
+                ),
+                None => "the distribution still asks for a reboot".to_owned(),
+            };
+            Verdict::NotCured { after, remains }
+        }
+    }
+}
+
+fn of_condition(node: &Node, trigger: &ConditionTrigger, after: Measurement) -> Verdict {
+    let type_ = &trigger.type_;
+    match node.condition(type_) {
+        None => Verdict::Waiting(format!("waiting for condition {type_} to be reported")),
+        Some(condition) if condition.status != trigger.status.as_str() => Verdict::Cured(after),
+        Some(condition) => Verdict::NotCured {
+            after,
+            remains: format!("condition {type_} is still {}", condition.status),
+        },
+    }
+}
+
+fn compare(
+    health: &NodeHealth,
+    signal: &Signal,
+    value: Reading,
+    before: Option<&Measurement>,
+    counted_after: Timestamp,
+) -> Verdict {
     let zombies_before = before.and_then(|m| m.zombie_memcgs).map(|r| r.0.number());
-    let zombies = judge::zombies(health, Some(finished));
+    let zombies = judge::zombies(health, Some(counted_after));
     let bound = zombies_allowed(zombies_before);
     if bound.is_some() && zombies.is_none() {
         return Verdict::Waiting(
@@ -74,8 +213,8 @@ pub fn verdict(
     }
     let at = judge::signal(health, signal.name)
         .and_then(|status| status.sampled_at.clone())
-        .unwrap_or(Time(finished));
-    let after = measurement(signal, value, zombies, at);
+        .unwrap_or(Time(counted_after.max(Timestamp::UNIX_EPOCH)));
+    let after = measured(signal, value, zombies, at);
     let mut remains = Vec::new();
     // Only a smaller value of the same unit is good; anything else is not.
     if value.0.partial_cmp(&signal.clear_below.get()) != Some(std::cmp::Ordering::Less) {
@@ -113,7 +252,7 @@ fn zombies_allowed(before: Option<u64>) -> Option<u64> {
     }
 }
 
-fn measurement(signal: &Signal, value: Reading, zombies: Option<u64>, at: Time) -> Measurement {
+fn measured(signal: &Signal, value: Reading, zombies: Option<u64>, at: Time) -> Measurement {
     Measurement {
         signal: Some(signal.name),
         statistic: Some(signal.statistic),

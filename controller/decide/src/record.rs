@@ -2,10 +2,12 @@
 
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
-use unstall_crds::condition::{self, BlockedReason, Condition, ConditionStatus, ConditionType};
+use unstall_crds::condition::{self, Condition, ConditionStatus, ConditionType};
 use unstall_crds::remediation::{
-    Blocker, NodeRemediationStatus, Outcome, Phase, PhaseRecord, Rung, RungResult,
+    Blocker, NodeRemediation, NodeRemediationStatus, Outcome, Phase, PhaseRecord, Rung, RungResult,
 };
+
+use crate::no::No;
 
 /// The API keeps this many phases; the oldest go first.
 const MAX_PHASES: usize = 128;
@@ -91,24 +93,27 @@ pub fn was_tried(status: &NodeRemediationStatus) -> bool {
     rungs.any(|rung| rung.result != Some(RungResult::Skipped))
 }
 
+/// The phase of an incident; one that was not looked at yet is Pending.
+#[must_use]
+pub fn phase(remediation: &NodeRemediation) -> Phase {
+    let status = remediation.status.as_ref();
+    status.map_or(Phase::Pending, |status| status.phase)
+}
+
 /// Replaces the blockers; one that stands already keeps its time.
-pub fn set_blockers(
-    status: &mut NodeRemediationStatus,
-    new: Vec<(BlockedReason, String)>,
-    now: Timestamp,
-) {
+pub fn set_blockers(status: &mut NodeRemediationStatus, new: Vec<No>, now: Timestamp) {
     let old = std::mem::take(&mut status.blockers);
     status.blockers = new
         .into_iter()
         .take(MAX_BLOCKERS)
-        .map(|(reason, message)| Blocker {
+        .map(|no| Blocker {
             since: old
                 .iter()
-                .find(|b| b.reason == reason)
+                .find(|b| b.reason == no.reason && b.object == no.object)
                 .map_or(Time(now), |b| b.since.clone()),
-            reason,
-            message: cut(&message, 512),
-            object: None,
+            reason: no.reason,
+            message: cut(&no.text, 512),
+            object: no.object.map(|object| cut(&object, 512)),
         })
         .collect();
     match status.blockers.first() {

@@ -1,28 +1,9 @@
-//! Which policies cover a node, and which of them speaks first.
+//! Which nodes a policy covers, and who keeps us off a node.
 
-use std::cmp::Reverse;
-
-use kube::ResourceExt;
-use unstall_crds::names::annotation;
+use unstall_crds::names::{annotation, taint};
 use unstall_crds::policy::NodeHealthPolicy;
 
-use crate::{Node, Snapshot};
-
-/// The policies that cover `node`: the highest priority first, of equals the
-/// oldest, of those the first by name.
-#[must_use]
-pub fn covering<'a>(snapshot: &'a Snapshot, node: &Node) -> Vec<&'a NodeHealthPolicy> {
-    let mut policies: Vec<_> = snapshot
-        .policies
-        .iter()
-        .filter(|policy| covers(policy, node))
-        .collect();
-    policies.sort_by_key(|policy| {
-        let created = policy.creation_timestamp().map(|time| time.0);
-        (Reverse(policy.spec.priority), created, policy.name_any())
-    });
-    policies
-}
+use crate::Node;
 
 /// Whether `policy` covers `node`. An empty selector covers nothing.
 #[must_use]
@@ -40,4 +21,18 @@ pub fn opted_out(node: &Node) -> Option<&'static str> {
                 .get(*name)
                 .is_some_and(|value| value != "false")
         })
+}
+
+/// Who else is about to take `node` away or to reboot it, as a sentence.
+#[must_use]
+pub fn owner(node: &Node) -> Option<String> {
+    let taints = taint::OF_OTHERS.iter();
+    let by_taint = taints
+        .filter(|(key, _)| node.taints.contains(*key))
+        .map(|(key, who)| format!("{who}: taint {key} on the Node"));
+    let annotations = annotation::OF_OTHERS.iter();
+    let by_annotation = annotations
+        .filter(|(key, _)| node.annotations.contains_key(*key))
+        .map(|(key, who)| format!("{who}: annotation {key} on the Node"));
+    by_taint.chain(by_annotation).next()
 }

@@ -1,15 +1,22 @@
 //! What is seen of the cluster at one moment.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
 use unstall_crds::health::NodeHealth;
-use unstall_crds::ledger::DisruptionLedger;
+use unstall_crds::ledger::{DisruptionLedger, Slot};
 use unstall_crds::policy::NodeHealthPolicy;
 use unstall_crds::remediation::NodeRemediation;
 
-/// The cluster at one moment.
-#[derive(Debug, Clone, Default)]
+use crate::node::Node;
+use crate::pods::{DisruptionBudget, EvictionAnswer, Pod};
+
+/// The cluster at one moment. What is kept as it came is shared, so that a
+/// snapshot of thousands of nodes costs no copy of them.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
 pub struct Snapshot {
     /// The moment.
     pub now: Timestamp,
@@ -18,35 +25,106 @@ pub struct Snapshot {
     /// Every policy.
     pub policies: Vec<NodeHealthPolicy>,
     /// Every node, by name.
-    pub nodes: BTreeMap<String, Node>,
+    pub nodes: BTreeMap<String, Arc<Node>>,
     /// Every `NodeHealth`, by name, which is its node's.
-    pub healths: BTreeMap<String, NodeHealth>,
+    pub healths: BTreeMap<String, Arc<NodeHealth>>,
     /// When each probe was heard last, by this controller's clock: the clocks of
     /// nodes may be wrong.
     pub heard: BTreeMap<String, Timestamp>,
     /// Every remediation, ended ones too.
-    pub remediations: Vec<NodeRemediation>,
+    pub remediations: Vec<Arc<NodeRemediation>>,
     /// The ledger; without it nothing new begins.
     pub ledger: Option<DisruptionLedger>,
+    /// The pods of the nodes that were asked for ([`crate::wanted`]). A node
+    /// that is not in it is one whose pods are not known.
+    pub pods: BTreeMap<String, Vec<Pod>>,
+    /// Pods without a node, if they were asked for and could be read.
+    pub unplaced: Option<Vec<Pod>>,
+    /// Every `PodDisruptionBudget`, if they were asked for and could be read.
+    pub budgets: Option<Vec<DisruptionBudget>>,
+    /// Volumes that the cluster still attaches, by node: names of their
+    /// `VolumeAttachment`s. `None` where they could not be read.
+    pub attachments: Option<BTreeMap<String, Vec<String>>>,
+    /// What the API server answered last to the eviction of a pod, by the pod's
+    /// UID. Kept in memory alone: what is lost is asked again.
+    pub evictions: BTreeMap<String, EvictionAnswer>,
+    /// What Prometheus says.
+    pub alerts: Alerts,
+    /// Where this controller's own replicas run.
+    pub replicas: Vec<Replica>,
+    /// Objects of other remediators that were made for incidents, by the
+    /// incident's name: whether each is there.
+    pub handed_over: BTreeMap<String, HandedOver>,
+    /// Bounds of what is looked at and kept.
+    #[serde(skip)]
+    pub limits: Limits,
 }
 
-/// What decisions need of a Node.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Node {
-    /// Its name.
-    pub name: String,
-    /// Its UID: another one is another node.
-    pub uid: String,
-    /// Its labels.
-    pub labels: BTreeMap<String, String>,
-    /// Its annotations.
-    pub annotations: BTreeMap<String, String>,
-    /// Whether its condition `Ready` is True.
+/// Bounds of what is looked at and kept, whatever the cluster's size.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Nodes whose pods are watched at once.
+    pub pod_nodes: usize,
+    /// Evictions that are in flight on one node at once.
+    pub evictions_per_node: usize,
+    /// Records of ended incidents that are kept.
+    pub records: usize,
+    /// How long they are kept.
+    pub record_age: SignedDuration,
+    /// How many are deleted in one pass.
+    pub forget_at_once: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            pod_nodes: 64,
+            evictions_per_node: 10,
+            records: 1000,
+            record_age: SignedDuration::from_hours(30 * 24),
+            forget_at_once: 20,
+        }
+    }
+}
+
+/// Firing alerts, as Prometheus tells them.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Alerts {
+    /// The controller was given no Prometheus.
+    #[default]
+    NotConfigured,
+    /// It was not asked yet, or does not answer: no alert can be ruled out.
+    Unknown {
+        /// Why.
+        why: String,
+    },
+    /// The labels of every firing alert.
+    Firing(Vec<BTreeMap<String, String>>),
+}
+
+/// A replica of this controller.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Replica {
+    /// The pod.
+    pub pod: String,
+    /// The node on which it runs; empty while it has none.
+    pub node: String,
+    /// Whether it is ready.
     pub ready: bool,
-    /// Whether it is cordoned, whoever did it.
-    pub unschedulable: bool,
-    /// Whether the object is being deleted.
-    pub deleting: bool,
+}
+
+/// The object of another remediator.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum HandedOver {
+    /// It is there.
+    Present,
+    /// It is not there.
+    Absent,
+    /// The kind of its template is not known to the API server, or the template
+    /// is not there.
+    NoTemplate,
 }
 
 impl Snapshot {
@@ -56,6 +134,20 @@ impl Snapshot {
     pub fn health(&self, node: &Node) -> Option<&NodeHealth> {
         self.healths
             .get(&node.name)
+            .map(Arc::as_ref)
             .filter(|health| health.spec.node_uid == node.uid)
+    }
+
+    /// The slots of the ledger.
+    pub fn slots(&self) -> impl Iterator<Item = &Slot> {
+        let ledger = self.ledger.iter().filter_map(|l| l.status.as_ref());
+        ledger.flat_map(|status| &status.slots)
+    }
+
+    /// The policy of this name.
+    #[must_use]
+    pub fn policy(&self, name: &str) -> Option<&NodeHealthPolicy> {
+        let mut policies = self.policies.iter();
+        policies.find(|policy| policy.metadata.name.as_deref() == Some(name))
     }
 }

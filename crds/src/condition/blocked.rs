@@ -73,8 +73,6 @@ string_enum! {
         NodeDeleting,
         /// Another incident on the node is not over.
         OtherIncident,
-        /// A replica of this controller runs on the node, so that other nodes come first.
-        OwnReplica,
         /// The policy, or the incident, asks for what cannot be understood or carried out.
         InvalidSpec,
         /// The pods of the node could not be read.

@@ -95,6 +95,14 @@ string_enum! {
     }
 }
 
+impl SlotKind {
+    /// Whether the node is taken away.
+    #[must_use]
+    pub const fn is_disruptive(self) -> bool {
+        matches!(self, Self::Disruptive)
+    }
+}
+
 /// Something that was done to a node and still counts.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]

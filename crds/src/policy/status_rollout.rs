@@ -40,6 +40,9 @@ pub struct RolloutProgress {
     /// before the first node is done and while it is halted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub estimated_completion: Option<Time>,
+    /// When it halted; a resumption in the ledger counts for halts up to then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub halted_at: Option<Time>,
     /// The nodes because of which it halted, at most 10.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 10), inner(length(max = 253)), transform = set)]

@@ -81,6 +81,20 @@ pub struct NodeRemediationStatus {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub drain: Option<DrainProgress>,
 
+    /// The gate that is waited for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub gate: Option<GateWait>,
+
+    /// Since when, without a break, the node has shown all that it must show
+    /// before it is uncordoned.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub good_since: Option<Time>,
+
+    /// How the incident will end once the node is uncordoned; absent while the
+    /// next remedy follows instead.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ending: Option<Outcome>,
+
     /// What proves the outcome.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub proof: Option<Proof>,
@@ -159,6 +173,32 @@ pub struct Blocker {
     pub object: Option<String>,
     /// Since when.
     pub since: Time,
+}
+
+/// A gate that is waited for, the first that is closed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct GateWait {
+    /// At which point.
+    pub point: GatePoint,
+    /// The gate's name, which is also the value of the Node's label
+    /// unstall.dev/gate.
+    #[schemars(length(min = 1, max = 63))]
+    pub name: String,
+    /// Since when the gates of this point are waited for.
+    pub since: Time,
+}
+
+string_enum! {
+    /// A point at which others may hold an incident up.
+    pub enum GatePoint {
+        /// The node is cordoned, and no pod was evicted yet.
+        BeforeDrain,
+        /// The node is drained, and the order to reboot was not given yet.
+        BeforeReboot,
+        /// The node has soaked, and is cordoned still.
+        BeforeUncordon,
+    }
 }
 
 /// One phase, with its times.

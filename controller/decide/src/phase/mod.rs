@@ -3,10 +3,36 @@
 
 mod step;
 
+mod part;
+
+mod mandate;
+
 mod pending;
+
+mod begin;
 
 mod dropping;
 
+mod command;
+
 mod verifying;
+
+mod cordoning;
+
+mod gates;
+
+mod draining;
+
+mod rebooting;
+
+mod proving;
+
+mod soaking;
+
+mod uncordoning;
+
+mod holding;
+
+mod handed_over;
 
 pub use step::advance;

@@ -1,0 +1,75 @@
+//! What the state of the fleet forbids: the breaker, alerts, pods.
+
+use unstall_crds::condition::BlockedReason;
+use unstall_crds::policy::BlockingPods;
+
+use super::Ask;
+use crate::breaker;
+use crate::no::No;
+use crate::pods::{Pod, PodPhase};
+use crate::view::{PolicyView, View};
+
+/// How many pods a sentence names.
+const NAMES: usize = 3;
+
+pub fn forbids(view: &View<'_>, ask: &Ask<'_>) -> Vec<No> {
+    let is_storm_allowed = breaker::storm_allowed_until(view.snapshot).is_some();
+    let mut reasons = Vec::new();
+    for policy in view.covering(ask.node) {
+        if !is_storm_allowed {
+            reasons.extend(breaker_of(policy));
+        }
+        let blocked_by = &policy.policy.spec.disruption.blocked_by;
+        reasons.extend(policy.alert.clone());
+        if !blocked_by.pods.is_empty() {
+            reasons.extend(pods(view, ask, &blocked_by.pods));
+        }
+    }
+    reasons
+}
+
+fn breaker_of(policy: &PolicyView<'_>) -> Option<No> {
+    let count = policy.breaker;
+    count.is_open().then(|| {
+        let text = format!(
+            "{} of {} nodes of policy {} are unhealthy, more than {}: allow the storm in the ledger if that is true",
+            count.unhealthy, count.covered, policy.name, count.limit
+        );
+        No::new(BlockedReason::BreakerOpen, text)
+    })
+}
+
+fn pods(view: &View<'_>, ask: &Ask<'_>, rules: &[BlockingPods]) -> Option<No> {
+    let Some(pods) = view.snapshot.pods.get(&ask.node.name) else {
+        let text =
+            "the node's pods are not known yet, so that none that forbids it can be ruled out";
+        return Some(No::new(BlockedReason::PodsUnknown, text));
+    };
+    let (rule, found) = rules.iter().find_map(|rule| {
+        let found: Vec<&Pod> = pods.iter().filter(|pod| is_named(rule, pod)).collect();
+        (!found.is_empty()).then_some((rule, found))
+    })?;
+    let mut names: Vec<String> = found.iter().map(|pod| pod.path()).collect();
+    names.sort();
+    let more = names.len().saturating_sub(NAMES);
+    let more = if more > 0 {
+        format!(" and {more} more")
+    } else {
+        String::new()
+    };
+    let first = names.iter().take(NAMES).cloned().collect::<Vec<_>>();
+    let text = format!(
+        "pod {}{more} runs on the node, which blockedBy.pods[{}] names",
+        first.join(", "),
+        rule.name
+    );
+    let object = format!("Pod/{}", names[0]);
+    Some(No::new(BlockedReason::BlockedByPod, text).on(object))
+}
+
+fn is_named(rule: &BlockingPods, pod: &Pod) -> bool {
+    let namespaces = rule.namespaces.as_ref();
+    matches!(pod.phase, PodPhase::Pending | PodPhase::Running)
+        && namespaces.is_none_or(|all| all.contains(&pod.namespace))
+        && rule.pod_selector.matches(&pod.labels)
+}

@@ -1,0 +1,18 @@
+//! (map) Everything that may forbid a remedy now, a file for each who may: each
+//! answer is a typed reason with its numbers.
+
+mod ask;
+
+mod switches;
+
+mod node;
+
+mod fleet;
+
+mod time;
+
+mod room;
+
+pub use ask::{Ask, forbids};
+pub use room::in_place_limit;
+pub use time::{closed, uses_in_24h};

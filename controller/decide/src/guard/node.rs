@@ -1,0 +1,87 @@
+//! What the node itself, and whoever else is at work on it, forbids.
+
+use unstall_crds::condition::BlockedReason;
+use unstall_crds::policy::RemedyKind;
+
+use super::Ask;
+use crate::judge::{self, Hearing};
+use crate::no::No;
+use crate::view::View;
+use crate::{Node, select};
+
+pub fn forbids(view: &View<'_>, ask: &Ask<'_>) -> Vec<No> {
+    let node = ask.node;
+    let mut reasons = Vec::new();
+    if node.deleting {
+        let text = "the Node is being deleted";
+        reasons.push(No::new(BlockedReason::NodeDeleting, text));
+    }
+    if let Some(annotation) = select::opted_out(node) {
+        let text = format!("annotation {annotation} on the Node opts out");
+        reasons.push(No::new(BlockedReason::NodeSkipped, text));
+    }
+    if let Some(owner) = select::owner(node) {
+        reasons.push(No::new(BlockedReason::OwnedByOther, owner));
+    }
+    if ask.kind.is_disruptive() {
+        reasons.extend(cordoned(ask));
+        reasons.extend(do_not_disrupt(node));
+    }
+    if ask.needs_probe() {
+        reasons.extend(probe(view, ask));
+    }
+    if ask.kind == RemedyKind::Reboot && judge::boot(view.snapshot, node).is_none() {
+        let text =
+            "the node's boot ID is not known, or its kubelet and its probe tell different ones";
+        reasons.push(No::new(BlockedReason::SignalUnknown, text));
+    }
+    reasons
+}
+
+/// A cordon that is not this incident's.
+fn cordoned(ask: &Ask<'_>) -> Option<No> {
+    if !ask.node.unschedulable {
+        return None;
+    }
+    let text = match ask.node.cordoned_by() {
+        Some(by) if Some(by) == ask.incident => return None,
+        Some(by) => format!("incident {by} holds the node cordoned"),
+        None => "somebody cordoned the node: uncordon it to let it be treated".to_owned(),
+    };
+    Some(No::new(BlockedReason::CordonedByOther, text))
+}
+
+/// A request on the Node, which a human has to answer.
+fn do_not_disrupt(node: &Node) -> Option<No> {
+    let key = unstall_crds::names::annotation::KARPENTER_DO_NOT_DISRUPT;
+    let value = node.annotations.get(key)?;
+    (value == "true").then(|| {
+        let text = format!("annotation {key} on the Node asks not to disrupt it");
+        No::new(BlockedReason::DoNotDisrupt, text)
+    })
+}
+
+fn probe(view: &View<'_>, ask: &Ask<'_>) -> Option<No> {
+    match view.hearing(ask.node) {
+        Hearing::NoProbe => {
+            let text = "no probe reports from the node";
+            Some(No::new(BlockedReason::NoProbe, text))
+        }
+        Hearing::Silent { since } => {
+            let text = format!("the probe was heard last at {since:.0}");
+            Some(No::new(BlockedReason::ProbeSilent, text))
+        }
+        Hearing::Heard => {
+            let on_node = matches!(ask.kind, RemedyKind::DropCaches | RemedyKind::Reboot);
+            let health = view.snapshot.health(ask.node);
+            let probe = health.and_then(|health| health.status.as_ref()?.probe.as_ref());
+            if !on_node || probe.is_some_and(|probe| probe.actuator) {
+                return None;
+            }
+            let why = probe.and_then(|probe| probe.actuator_message.as_ref());
+            let why = why.map_or(String::new(), |why| format!(": {why}"));
+            let text = format!("no actuator answers beside the node's probe{why}");
+            Some(No::new(BlockedReason::ActuatorUnavailable, text))
+        }
+    }
+}

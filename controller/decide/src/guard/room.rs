@@ -1,0 +1,167 @@
+//! Whether there is room: the budgets of every policy that covers the node.
+
+use unstall_crds::condition::BlockedReason;
+
+use super::Ask;
+use crate::no::No;
+use crate::usage::Usage;
+use crate::view::{PolicyView, View};
+use crate::{Node, breaker, record};
+
+/// How many users of a budget a sentence names.
+const NAMES: usize = 5;
+
+pub fn forbids(view: &View<'_>, usage: &Usage<'_>, ask: &Ask<'_>) -> Vec<No> {
+    if !ask.kind.is_disruptive() {
+        return in_place(view, usage, ask.node).into_iter().collect();
+    }
+    let mut reasons = Vec::new();
+    reasons.extend(own_replica(view, ask.node));
+    reasons.extend(control_plane(view, usage, ask.node));
+    for policy in view.covering(ask.node) {
+        reasons.extend(unavailable(view, usage, policy, ask.node));
+        reasons.extend(topologies(view, usage, policy, ask.node));
+    }
+    reasons
+}
+
+/// How many in-place slots `policy` allows.
+#[must_use]
+pub fn in_place_limit(policy: &PolicyView<'_>) -> u32 {
+    let max = policy.policy.spec.disruption.max_in_place;
+    max.nodes_of(policy.breaker.covered)
+}
+
+fn in_place(view: &View<'_>, usage: &Usage<'_>, node: &Node) -> Option<No> {
+    view.covering(node).find_map(|policy| {
+        let used = usage.in_place(view, policy, &node.name);
+        let limit = in_place_limit(policy);
+        (used >= limit).then(|| {
+            let slots = view.snapshot.slots().filter(|slot| {
+                !slot.kind.is_disruptive()
+                    && slot.node != node.name
+                    && (policy.covers(&slot.node) || view.node(&slot.node).is_none())
+            });
+            let users = slots.map(|slot| format!("{} ({})", slot.node, slot.remediation));
+            let text = format!(
+                "{used} of {limit} nodes of policy {} are being cured in place: {}",
+                policy.name,
+                some(users.collect())
+            );
+            No::new(BlockedReason::InPlaceBudgetExhausted, text)
+        })
+    })
+}
+
+/// Allowed if the nodes that are away and this one are together no more than the
+/// limit. A node that is away already takes no further place.
+fn unavailable(
+    view: &View<'_>,
+    usage: &Usage<'_>,
+    policy: &PolicyView<'_>,
+    node: &Node,
+) -> Option<No> {
+    let limit = policy.policy.spec.disruption.max_unavailable;
+    let limit = limit.nodes_of(policy.breaker.covered);
+    let away: Vec<&str> = usage.away(&policy.name, &node.name).collect();
+    let used = breaker::size(away.len());
+    (used >= limit).then(|| {
+        let text = format!(
+            "budget {used} of {limit} of policy {} is used by {}",
+            policy.name,
+            users(view, &away)
+        );
+        No::new(BlockedReason::BudgetExhausted, text)
+    })
+}
+
+fn topologies<'a>(
+    view: &'a View<'_>,
+    usage: &'a Usage<'_>,
+    policy: &'a PolicyView<'_>,
+    node: &'a Node,
+) -> impl Iterator<Item = No> + 'a {
+    let budgets = policy.policy.spec.disruption.per_topology.iter();
+    budgets.filter_map(move |budget| {
+        let group = usage.group(&policy.name, &budget.key, node)?;
+        let limit = budget.max_unavailable.nodes_of(group.total);
+        let away = group.away.iter().copied();
+        let away: Vec<&str> = away.filter(|other| *other != node.name).collect();
+        let used = breaker::size(away.len());
+        let value = node.labels.get(&budget.key).map_or("", String::as_str);
+        (used >= limit).then(|| {
+            let text = format!(
+                "budget {used} of {limit} of {}={value} in policy {} is used by {}",
+                budget.key,
+                policy.name,
+                users(view, &away)
+            );
+            No::new(BlockedReason::TopologyBudgetExhausted, text)
+        })
+    })
+}
+
+/// Of the control plane one node at most is away, whatever policies allow: of
+/// three members of etcd two must be there.
+fn control_plane(view: &View<'_>, usage: &Usage<'_>, node: &Node) -> Option<No> {
+    if !node.is_control_plane() {
+        return None;
+    }
+    let other = usage.control_plane_beside(&node.name)?;
+    let text = format!(
+        "another node of the control plane is away: {}",
+        users(view, &[other])
+    );
+    Some(No::new(BlockedReason::ControlPlaneBudgetExhausted, text))
+}
+
+/// A node with a replica of ours comes last, and the only ready one never goes.
+fn own_replica(view: &View<'_>, node: &Node) -> Option<No> {
+    let replicas = &view.snapshot.replicas;
+    let here = replicas.iter().any(|replica| replica.node == node.name);
+    if !here {
+        return None;
+    }
+    let mut others = replicas.iter().filter(|replica| replica.node != node.name);
+    if !others.any(|replica| replica.ready) {
+        let text =
+            "the only ready replica of this controller runs on the node: run two, or move it";
+        return Some(No::new(BlockedReason::LastReadyReplica, text));
+    }
+    None
+}
+
+/// Who uses a budget: each node with what happens to it, and since when.
+fn users(view: &View<'_>, away: &[&str]) -> String {
+    let user = |name: &&str| {
+        let what = match (view.slot(name), view.node(name)) {
+            (Some(slot), _) => {
+                let incidents = view.open_on(name).iter();
+                let mut own =
+                    incidents.filter(|it| it.metadata.name.as_ref() == Some(&slot.remediation));
+                let phase = own.next().map_or("ended", |it| record::phase(it).as_str());
+                format!("{}, {phase}, since {:.0}", slot.remediation, slot.since.0)
+            }
+            (None, Some(node)) if !node.is_ready() => "not Ready".to_owned(),
+            (None, Some(node)) if node.unschedulable => "cordoned".to_owned(),
+            (None, Some(_)) => "begins now".to_owned(),
+            (None, None) => "gone".to_owned(),
+        };
+        format!("{name} ({what})")
+    };
+    some(away.iter().map(user).collect())
+}
+
+/// Some of the names, and how many more there are.
+fn some(names: Vec<String>) -> String {
+    if names.is_empty() {
+        return "others that begin now".to_owned();
+    }
+    let more = names.len().saturating_sub(NAMES);
+    let first: Vec<String> = names.into_iter().take(NAMES).collect();
+    if more > 0 {
+        format!("{} and {more} more", first.join(", "))
+    } else {
+        first.join(", ")
+    }
+}

@@ -1,0 +1,156 @@
+//! What the clock and the past forbid: windows, pauses, cool-downs, caps.
+
+use jiff::{SignedDuration, Timestamp};
+use kube::ResourceExt;
+use unstall_crds::condition::BlockedReason;
+use unstall_crds::ledger::HistoryEntry;
+use unstall_crds::policy::{NodeHealthPolicy, RemedyKind};
+
+use super::Ask;
+use crate::judge::{add, signed};
+use crate::no::No;
+use crate::view::View;
+use crate::{Node, Snapshot, record, window};
+
+/// The caps are per this time.
+const DAY: SignedDuration = SignedDuration::from_hours(24);
+
+pub fn forbids(view: &View<'_>, ask: &Ask<'_>) -> Vec<No> {
+    let mut reasons = Vec::new();
+    if !ask.is_manual() {
+        reasons.extend(shut(view, ask));
+        if !ask.is_begun {
+            reasons.extend(cooling_down(view, ask.node));
+        }
+    }
+    if ask.kind == RemedyKind::Reboot {
+        reasons.extend(rebooted(view, ask.node));
+    }
+    if ask.kind.is_disruptive() {
+        reasons.extend(pausing(view, ask.node));
+    }
+    reasons
+}
+
+/// Every covering policy's windows bind.
+fn shut(view: &View<'_>, ask: &Ask<'_>) -> Option<No> {
+    view.covering(ask.node).find_map(|policy| {
+        let windows = &policy.policy.spec.disruption.windows;
+        let closed = policy.closed.as_ref();
+        closed.filter(|_| window::binds(windows, ask.kind)).cloned()
+    })
+}
+
+/// What the windows of `policy` forbid at `now`.
+#[must_use]
+pub fn closed(policy: &NodeHealthPolicy, now: Timestamp) -> Option<No> {
+    let windows = &policy.spec.disruption.windows;
+    let seen = match window::at(windows, now) {
+        Ok(seen) if seen.open => return None,
+        Ok(seen) => seen,
+        Err(bad) => return Some(No::new(BlockedReason::InvalidSpec, bad.to_string())),
+    };
+    let reason = match seen.excluded {
+        Some(_) => BlockedReason::ExcludedTime,
+        None => BlockedReason::OutsideWindow,
+    };
+    let why = window::closed_text(windows, now);
+    let text = format!("policy {}: {}", policy.name_any(), why.unwrap_or_default());
+    let no = No::new(reason, text);
+    Some(match seen.next_opening {
+        Some(opening) => no.until(opening),
+        None => no,
+    })
+}
+
+/// After an incident that did something, a node is left alone.
+fn cooling_down(view: &View<'_>, node: &Node) -> Option<No> {
+    let cooldowns = view.covering(node);
+    let cooldown = cooldowns
+        .map(|policy| signed(policy.policy.spec.disruption.cooldown_per_node.get()))
+        .max()?;
+    let done = history(view.snapshot, node).map(|entry| entry.at.0);
+    let ended = view
+        .ended_on(&node.name)
+        .iter()
+        .filter_map(|remediation| remediation.status.as_ref())
+        .filter(|status| record::was_tried(status))
+        .filter_map(|status| status.completed_at.as_ref())
+        .map(|time| time.0);
+    // The ledger outlives the records of incidents.
+    let last = done.chain(ended).max()?;
+    let until = add(last, cooldown);
+    (until > view.snapshot.now).then(|| {
+        let text = format!(
+            "the node is left alone until {until:.0}, {cooldown:#} after its last incident"
+        );
+        No::new(BlockedReason::CoolingDown, text).until(until)
+    })
+}
+
+/// The smallest limit of all covering policies counts.
+fn rebooted(view: &View<'_>, node: &Node) -> Option<No> {
+    let limits = view.covering(node);
+    let limit = limits
+        .map(|policy| policy.policy.spec.disruption.max_reboots_per_node_per_24h)
+        .min()?;
+    let mut reboots: Vec<Timestamp> = in_24h(view.snapshot, node)
+        .filter(|entry| entry.action == RemedyKind::Reboot)
+        .map(|entry| entry.at.0)
+        .collect();
+    reboots.sort();
+    let limit = usize::from(limit);
+    if reboots.len() < limit {
+        return None;
+    }
+    // Once the oldest of those that fill the limit is a day old, there is room.
+    let oldest = reboots.get(reboots.len() - limit)?;
+    let until = add(*oldest, DAY);
+    let text = format!(
+        "the node was rebooted {} times in 24 h, {limit} are allowed; again from {until:.0} on",
+        reboots.len()
+    );
+    Some(No::new(BlockedReason::RebootLimit, text).until(until))
+}
+
+fn pausing(view: &View<'_>, node: &Node) -> Option<No> {
+    let pauses = view.covering(node);
+    let pause = pauses
+        .map(|policy| signed(policy.policy.spec.disruption.pause_between.get()))
+        .max()?;
+    let ledger = view.snapshot.ledger.as_ref()?.status.as_ref()?;
+    let until = add(ledger.last_disruption.as_ref()?.0, pause);
+    (until > view.snapshot.now).then(|| {
+        let text = format!("nothing begins until {until:.0}, {pause:#} after the last disruption");
+        No::new(BlockedReason::PauseBetween, text).until(until)
+    })
+}
+
+fn history<'a>(snapshot: &'a Snapshot, node: &'a Node) -> impl Iterator<Item = &'a HistoryEntry> {
+    let ledger = snapshot.ledger.iter().filter_map(|l| l.status.as_ref());
+    let history = ledger.flat_map(|status| &status.history);
+    history.filter(|entry| entry.node == node.name)
+}
+
+fn in_24h<'a>(snapshot: &'a Snapshot, node: &'a Node) -> impl Iterator<Item = &'a HistoryEntry> {
+    let day_ago = snapshot.now.saturating_sub(DAY).unwrap_or(Timestamp::MIN);
+    history(snapshot, node).filter(move |entry| entry.at.0 > day_ago)
+}
+
+/// How often the remedy of this name was used on `node` in the last 24 hours, by
+/// the ledger, and until when the oldest of `limit` uses counts.
+#[must_use]
+pub fn uses_in_24h(
+    snapshot: &Snapshot,
+    node: &Node,
+    remedy: &str,
+    limit: usize,
+) -> (usize, Option<Timestamp>) {
+    let mut uses: Vec<Timestamp> = in_24h(snapshot, node)
+        .filter(|entry| entry.remedy == remedy)
+        .map(|entry| entry.at.0)
+        .collect();
+    uses.sort();
+    let filling = uses.len().checked_sub(limit).and_then(|at| uses.get(at));
+    (uses.len(), filling.map(|at| add(*at, DAY)))
+}

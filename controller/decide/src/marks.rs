@@ -1,0 +1,194 @@
+//! What an incident leaves on its Node: the cordon with its owner, and what keeps
+//! autoscalers and load balancers away. It follows from the incident's phase, so
+//! that whoever leads next sets and removes the same.
+
+use std::collections::BTreeMap;
+
+use kube::ResourceExt;
+use unstall_crds::names::{annotation, label, mark};
+use unstall_crds::policy::{AfterFailure, RemedyKind};
+use unstall_crds::remediation::{NodeRemediation, NodeRemediationStatus, Outcome, Phase};
+
+use crate::view::View;
+use crate::{Node, record};
+
+/// What changes on a Node. `None` as a value removes.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Marks {
+    /// The cordon, where it changes.
+    pub unschedulable: Option<bool>,
+    /// Annotations that change.
+    pub annotations: BTreeMap<String, Option<String>>,
+    /// Labels that change.
+    pub labels: BTreeMap<String, Option<String>>,
+}
+
+impl Marks {
+    /// Whether nothing changes.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// Whether `node` carries anything of the incident `name`, or marks of nobody.
+#[must_use]
+pub fn are_left(node: &Node, name: &str) -> bool {
+    let by = node.cordoned_by();
+    let has_traces =
+        node.annotations.contains_key(annotation::MARKS) || node.labels.contains_key(label::GATE);
+    by == Some(name) || (by.is_none() && has_traces)
+}
+
+/// What an incident in `status` changes on its node.
+#[must_use]
+pub fn of_incident(node: &Node, name: &str, status: &NodeRemediationStatus) -> Marks {
+    let mut marks = Marks::default();
+    match status.phase {
+        Phase::Cordoning if !node.unschedulable => cordon(node, name, status, &mut marks),
+        Phase::Uncordoning if are_left(node, name) => remove(node, &mut marks),
+        _ => {}
+    }
+    if node.cordoned_by() == Some(name) && status.phase != Phase::Uncordoning {
+        let wanted = status.gate.as_ref().map(|gate| gate.name.clone());
+        if node.labels.get(label::GATE) != wanted.as_ref() {
+            marks.labels.insert(label::GATE.to_owned(), wanted);
+        }
+    }
+    marks
+}
+
+fn cordon(node: &Node, name: &str, status: &NodeRemediationStatus, marks: &mut Marks) {
+    marks.unschedulable = Some(true);
+    let mut set = vec![(annotation::CORDONED_BY, name.to_owned())];
+    let mut ours = Vec::new();
+    if !node
+        .annotations
+        .contains_key(annotation::SCALE_DOWN_DISABLED)
+    {
+        set.push((annotation::SCALE_DOWN_DISABLED, "true".to_owned()));
+        ours.push(mark::SCALE_DOWN);
+    }
+    let rung = record::current_rung(status);
+    let leaves = rung.is_some_and(|rung| rung.action == RemedyKind::Reboot);
+    if leaves && !node.labels.contains_key(label::EXCLUDE_FROM_LOAD_BALANCERS) {
+        let key = label::EXCLUDE_FROM_LOAD_BALANCERS.to_owned();
+        marks.labels.insert(key, Some("true".to_owned()));
+        ours.push(mark::LOAD_BALANCERS);
+    }
+    if !ours.is_empty() {
+        set.push((annotation::MARKS, ours.join(",")));
+    }
+    let set = set.into_iter();
+    marks
+        .annotations
+        .extend(set.map(|(key, value)| (key.to_owned(), Some(value))));
+}
+
+/// Takes away what is ours, and nothing else.
+fn remove(node: &Node, marks: &mut Marks) {
+    if node.cordoned_by().is_some() && node.unschedulable {
+        marks.unschedulable = Some(false);
+    }
+    let ours = node.annotations.get(annotation::MARKS);
+    let ours: Vec<&str> = ours.map_or_else(Vec::new, |list| list.split(',').collect());
+    let mut annotations = vec![annotation::CORDONED_BY, annotation::MARKS];
+    if ours.contains(&mark::SCALE_DOWN) {
+        annotations.push(annotation::SCALE_DOWN_DISABLED);
+    }
+    for key in annotations {
+        if node.annotations.contains_key(key) {
+            marks.annotations.insert(key.to_owned(), None);
+        }
+    }
+    let mut labels = vec![label::GATE];
+    if ours.contains(&mark::LOAD_BALANCERS) {
+        labels.push(label::EXCLUDE_FROM_LOAD_BALANCERS);
+    }
+    for key in labels {
+        if node.labels.contains_key(key) {
+            marks.labels.insert(key.to_owned(), None);
+        }
+    }
+}
+
+/// Everything of ours on `node`, removed: for the uninstallation.
+#[must_use]
+pub fn cleared(node: &Node) -> Marks {
+    let mut marks = Marks::default();
+    remove(node, &mut marks);
+    marks
+}
+
+/// What is to be removed from a node on which no incident is at work, and the
+/// incident of which nobody knows any more, where that is why.
+#[must_use]
+pub fn left_over(view: &View<'_>, node: &Node) -> Option<(Marks, Option<String>)> {
+    let by = node.cordoned_by();
+    let traces = by.map_or_else(|| are_left(node, ""), |by| are_left(node, by));
+    let is_at_work = |name: &str| {
+        let mut open = view.open_on(&node.name).iter();
+        open.any(|it| it.name_any() == name)
+    };
+    if !traces || by.is_some_and(is_at_work) {
+        return None;
+    }
+    if by.is_none() && !view.open_on(&node.name).is_empty() {
+        // Its incident gives the node back by itself.
+        return None;
+    }
+    let mut ended = view.ended_on(&node.name).iter();
+    let record = by.and_then(|by| ended.find(|it| it.name_any() == by));
+    if record.is_some_and(|record| stays(view, node, record)) {
+        return None;
+    }
+    let absent = by.filter(|_| record.is_none()).map(ToOwned::to_owned);
+    Some((cleared(node), absent))
+}
+
+/// Whether a node stays cordoned for an incident that has ended.
+fn stays(view: &View<'_>, node: &Node, record: &NodeRemediation) -> bool {
+    let outcome = record.status.as_ref().and_then(|status| status.outcome);
+    let failed = [Outcome::Failed, Outcome::NotFixed, Outcome::Recurred];
+    if !outcome.is_some_and(|outcome| failed.contains(&outcome)) || is_released(view, node) {
+        return false;
+    }
+    if !node.unschedulable {
+        return false;
+    }
+    let policy = record.spec.policy.as_ref();
+    match policy.map_or(AfterFailure::KeepCordoned, |it| it.after_failure) {
+        AfterFailure::KeepCordoned => true,
+        AfterFailure::Uncordon => !node.is_ready(),
+    }
+}
+
+/// Whether an incident that ended keeps its slot: its node still needs a human,
+/// or has not come back.
+#[must_use]
+pub fn keeps_slot(view: &View<'_>, slot: &unstall_crds::ledger::Slot) -> bool {
+    let node = view
+        .node(&slot.node)
+        .filter(|node| node.uid == slot.node_uid);
+    let Some(node) = node.filter(|node| node.cordoned_by() == Some(&slot.remediation)) else {
+        return false;
+    };
+    let mut ended = view.ended_on(&node.name).iter();
+    let record = ended.find(|it| it.name_any() == slot.remediation);
+    let Some(record) = record.filter(|record| stays(view, node, record)) else {
+        return false;
+    };
+    let outcome = record.status.as_ref().and_then(|status| status.outcome);
+    let came_back = node.is_ready()
+        && node.boot_id.is_some()
+        && slot.boot_id.is_some()
+        && node.boot_id != slot.boot_id;
+    outcome != Some(Outcome::Failed) || !came_back
+}
+
+/// Whether a human wants the node back.
+#[must_use]
+pub fn is_released(view: &View<'_>, node: &Node) -> bool {
+    let ledger = view.snapshot.ledger.as_ref();
+    ledger.is_some_and(|ledger| ledger.spec.release.contains(&node.name))
+}

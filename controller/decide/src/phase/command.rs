@@ -1,0 +1,67 @@
+//! An order to the node's actuator.
+
+use jiff::{SignedDuration, Timestamp};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use unstall_crds::command::{CommandAction, CommandPayload, DropLevel};
+
+use super::step::Step;
+use crate::judge::{add, whole_seconds};
+use crate::{Action, judge};
+
+/// How long a command is valid at most: what was not delivered by then is not
+/// wanted any more, and what was begun ends with it.
+const VALIDITY: SignedDuration = SignedDuration::from_mins(2);
+
+impl Step<'_, '_> {
+    /// The id of the command that the node's `NodeHealth` holds.
+    pub(super) fn ordered(&self) -> Option<String> {
+        let command = self.health()?.spec.command.as_ref()?;
+        let payload = CommandPayload::parse(&command.payload).ok()?;
+        Some(payload.id)
+    }
+
+    /// Orders `action` under `id`, unless that stands already. Void after
+    /// `deadline`, or sooner.
+    pub(super) fn order(
+        &mut self,
+        action: CommandAction,
+        level: Option<DropLevel>,
+        id: &str,
+        deadline: Timestamp,
+    ) {
+        if self.ordered().as_deref() == Some(id) {
+            return;
+        }
+        let Some(boot_id) = judge::boot(self.view.snapshot, self.node).map(ToOwned::to_owned)
+        else {
+            return;
+        };
+        let issued_at = whole_seconds(self.now());
+        let expires_at = whole_seconds(deadline.min(add(self.now(), VALIDITY)));
+        if expires_at <= issued_at {
+            // Too late: an order that is void when it is given is none.
+            return;
+        }
+        let epoch = self.view.snapshot.epoch;
+        if let Some(rung) = self.status.rungs.last_mut() {
+            // Another leader may have begun it.
+            rung.epoch = Some(epoch);
+        }
+        let payload = CommandPayload {
+            id: id.to_owned(),
+            epoch,
+            action,
+            level,
+            node_name: self.node.name.clone(),
+            node_uid: self.node.uid.clone(),
+            expect_boot_id: boot_id,
+            issued_at: Time(issued_at),
+            expires_at: Time(expires_at),
+        };
+        self.actions.push(Action::SendCommand {
+            node: self.node.name.clone(),
+            remediation: self.name.clone(),
+            payload,
+        });
+    }
+}

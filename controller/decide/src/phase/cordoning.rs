@@ -1,0 +1,67 @@
+//! The node is being made unschedulable. The cordon itself follows from the
+//! phase (`marks`), so that it is repeated until it stands.
+
+use unstall_crds::policy::RemedyKind;
+use unstall_crds::remediation::{GatePoint, Outcome, Phase, RungResult};
+
+use super::step::Step;
+use crate::judge::{add, signed};
+use crate::record;
+
+impl Step<'_, '_> {
+    pub(super) fn cordoning(&mut self) {
+        if self.at_work().is_none() {
+            return self.record_gone();
+        }
+        if self.lost_or_superseded() {
+            return;
+        }
+        if !self.is_cordoned() {
+            if self.node.unschedulable {
+                let text = "somebody else cordoned the node meanwhile";
+                return self.give_up(RungResult::Aborted, Outcome::Aborted, text);
+            }
+            if self.now() > self.deadline() {
+                let text = "the node could not be cordoned in time";
+                self.give_up(RungResult::Failed, Outcome::Aborted, text);
+            }
+            return;
+        }
+        let action = record::current_rung(&self.status).map(|rung| rung.action);
+        if action == Some(RemedyKind::Cordon) {
+            let text = "the node is cordoned and held for a human: uncordon it, or release it in the ledger";
+            return self.enter(Phase::Holding, None, text);
+        }
+        if !self.gates_are_open(GatePoint::BeforeDrain) {
+            return;
+        }
+        let drain = self.remediation.spec.policy.as_ref().map(|it| &it.drain);
+        let limit = drain.map(|drain| signed(drain.timeout.get()));
+        let deadline = add(self.now(), limit.unwrap_or_default());
+        self.enter(Phase::Draining, Some(deadline), "evicting the node's pods");
+    }
+
+    /// Whether the slot is gone, another actor takes the node, or it was
+    /// rebooted by somebody: then nothing more is done to it.
+    pub(super) fn lost_or_superseded(&mut self) -> bool {
+        if self.slot().is_none() {
+            if self.is_in_history() || self.now() > self.deadline() {
+                self.slot_lost();
+            }
+            return true;
+        }
+        if let Some(text) = self.superseded() {
+            self.give_up(RungResult::Aborted, Outcome::Superseded, &text);
+            return true;
+        }
+        if let Some(text) = self.rebooted() {
+            let text = format!("the node was rebooted by somebody else: {text}");
+            // What was wrong may be gone: the next incident judges it anew.
+            self.end_rung(RungResult::Aborted, &text);
+            self.status.ending = Some(Outcome::Aborted);
+            self.enter(Phase::Uncordoning, None, &text);
+            return true;
+        }
+        false
+    }
+}

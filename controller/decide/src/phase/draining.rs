@@ -1,0 +1,157 @@
+//! Pods leave the node; which, and how, `drain` says.
+
+use unstall_crds::condition::BlockedReason;
+use unstall_crds::policy::{Drain, DrainTimeoutAction};
+use unstall_crds::remediation::{GatePoint, Outcome, Phase, RungResult};
+
+use super::step::Step;
+use crate::drain::{self, Do, Input, State};
+use crate::judge::{add, signed};
+use crate::no::No;
+use crate::plan::PodOrder;
+use crate::pods::Pod;
+use crate::{Action, record};
+
+impl Step<'_, '_> {
+    pub(super) fn draining(&mut self) {
+        let policy = self.remediation.spec.policy.as_ref();
+        let (Some((remedy, _)), Some(policy)) = (self.at_work(), policy) else {
+            return self.record_gone();
+        };
+        if self.lost_or_superseded() {
+            return;
+        }
+        if let Some(text) = self.yielded() {
+            return self.give_up(RungResult::Aborted, Outcome::Aborted, &text);
+        }
+        let drain = &policy.drain;
+        let leaves = add(
+            self.since(),
+            signed(drain.exclude_from_load_balancers.get()),
+        );
+        if self.now() < leaves {
+            let text = format!("load balancers are given until {leaves:.0} to notice");
+            return self.block(vec![No::new(BlockedReason::LeavingLoadBalancers, text)]);
+        }
+        let Some(pods) = self.view.snapshot.pods.get(&self.node.name) else {
+            let text = "the node's pods are not known yet";
+            self.block(vec![No::new(BlockedReason::PodsUnknown, text)]);
+            return self.time_out(drain);
+        };
+        if !self.is_drained(drain, pods) {
+            return;
+        }
+        if !self.gates_are_open(GatePoint::BeforeReboot) {
+            return;
+        }
+        let limit = remedy.reboot.as_ref().map(|it| signed(it.timeout.get()));
+        let deadline = add(self.now(), limit.unwrap_or_default());
+        let text = format!("{}: ordering the node to reboot", remedy.name);
+        self.enter(Phase::Rebooting, Some(deadline), &text);
+    }
+
+    /// Whether the node is empty, or may be rebooted as it is.
+    fn is_drained(&mut self, drain: &Drain, pods: &[Pod]) -> bool {
+        if self.status.gate.is_some() {
+            // Drained already, and waiting for others.
+            return true;
+        }
+        let snapshot = self.view.snapshot;
+        let outlook = drain::plan(&Input {
+            drain,
+            pods,
+            answers: &snapshot.evictions,
+            started: self.since(),
+            now: self.now(),
+            parallel: snapshot.limits.evictions_per_node,
+            before: self.status.drain.as_ref(),
+        });
+        self.status.drain = Some(outlook.progress);
+        match outlook.state {
+            State::Abort(text) => {
+                self.give_up(RungResult::Aborted, Outcome::Aborted, &text);
+                false
+            }
+            State::Done { sentence, .. } => {
+                let attached = self.attached();
+                if attached.is_empty() {
+                    self.status.message = Some(record::cut(&sentence, 512));
+                    return true;
+                }
+                self.block(attached);
+                self.time_out(drain);
+                self.status.phase == Phase::Rebooting
+            }
+            State::GoingOn => {
+                self.block(outlook.blockers.into_iter().map(No::from).collect());
+                if self.now() > self.deadline() {
+                    self.time_out(drain);
+                } else {
+                    self.send_away(outlook.actions);
+                }
+                false
+            }
+        }
+    }
+
+    fn send_away(&mut self, actions: Vec<Do>) {
+        for action in actions {
+            let (pod, grace, is_eviction) = match action {
+                Do::Evict { pod, grace } => (pod, grace, true),
+                Do::Delete { pod, grace } => (pod, grace, false),
+            };
+            let order = PodOrder {
+                node: self.node.name.clone(),
+                remediation: self.name.clone(),
+                pod,
+                grace,
+            };
+            self.actions.push(if is_eviction {
+                Action::Evict(order)
+            } else {
+                Action::DeletePod(order)
+            });
+        }
+    }
+
+    /// The drain takes too long: given up, or gone on with.
+    fn time_out(&mut self, drain: &Drain) {
+        if self.now() <= self.deadline() {
+            return;
+        }
+        let left = self.status.blockers.first();
+        let left = left.map_or("pods are left".to_owned(), |it| it.message.clone());
+        if drain.on_timeout == DrainTimeoutAction::Abort {
+            let text = format!(
+                "the drain took longer than {}: {left}",
+                drain.timeout.as_str()
+            );
+            return self.give_up(RungResult::Aborted, Outcome::Aborted, &text);
+        }
+        let Some((remedy, _)) = self.at_work() else {
+            return self.record_gone();
+        };
+        let limit = remedy.reboot.as_ref().map(|it| signed(it.timeout.get()));
+        let deadline = add(self.now(), limit.unwrap_or_default());
+        let text = format!(
+            "the drain took longer than {}, rebooting all the same (onTimeout: Proceed): {left}",
+            drain.timeout.as_str()
+        );
+        self.enter(Phase::Rebooting, Some(deadline), &text);
+    }
+
+    /// Volumes that are still attached to the node.
+    fn attached(&self) -> Vec<No> {
+        let Some(attachments) = &self.view.snapshot.attachments else {
+            let text = "it is not known yet which volumes are attached";
+            return vec![No::new(BlockedReason::VolumeAttached, text)];
+        };
+        let of_node = attachments.get(&self.node.name).into_iter().flatten();
+        of_node
+            .map(|name| {
+                let text = format!("volume attachment {name} is still there");
+                No::new(BlockedReason::VolumeAttached, text).on(format!("VolumeAttachment/{name}"))
+            })
+            .collect()
+    }
+}

@@ -1,0 +1,101 @@
+//! Gates that others open.
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use unstall_crds::condition::BlockedReason;
+use unstall_crds::policy::{Gate, GateTimeoutAction};
+use unstall_crds::remediation::{GatePoint, GateWait, Outcome, RungResult};
+
+use super::step::Step;
+use crate::judge::{add, signed};
+use crate::no::No;
+use crate::record;
+
+impl Step<'_, '_> {
+    /// Whether all gates of `point` are open, or may be passed. While one is not,
+    /// the incident waits for it, or is given up. All of a point are waited for
+    /// from the same moment on.
+    pub(super) fn gates_are_open(&mut self, point: GatePoint) -> bool {
+        let Some(policy) = self.remediation.spec.policy.as_ref() else {
+            return true;
+        };
+        let gates = match point {
+            GatePoint::BeforeDrain => &policy.gates.before_drain,
+            GatePoint::BeforeReboot => &policy.gates.before_reboot,
+            GatePoint::BeforeUncordon => &policy.gates.before_uncordon,
+        };
+        let now = self.now();
+        let waited = self.status.gate.as_ref().filter(|it| it.point == point);
+        let since = waited.map_or(now, |it| it.since.0);
+        let until = |gate: &Gate| add(since, signed(gate.timeout.get()));
+        let closed: Vec<&Gate> = gates.iter().filter(|gate| !self.is_open(gate)).collect();
+        let is_over = |gate: &&&Gate| now > until(gate);
+        let must = |gate: &&&Gate| gate.on_timeout == GateTimeoutAction::Abort;
+        if let Some(gate) = closed.iter().filter(is_over).find(must) {
+            let text = format!("gate {} was not opened in time", gate.name);
+            match point {
+                GatePoint::BeforeUncordon => {
+                    self.failed(RungResult::Failed, Outcome::Failed, &text);
+                }
+                GatePoint::BeforeDrain | GatePoint::BeforeReboot => {
+                    self.give_up(RungResult::Aborted, Outcome::Aborted, &text);
+                }
+            }
+            return false;
+        }
+        let waiting = closed.iter().filter(|gate| now <= until(gate));
+        let reasons: Vec<No> = waiting
+            .clone()
+            .map(|gate| {
+                let text = format!(
+                    "gate {} is closed until {}; waited for until {:.0}, then {}",
+                    gate.name,
+                    self.what_opens(gate),
+                    until(gate),
+                    gate.on_timeout
+                );
+                let object = format!("Node/{}", self.node.name);
+                No::new(BlockedReason::GateClosed, text).on(object)
+            })
+            .collect();
+        let first = waiting.map(|gate| gate.name.clone()).next();
+        let Some(name) = first else {
+            self.status.gate = None;
+            if let Some(passed) = closed.first() {
+                let text = format!("gate {} was not opened in time and is passed", passed.name);
+                self.status.message = Some(record::cut(&text, 512));
+            }
+            return true;
+        };
+        self.status.gate = Some(GateWait {
+            point,
+            name,
+            since: Time(since),
+        });
+        self.block(reasons);
+        false
+    }
+
+    fn is_open(&self, gate: &Gate) -> bool {
+        if let Some(wanted) = &gate.condition {
+            let condition = self.node.condition(&wanted.type_);
+            return condition.is_some_and(|it| it.status == wanted.status.as_str());
+        }
+        let Some(wanted) = &gate.annotation else {
+            // Neither: the schema refuses it, and nobody could open it.
+            return false;
+        };
+        let value = wanted.value.as_ref().unwrap_or(&self.name);
+        self.node.annotations.get(&wanted.key) == Some(value)
+    }
+
+    fn what_opens(&self, gate: &Gate) -> String {
+        if let Some(wanted) = &gate.condition {
+            return format!("the Node has condition {}={}", wanted.type_, wanted.status);
+        }
+        let Some(wanted) = &gate.annotation else {
+            return "the policy says what opens it".to_owned();
+        };
+        let value = wanted.value.as_ref().unwrap_or(&self.name);
+        format!("the Node has annotation {}={value}", wanted.key)
+    }
+}

@@ -1,0 +1,218 @@
+//! What all phases share.
+
+use jiff::Timestamp;
+use unstall_crds::health::{CommandStatus, NodeHealth};
+use unstall_crds::ledger::Slot;
+use unstall_crds::policy::{AfterFailure, Remedy, RemedyKind};
+use unstall_crds::remediation::{Outcome, Phase, Proof, RungResult};
+
+use super::step::Step;
+use crate::no::No;
+use crate::plan::Release;
+use crate::proof::Judged;
+use crate::{Action, ladder, record, select};
+
+impl<'a> Step<'a, '_> {
+    pub(super) fn now(&self) -> Timestamp {
+        self.view.snapshot.now
+    }
+
+    pub(super) fn health(&self) -> Option<&'a NodeHealth> {
+        self.view.snapshot.health(self.node)
+    }
+
+    /// The trigger as the probe judges it.
+    pub(super) fn judged(&self) -> Option<Judged<'a>> {
+        let policy = self.remediation.spec.policy_name.as_deref()?;
+        Some(Judged::new(policy, self.trigger?))
+    }
+
+    pub(super) fn deadline(&self) -> Timestamp {
+        let deadline = self.status.phase_deadline.as_ref();
+        deadline.map_or_else(|| self.now(), |time| time.0)
+    }
+
+    pub(super) fn since(&self) -> Timestamp {
+        let since = self.status.phase_since.as_ref();
+        since.map_or_else(|| self.now(), |time| time.0)
+    }
+
+    /// The slot that the incident holds.
+    pub(super) fn slot(&self) -> Option<&'a Slot> {
+        let slot = self.view.slot(&self.node.name)?;
+        (slot.remediation == self.name).then_some(slot)
+    }
+
+    /// Whether the ledger that is seen remembers that the rung at work took its
+    /// slot. The watches of ledger and incidents are not in step: one that does
+    /// not may be older than the slot.
+    pub(super) fn is_in_history(&self) -> bool {
+        let Some(rung) = record::current_rung(&self.status) else {
+            return false;
+        };
+        let ledger = self.view.snapshot.ledger.iter();
+        let history = ledger
+            .filter_map(|l| l.status.as_ref())
+            .flat_map(|s| &s.history);
+        history
+            .into_iter()
+            .any(|entry| entry.node == self.node.name && entry.at == rung.started_at)
+    }
+
+    /// The remedy at work and the id of its command.
+    pub(super) fn at_work(&self) -> Option<(&'a Remedy, String)> {
+        let rung = record::current_rung(&self.status)?;
+        let mut ladder = ladder::of(self.remediation).iter();
+        let remedy = ladder.find(|remedy| remedy.name == rung.remedy)?;
+        Some((remedy, rung.command_id.clone()?))
+    }
+
+    pub(super) fn answer(&self, id: &str) -> Option<CommandStatus> {
+        let command = self.health()?.status.as_ref()?.command.as_ref()?;
+        (command.id == id).then(|| command.clone())
+    }
+
+    pub(super) fn enter(&mut self, phase: Phase, deadline: Option<Timestamp>, text: &str) {
+        let now = self.now();
+        self.status.gate = None;
+        record::set_blockers(&mut self.status, Vec::new(), now);
+        record::enter(&mut self.status, phase, now, deadline, text);
+    }
+
+    pub(super) fn block(&mut self, reasons: Vec<No>) {
+        let now = self.now();
+        record::set_blockers(&mut self.status, reasons, now);
+    }
+
+    pub(super) fn end(&mut self, outcome: Outcome, text: &str) {
+        let now = self.now();
+        self.status.gate = None;
+        self.status.ending = None;
+        record::end(&mut self.status, outcome, now, text);
+    }
+
+    /// Ends the rung at work.
+    pub(super) fn end_rung(&mut self, result: RungResult, text: &str) {
+        let now = self.now();
+        if record::current_rung(&self.status).is_some() {
+            record::end_rung(&mut self.status, result, now, text);
+        }
+    }
+
+    pub(super) fn has_next_rung(&self) -> bool {
+        self.status.rungs.len() < ladder::of(self.remediation).len()
+    }
+
+    /// The rung did not help, and the node is as it was: the next one, or the
+    /// end.
+    pub(super) fn next_rung(&mut self, result: RungResult, text: &str) {
+        self.end_rung(result, text);
+        if self.has_next_rung() {
+            let text = format!("{text}; the next remedy waits for its turn");
+            self.enter(Phase::Pending, None, &text);
+        } else {
+            self.end(Outcome::NotFixed, text);
+        }
+    }
+
+    /// The node was cordoned and not rebooted: it is uncordoned, then the next
+    /// rung follows, or the end.
+    pub(super) fn give_up(&mut self, result: RungResult, outcome: Outcome, text: &str) {
+        self.end_rung(result, text);
+        let has_next = self.has_next_rung() && outcome != Outcome::Superseded;
+        self.status.ending = (!has_next).then_some(outcome);
+        self.enter(Phase::Uncordoning, None, text);
+    }
+
+    /// The node was rebooted, or handled otherwise, and is not well: the next rung
+    /// while it stays cordoned, or what the policy says of a failure.
+    pub(super) fn failed(&mut self, result: RungResult, outcome: Outcome, text: &str) {
+        self.end_rung(result, text);
+        let policy = self.remediation.spec.policy.as_ref();
+        let after = policy.map_or(AfterFailure::KeepCordoned, |it| it.after_failure);
+        match (self.has_next_rung(), after) {
+            (true, AfterFailure::KeepCordoned) => {
+                let text = format!("{text}; the next remedy waits for its turn");
+                self.enter(Phase::Pending, None, &text);
+            }
+            (true, AfterFailure::Uncordon) => {
+                self.status.ending = None;
+                self.enter(Phase::Uncordoning, None, text);
+            }
+            // Uncordoned as soon as it is Ready, which the end leaves to the marks.
+            (false, AfterFailure::Uncordon) if self.node.is_ready() => {
+                self.status.ending = Some(outcome);
+                self.enter(Phase::Uncordoning, None, text);
+            }
+            (false, _) => self.end(outcome, text),
+        }
+    }
+
+    /// Whether the node carries the cordon of this incident.
+    pub(super) fn is_cordoned(&self) -> bool {
+        self.node.unschedulable && self.node.cordoned_by() == Some(&self.name)
+    }
+
+    /// Who took the node out of our hands, as a sentence.
+    pub(super) fn yielded(&self) -> Option<String> {
+        if self.is_cordoned() {
+            return None;
+        }
+        Some(match (self.node.unschedulable, self.node.cordoned_by()) {
+            (false, _) => "somebody uncordoned the node, which is theirs now".to_owned(),
+            (true, Some(by)) => format!("incident {by} holds the node's cordon now"),
+            (true, None) => "somebody took the node's cordon over".to_owned(),
+        })
+    }
+
+    /// Who else is about to take the node away, as a sentence.
+    pub(super) fn superseded(&self) -> Option<String> {
+        if self.node.deleting {
+            return Some("the Node is being deleted".to_owned());
+        }
+        select::owner(self.node)
+    }
+
+    /// That the node was rebooted since its slot was taken, as a sentence.
+    pub(super) fn rebooted(&self) -> Option<String> {
+        let proof = self.status.proof.as_ref().and_then(|it| it.boot.as_ref());
+        let recorded = proof.map(|boot| boot.boot_id_before.as_str());
+        let before = recorded.or_else(|| self.slot()?.boot_id.as_deref())?;
+        let of_probe = self
+            .health()
+            .and_then(|it| it.status.as_ref()?.boot_id.as_deref());
+        let seen = [self.node.boot_id.as_deref(), of_probe];
+        let other = seen.into_iter().flatten().find(|id| *id != before)?;
+        Some(format!("boot {before} is over, {other} runs"))
+    }
+
+    /// Gives the slot back.
+    pub(super) fn release(&mut self) {
+        let Some(slot) = self.slot() else {
+            return;
+        };
+        let rung = self.status.rungs.iter().rev();
+        let mut own = rung.filter(|rung| rung.started_at == slot.since);
+        let was_ordered = own.next().is_none_or(|rung| rung.epoch.is_some());
+        let is_disruptive = slot.kind.is_disruptive();
+        // A reboot that was never ordered counts as a cordon.
+        let correct = (is_disruptive && !was_ordered).then_some((slot.since.0, RemedyKind::Cordon));
+        self.actions.push(Action::ReleaseSlot(Release {
+            node: self.node.name.clone(),
+            remediation: self.name.clone(),
+            disruption_ended: is_disruptive.then(|| self.now()),
+            correct,
+        }));
+    }
+
+    pub(super) fn measured(&mut self, proof: Proof) {
+        if let Some(rung) = self.status.rungs.last_mut() {
+            rung.after.clone_from(&proof.after);
+        }
+        let boot = self.status.proof.as_ref().and_then(|it| it.boot.clone());
+        self.status.proof = Some(Proof {
+            boot: proof.boot.clone().or(boot),
+            ..proof
+        });
+    }
+}

@@ -1,0 +1,118 @@
+//! Another boot runs: whether the node is back, and well.
+
+use unstall_crds::remediation::{BootProof, Outcome, Phase, Proof, RungResult};
+
+use super::step::Step;
+use super::verifying::cured;
+use crate::judge::{self, add, signed};
+use crate::proof::Verdict;
+use crate::{proof, record};
+
+impl Step<'_, '_> {
+    pub(super) fn proving(&mut self) {
+        let Some((remedy, _)) = self.at_work() else {
+            return self.record_gone();
+        };
+        let boot = self.boot_proof();
+        let is_proven = boot.as_ref().is_some_and(BootProof::is_proven);
+        if let (Some(proof), Some(boot)) = (self.status.proof.as_mut(), boot) {
+            proof.boot = Some(boot);
+        }
+        if !is_proven || !self.node.is_ready() {
+            self.status.good_since = None;
+            // The node's own time limit, from the order on, counts for this.
+            let limit = add(self.deadline(), -super::dropping::PROOF_LIMIT);
+            if self.now() > add(limit, -signed(remedy.settle.get())) {
+                let text = match is_proven {
+                    true => "the node has another boot but did not become Ready in time",
+                    false => "kubelet and probe did not both tell another boot in time",
+                };
+                self.failed(RungResult::Failed, Outcome::Failed, text);
+            }
+            return;
+        }
+        if let Some(text) = self.yielded() {
+            // Rebooted, and a human put it to work again.
+            return self.end_yielded(&text);
+        }
+        let now = self.now();
+        let since = self
+            .status
+            .good_since
+            .get_or_insert(k8s_openapi::apimachinery::pkg::apis::meta::v1::Time(now))
+            .0;
+        if now < add(since, signed(remedy.settle.get())) {
+            return;
+        }
+        self.judge_proof();
+    }
+
+    fn judge_proof(&mut self) {
+        let before = record::current_rung(&self.status).and_then(|rung| rung.before.clone());
+        let Some(judged) = self.judged() else {
+            let text = "the node was rebooted; no trigger to measure again";
+            return self.soak(text);
+        };
+        let is_late = self.now() > self.deadline();
+        match proof::since_boot(self.view, self.node, &judged, before.as_ref()) {
+            Verdict::Waiting(_) if !is_late => {}
+            Verdict::Waiting(text) => {
+                let text = format!("nothing is proven: {text}");
+                self.failed(RungResult::Failed, Outcome::Failed, &text);
+            }
+            Verdict::Cured(after) => {
+                let text = cured(before.as_ref(), &after);
+                self.measured(Proof {
+                    before,
+                    after: Some(after),
+                    ..Proof::default()
+                });
+                self.soak(&text);
+            }
+            // A boot is a busy time: a signal may settle. What is no signal does not.
+            Verdict::NotCured { .. }
+                if judged.trigger.signal.is_some() && !is_late && !self.fires() => {}
+            Verdict::NotCured { after, remains } => {
+                self.measured(Proof {
+                    before,
+                    after: Some(after),
+                    remains: Some(record::cut(&remains, 512)),
+                    ..Proof::default()
+                });
+                self.failed(RungResult::NoEffect, Outcome::NotFixed, &remains);
+            }
+        }
+    }
+
+    fn soak(&mut self, text: &str) {
+        let soak = self.remediation.spec.policy.as_ref().map(|it| &it.soak);
+        let limit = soak.map(|soak| signed(soak.timeout.get()));
+        let deadline = add(self.now(), limit.unwrap_or_default());
+        self.status.good_since = None;
+        self.enter(Phase::Soaking, Some(deadline), text);
+    }
+
+    /// Ends because the node is not ours any more; what was proven counts.
+    pub(super) fn end_yielded(&mut self, text: &str) {
+        self.end_rung(RungResult::Aborted, text);
+        self.status.ending = Some(Outcome::Aborted);
+        self.enter(Phase::Uncordoning, None, text);
+    }
+
+    /// What kubelet and probe say of the boot.
+    fn boot_proof(&self) -> Option<BootProof> {
+        let before = self.status.proof.as_ref()?.boot.clone()?;
+        let of_probe = self
+            .health()
+            .and_then(|it| it.status.as_ref()?.boot_id.clone());
+        let of_kubelet = self.node.boot_id.clone();
+        // Both must tell the same: one alone may be late, or lie.
+        let agreed = of_kubelet.filter(|id| Some(id) == of_probe.as_ref());
+        let agreed = agreed.filter(|_| judge::boot(self.view.snapshot, self.node).is_some());
+        Some(BootProof {
+            kernel_after: agreed.as_ref().and(self.node.kernel.clone()),
+            boot_id_after: agreed,
+            ..before
+        })
+    }
+}

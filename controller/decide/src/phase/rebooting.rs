@@ -1,0 +1,115 @@
+//! The order to reboot, until another boot runs.
+
+use jiff::SignedDuration;
+use unstall_crds::command::CommandAction;
+use unstall_crds::health::{CommandState, CommandStatus, RefusalReason};
+use unstall_crds::remediation::{Outcome, Phase, RungResult};
+
+use super::dropping::{PROOF_LIMIT, refused};
+use super::step::Step;
+use crate::judge::{add, signed};
+use crate::{judge, record};
+
+/// After a refusal that will not last, the order is given again after this.
+const AGAIN: SignedDuration = SignedDuration::from_secs(20);
+
+impl Step<'_, '_> {
+    pub(super) fn rebooting(&mut self) {
+        let Some((remedy, id)) = self.at_work() else {
+            return self.record_gone();
+        };
+        let was_ordered = record::current_rung(&self.status).is_some_and(|it| it.epoch.is_some());
+        if !was_ordered {
+            if self.lost_or_superseded() {
+                return;
+            }
+            if let Some(text) = self.yielded() {
+                return self.give_up(RungResult::Aborted, Outcome::Aborted, &text);
+            }
+        } else if let Some(text) = self.rebooted() {
+            let settle = signed(remedy.settle.get());
+            let limit = add(self.deadline(), settle + PROOF_LIMIT);
+            let text = format!("the node was rebooted: {text}");
+            return self.enter(Phase::Proving, Some(limit), &text);
+        }
+        if let Some(answer) = self.answer(&id) {
+            return self.reboot_answered(&answer, &id);
+        }
+        if self.now() > self.deadline() {
+            return self.never_rebooted(was_ordered);
+        }
+        // Long enough for the machine to go down; what is not begun by then is void.
+        let until = self.deadline();
+        self.order(CommandAction::Reboot, None, &id, until);
+    }
+
+    fn reboot_answered(&mut self, answer: &CommandStatus, id: &str) {
+        let said = answer
+            .message
+            .clone()
+            .unwrap_or_else(|| answer.state.to_string());
+        let is_late = self.now() > self.deadline();
+        match answer.state {
+            // Until the other boot shows, the machine may be going down.
+            CommandState::Accepted | CommandState::Succeeded if !is_late => {}
+            CommandState::Accepted | CommandState::Succeeded => {
+                let text = format!("the node did not come back with another boot: {said}");
+                self.failed(RungResult::Failed, Outcome::Failed, &text);
+            }
+            CommandState::Refused if !is_late && is_passing(answer) => self.ask_again(answer, id),
+            CommandState::Refused => {
+                let text = refused(answer, &said);
+                self.give_up(RungResult::Refused, Outcome::NotFixed, &text);
+            }
+            CommandState::Failed | CommandState::Interrupted => {
+                let text = format!("the reboot did not begin: {}: {said}", answer.state);
+                self.give_up(RungResult::Failed, Outcome::NotFixed, &text);
+            }
+        }
+    }
+
+    /// Gives the order again under another id: the first one is answered.
+    fn ask_again(&mut self, answer: &CommandStatus, id: &str) {
+        let refused_at = answer.finished_at.as_ref().map(|time| time.0);
+        let at = add(refused_at.unwrap_or_else(|| self.since()), AGAIN);
+        if self.now() < at {
+            return;
+        }
+        let (stem, tries) = match id.rsplit_once('.') {
+            Some((stem, tries)) => (stem, tries.parse::<u32>().unwrap_or(1)),
+            None => (id, 1),
+        };
+        let next = format!("{stem}.{}", tries + 1);
+        if let Some(rung) = self.status.rungs.last_mut() {
+            rung.command_id = Some(next.clone());
+        }
+        let until = self.deadline();
+        self.order(CommandAction::Reboot, None, &next, until);
+    }
+
+    fn never_rebooted(&mut self, was_ordered: bool) {
+        let boot = judge::boot(self.view.snapshot, self.node);
+        let is_as_it_was = self.node.is_ready()
+            && boot.is_some()
+            && boot == self.slot().and_then(|slot| slot.boot_id.as_deref());
+        if is_as_it_was {
+            // The order is void by now, so that nothing will happen any more.
+            let text = "the actuator did not answer the order to reboot in time";
+            return self.give_up(RungResult::Failed, Outcome::NotFixed, text);
+        }
+        let text = if was_ordered {
+            "the node did not come back in time after the order to reboot"
+        } else {
+            "no order to reboot could be given in time, and the node is not as it was"
+        };
+        self.failed(RungResult::Failed, Outcome::Failed, text);
+    }
+}
+
+/// Whether a refusal is over in a moment.
+fn is_passing(answer: &CommandStatus) -> bool {
+    matches!(
+        answer.reason,
+        Some(RefusalReason::Busy | RefusalReason::TooSoon)
+    )
+}

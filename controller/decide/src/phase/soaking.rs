@@ -1,0 +1,155 @@
+//! The node is cured and watched before it takes pods again.
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use unstall_crds::condition::BlockedReason;
+use unstall_crds::health::TriggerState;
+use unstall_crds::remediation::{GatePoint, Outcome, Phase, RungResult};
+
+use super::step::Step;
+use crate::judge::{add, signed};
+use crate::no::No;
+use crate::{record, rollout};
+
+impl Step<'_, '_> {
+    pub(super) fn soaking(&mut self) {
+        let policy = self.remediation.spec.policy.as_ref();
+        let (Some(_), Some(policy)) = (self.at_work(), policy) else {
+            return self.record_gone();
+        };
+        if let Some(text) = self.yielded() {
+            return self.end_yielded(&text);
+        }
+        if self.fires() {
+            let text = "the trigger fired again while the node was watched";
+            return self.failed(RungResult::Recurred, Outcome::Recurred, text);
+        }
+        if self.status.gate.is_none() {
+            let missing = self.missing();
+            let now = self.now();
+            if missing.is_empty() {
+                self.status.good_since.get_or_insert(Time(now));
+            } else {
+                self.status.good_since = None;
+            }
+            let is_late = now > self.deadline();
+            let good_for = self.status.good_since.as_ref();
+            let is_good =
+                good_for.is_some_and(|since| now >= add(since.0, signed(policy.soak.r#for.get())));
+            if !is_good {
+                return self.keep_watching(missing, is_late);
+            }
+        }
+        if self.gates_are_open(GatePoint::BeforeUncordon) {
+            let text = self.proven();
+            self.well(&text);
+        }
+    }
+
+    fn keep_watching(&mut self, missing: Vec<No>, is_late: bool) {
+        if !is_late {
+            return self.block(missing);
+        }
+        let only_pods = missing
+            .iter()
+            .all(|no| no.reason == BlockedReason::PodsUnplaced);
+        match missing.first() {
+            // They may need this very node.
+            Some(no) if only_pods => {
+                let text = format!("{}; uncordoned, so that they may come here", no.text);
+                self.well(&text);
+            }
+            Some(no) => {
+                let text = format!("the node was not well for long enough: {}", no.text);
+                self.failed(RungResult::Failed, Outcome::Failed, &text);
+            }
+            // Good at last: it may finish.
+            None => self.block(Vec::new()),
+        }
+    }
+
+    /// The rung cured the node, which is given back.
+    fn well(&mut self, text: &str) {
+        if let Some(policy) = self.view.policy(&self.policy)
+            && let Some(rung) = self.status.rungs.last_mut()
+        {
+            rung.comparison = rollout::compare(self.view, policy, self.node, &rung.comparison);
+        }
+        self.end_rung(RungResult::Cured, text);
+        self.status.ending = Some(Outcome::Fixed);
+        self.enter(Phase::Uncordoning, None, text);
+    }
+
+    /// What was proven, as the phase that proved it says.
+    fn proven(&self) -> String {
+        let mut phases = self.status.phases.iter().rev();
+        let soaking = phases.find(|it| it.phase == Phase::Soaking);
+        let text = soaking.and_then(|it| it.message.clone());
+        text.unwrap_or_else(|| "the node is well".to_owned())
+    }
+
+    /// Whether the trigger fires.
+    pub(super) fn fires(&self) -> bool {
+        let judged = self.judged();
+        judged.is_some_and(|it| it.state(self.view, self.node) == TriggerState::Firing)
+    }
+
+    /// What the node does not show yet.
+    fn missing(&self) -> Vec<No> {
+        let mut missing = Vec::new();
+        if !self.node.is_ready() {
+            missing.push(No::new(
+                BlockedReason::NodeNotReady,
+                "the node is not Ready",
+            ));
+        }
+        if let Some(judged) = self.judged().filter(|_| self.is_judged())
+            && judged.state(self.view, self.node) != TriggerState::Clear
+        {
+            let text = format!(
+                "it cannot be told whether trigger {} fires",
+                judged.trigger.name
+            );
+            missing.push(No::new(BlockedReason::TriggerNotClear, text));
+        }
+        missing.extend(self.unplaced());
+        missing
+    }
+
+    /// Whether the trigger is still judged; one that its policy holds no more is
+    /// not, and nothing can be asked of it.
+    fn is_judged(&self) -> bool {
+        let policy = self.view.policy(&self.policy);
+        let trigger = self.trigger.map(|it| it.name.as_str());
+        policy.is_some_and(|it| trigger.is_some_and(|name| it.trigger(name).is_some()))
+    }
+
+    /// Pods without a node whose controllers had pods here.
+    fn unplaced(&self) -> Option<No> {
+        let displaced = &self.status.drain.as_ref()?.displaced;
+        if displaced.is_empty() {
+            return None;
+        }
+        let Some(pods) = &self.view.snapshot.unplaced else {
+            let text = "it is not known yet whether evicted pods have a node";
+            return Some(No::new(BlockedReason::PodsUnplaced, text));
+        };
+        let mut waiting: Vec<String> = pods
+            .iter()
+            .filter(|pod| {
+                let owner = pod.owner.as_ref().map(|owner| &owner.uid);
+                displaced.iter().any(|it| Some(&it.uid) == owner)
+            })
+            .map(crate::pods::Pod::path)
+            .collect();
+        waiting.sort();
+        let first = waiting.first()?;
+        let text = match waiting.len() - 1 {
+            0 => format!("pod {first} has no node yet"),
+            more => format!("pod {first} and {more} more have no node yet"),
+        };
+        Some(No::new(
+            BlockedReason::PodsUnplaced,
+            record::cut(&text, 512),
+        ))
+    }
+}

@@ -1,0 +1,49 @@
+//! The node is being given back. What is removed from it follows from the phase
+//! (`marks`), so that it is repeated until nothing is left.
+
+use unstall_crds::remediation::{Outcome, Phase};
+
+use super::step::Step;
+use crate::marks;
+
+impl Step<'_, '_> {
+    pub(super) fn uncordoning(&mut self) {
+        if marks::are_left(self.node, &self.name) {
+            return;
+        }
+        self.release();
+        let text = self.status.message.clone().unwrap_or_default();
+        match self.status.ending {
+            Some(outcome) => self.end(outcome, &text),
+            None => {
+                let text = format!("{text}; the next remedy waits for its turn");
+                self.enter(Phase::Pending, None, &text);
+            }
+        }
+    }
+
+    /// Whether a human wants the node's slot back.
+    pub(super) fn is_released(&self) -> bool {
+        let ledger = self.view.snapshot.ledger.as_ref();
+        ledger.is_some_and(|it| it.spec.release.contains(&self.node.name))
+    }
+
+    /// A human looked after the node: whatever is at work ends.
+    pub(super) fn released(&mut self) {
+        use unstall_crds::remediation::RungResult;
+        let text = "a human released the node";
+        let outcome = match self.status.phase {
+            Phase::Holding => return self.let_go(text),
+            Phase::Uncordoning => return self.uncordoning(),
+            Phase::DroppingCaches | Phase::Verifying => {
+                self.end_rung(RungResult::Aborted, text);
+                return self.end(Outcome::Aborted, text);
+            }
+            Phase::Cordoning | Phase::Draining => Outcome::Aborted,
+            _ => Outcome::Failed,
+        };
+        self.end_rung(RungResult::Aborted, text);
+        self.status.ending = Some(outcome);
+        self.enter(Phase::Uncordoning, None, text);
+    }
+}

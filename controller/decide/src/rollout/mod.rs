@@ -1,0 +1,19 @@
+//! (map) Roll-outs: the triggers `kernel` and `rebootRequired` on their way
+//! through the fleet. Not a machine of its own: incidents do the work, this says
+//! how far it is and who may go next.
+
+mod progress;
+
+mod stage;
+
+mod worse;
+
+mod halt;
+
+mod pace;
+
+mod forbid;
+
+pub use forbid::forbids;
+pub use progress::{Rollout, all};
+pub use worse::{compare, remember};

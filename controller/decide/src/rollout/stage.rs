@@ -1,0 +1,141 @@
+//! Which stage a roll-out is in.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use unstall_crds::policy::RolloutStage;
+
+use super::halt::Halt;
+use super::progress::{Facts, fixed};
+use super::worse;
+use crate::judge::{add, signed};
+use crate::{Node, incident};
+
+/// The label by which canaries are spread.
+const ZONE: &str = "topology.kubernetes.io/zone";
+
+/// A stage, and what belongs to it.
+pub struct Stage<'a> {
+    pub stage: RolloutStage,
+    pub baking_until: Option<Timestamp>,
+    pub canary: Option<&'a str>,
+    pub text: Option<String>,
+}
+
+pub fn of<'a>(facts: &Facts<'a, '_>, done: usize, halt: Option<&Halt>) -> Stage<'a> {
+    let plain = |stage| Stage {
+        stage,
+        baking_until: None,
+        canary: None,
+        text: None,
+    };
+    if halt.is_some() {
+        return plain(RolloutStage::Halted);
+    }
+    if facts.due.is_empty() {
+        let is_complete = done == facts.policy.covered.len();
+        let mut stage = plain(if is_complete {
+            RolloutStage::Complete
+        } else {
+            facts.before.map_or(RolloutStage::Canary, |it| it.stage)
+        });
+        if !is_complete {
+            let left = facts.policy.covered.len() - done;
+            stage.text = Some(format!(
+                "of {left} nodes it is not known whether they have it"
+            ));
+        }
+        return stage;
+    }
+    let passed = [RolloutStage::Rolling, RolloutStage::Complete];
+    let wanted = usize::from(facts.policy.policy.spec.rollout.canaries);
+    if wanted == 0 || facts.before.is_some_and(|it| passed.contains(&it.stage)) {
+        return plain(RolloutStage::Rolling);
+    }
+    canaries(facts, wanted).unwrap_or_else(|| plain(RolloutStage::Rolling))
+}
+
+/// The stage while canaries are on or bake; `None` once they have passed.
+fn canaries<'a>(facts: &Facts<'a, '_>, wanted: usize) -> Option<Stage<'a>> {
+    let fixed = fixed(facts);
+    let next = next(facts);
+    let is_short = fixed.len() < wanted && (next.is_some() || fixed.is_empty());
+    if is_short {
+        let text = match next {
+            Some(node) => format!(
+                "canary {} of {wanted} is {node}",
+                (fixed.len() + 1).min(wanted)
+            ),
+            None => {
+                "no node that needs it matches rollout.canarySelector; label one, or write canaries: 0"
+                    .to_owned()
+            }
+        };
+        return Some(Stage {
+            stage: RolloutStage::Canary,
+            baking_until: None,
+            canary: next,
+            text: Some(text),
+        });
+    }
+    let last = fixed.last().and_then(|it| incident::completed_at(it))?;
+    let until = add(last, signed(facts.policy.policy.spec.rollout.bake.get()));
+    let baking = |text| Stage {
+        stage: RolloutStage::Baking,
+        baking_until: Some(until),
+        canary: None,
+        text: Some(text),
+    };
+    if facts.view.snapshot.now < until {
+        return Some(baking(format!("the canaries are watched until {until:.0}")));
+    }
+    let blind = worse::unknown(facts)?;
+    Some(baking(format!(
+        "the canaries are watched until their signals are known: {blind}"
+    )))
+}
+
+/// The canary that is at work, else the node that goes next: of the zone with
+/// the fewest canaries, not of the control plane, then by name.
+fn next<'a>(facts: &Facts<'a, '_>) -> Option<&'a str> {
+    let mut incidents = facts.incidents.iter();
+    if let Some(open) = incidents.find(|it| incident::is_open(it)) {
+        return Some(open.spec.node_name.as_str());
+    }
+    let mut by_zone: BTreeMap<&str, usize> = BTreeMap::new();
+    for canary in fixed(facts) {
+        let node = facts.view.node(&canary.spec.node_name);
+        *by_zone.entry(node.map_or("", zone)).or_default() += 1;
+    }
+    let selector = &facts.policy.policy.spec.rollout.canary_selector;
+    let allowed = facts
+        .due
+        .iter()
+        .filter(|node| selector.is_empty() || selector.matches(&node.labels));
+    let chosen = allowed.min_by_key(|node| {
+        let canaries = by_zone.get(zone(node)).copied().unwrap_or(0);
+        (
+            is_waiting(facts, node),
+            canaries,
+            node.is_control_plane(),
+            node.name.clone(),
+        )
+    })?;
+    Some(chosen.name.as_str())
+}
+
+/// A node that could not be treated a moment ago lets others go first.
+fn is_waiting(facts: &Facts<'_, '_>, node: &Node) -> bool {
+    let ended = facts.view.ended_on(&node.name).iter();
+    let last = ended.filter_map(|it| incident::completed_at(it)).max();
+    let cooldown = signed(facts.policy.policy.spec.disruption.cooldown_per_node.get());
+    last.is_some_and(|last| add(last, cooldown) > facts.view.snapshot.now)
+        || super::forbid::not_staged(facts.view, facts.trigger, node).is_some()
+        || !node.is_available()
+        || crate::select::opted_out(node).is_some()
+        || crate::select::owner(node).is_some()
+}
+
+fn zone(node: &Node) -> &str {
+    node.labels.get(ZONE).map_or("", String::as_str)
+}

@@ -1,0 +1,173 @@
+//! Who uses the budgets: what the ledger and the nodes say, and what this pass
+//! takes.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use unstall_crds::ledger::SlotKind;
+
+use crate::Node;
+use crate::breaker::size;
+use crate::view::{PolicyView, View};
+
+/// Who uses the budgets.
+#[derive(Debug, Clone)]
+pub struct Usage<'a> {
+    /// Nodes with a slot in the ledger or taken in this pass.
+    slots: BTreeMap<&'a str, SlotKind>,
+    /// By policy: covered nodes that are away, or about to be.
+    away: BTreeMap<&'a str, BTreeSet<&'a str>>,
+    /// By policy, topology key and value: the same, and how many there are.
+    groups: BTreeMap<&'a str, BTreeMap<&'a str, Groups<'a>>>,
+    /// Nodes of the control plane that are away.
+    control_plane: BTreeSet<&'a str>,
+}
+
+/// The groups of one topology, by the label's value.
+type Groups<'a> = BTreeMap<String, Group<'a>>;
+
+/// One group of a topology.
+#[derive(Debug, Clone, Default)]
+pub struct Group<'a> {
+    /// Covered nodes of the group.
+    pub total: u32,
+    /// Those of them that are away.
+    pub away: BTreeSet<&'a str>,
+}
+
+impl<'a> Usage<'a> {
+    /// What is in use before this pass.
+    #[must_use]
+    pub fn new(view: &'a View<'a>) -> Self {
+        let slots: BTreeMap<&str, SlotKind> = view
+            .snapshot
+            .slots()
+            .map(|slot| (slot.node.as_str(), slot.kind))
+            .collect();
+        let mut usage = Self {
+            slots,
+            away: BTreeMap::new(),
+            groups: BTreeMap::new(),
+            control_plane: BTreeSet::new(),
+        };
+        for policy in view.policies() {
+            usage.count(policy);
+        }
+        let control_plane = view.nodes().filter(|node| node.is_control_plane());
+        usage.control_plane = control_plane
+            .filter(|node| usage.is_away(node))
+            .map(|node| node.name.as_str())
+            .collect();
+        // A slot of a node that is gone counts against whoever covered it: nobody
+        // knows any more who that was.
+        let gone: Vec<&str> = usage
+            .slots
+            .iter()
+            .filter(|(node, kind)| **kind == SlotKind::Disruptive && view.node(node).is_none())
+            .map(|(node, _)| *node)
+            .collect();
+        for away in usage.away.values_mut() {
+            away.extend(gone.iter().copied());
+        }
+        usage
+    }
+
+    fn count(&mut self, policy: &'a PolicyView<'a>) {
+        let covered = policy.covered.iter();
+        let away = covered.filter(|node| self.is_away(node));
+        let away: BTreeSet<&str> = away.map(|node| node.name.as_str()).collect();
+        for topology in &policy.policy.spec.disruption.per_topology {
+            let mut groups = Groups::new();
+            for node in &policy.covered {
+                let group = groups.entry(value(node, &topology.key)).or_default();
+                group.total += 1;
+                if away.contains(node.name.as_str()) {
+                    group.away.insert(&node.name);
+                }
+            }
+            let of_policy = self.groups.entry(&policy.name).or_default();
+            of_policy.insert(&topology.key, groups);
+        }
+        self.away.insert(&policy.name, away);
+    }
+
+    fn is_away(&self, node: &Node) -> bool {
+        !node.is_available() || self.slots.get(node.name.as_str()) == Some(&SlotKind::Disruptive)
+    }
+
+    /// Counts one more slot.
+    pub fn take(&mut self, view: &'a View<'a>, node: &'a Node, kind: SlotKind) {
+        self.slots.insert(&node.name, kind);
+        if kind != SlotKind::Disruptive {
+            return;
+        }
+        for policy in view.covering(node) {
+            self.away
+                .entry(&policy.name)
+                .or_default()
+                .insert(&node.name);
+            for topology in &policy.policy.spec.disruption.per_topology {
+                let of_policy = self.groups.entry(&policy.name).or_default();
+                let groups = of_policy.entry(&topology.key).or_default();
+                let group = groups.entry(value(node, &topology.key)).or_default();
+                group.away.insert(&node.name);
+            }
+        }
+        if node.is_control_plane() {
+            self.control_plane.insert(&node.name);
+        }
+    }
+
+    /// The nodes whose slots are counted, but for `node`.
+    #[must_use]
+    pub fn beside(&self, node: &str) -> Vec<String> {
+        let others = self.slots.keys().filter(|held| **held != node);
+        others.map(|held| (*held).to_owned()).collect()
+    }
+
+    /// Covered nodes of `policy` that are away, but for `node`.
+    pub fn away<'s>(&'s self, policy: &str, node: &'s str) -> impl Iterator<Item = &'a str> + 's {
+        let away = self.away.get(policy).into_iter().flatten();
+        away.copied().filter(move |other| *other != node)
+    }
+
+    /// The group of `node` by the topology key of `policy`.
+    #[must_use]
+    pub fn group(&self, policy: &str, key: &str, node: &Node) -> Option<&Group<'a>> {
+        let groups = self.groups.get(policy)?.get(key)?;
+        groups.get(&value(node, key))
+    }
+
+    /// The groups of `policy` by the topology key.
+    pub fn groups<'s>(
+        &'s self,
+        policy: &str,
+        key: &str,
+    ) -> impl Iterator<Item = (&'s String, &'s Group<'a>)> + use<'s, 'a> {
+        let groups = self.groups.get(policy).and_then(|it| it.get(key));
+        groups.into_iter().flatten()
+    }
+
+    /// Another node of the control plane that is away.
+    #[must_use]
+    pub fn control_plane_beside(&self, node: &str) -> Option<&'a str> {
+        let mut away = self.control_plane.iter();
+        away.find(|other| **other != node).copied()
+    }
+
+    /// In-place slots in use on nodes that `policy` covers, but for `node`. A node
+    /// that is gone counts, for nobody knows what it was.
+    #[must_use]
+    pub fn in_place(&self, view: &View<'_>, policy: &PolicyView<'_>, node: &str) -> u32 {
+        let used = self.slots.iter().filter(|(name, kind)| {
+            **kind == SlotKind::InPlace
+                && **name != node
+                && (policy.covers(name) || view.node(name).is_none())
+        });
+        size(used.count())
+    }
+}
+
+/// The value of the label; empty for nodes without it.
+fn value(node: &Node, key: &str) -> String {
+    node.labels.get(key).cloned().unwrap_or_default()
+}
