@@ -8,6 +8,7 @@ pub use config::{Cli, Command};
 
 mod client;
 pub mod keys;
+#[path = "lead_stub.rs"]
 mod lead;
 
 mod observe;
@@ -15,4 +16,4 @@ mod observe;
 mod act;
 
 mod run;
-pub use run::run;
+pub use run::Loop;

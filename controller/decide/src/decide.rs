@@ -128,7 +128,7 @@ impl<'a> Pass<'a> {
                     self.wait(node, &call, no);
                     continue;
                 }
-            } else if room == 0 {
+            } else if room == 0 || self.view.snapshot.unreadable_incident(&node.name).is_some() {
                 let no = reasons.into_iter().next().unwrap_or_else(|| {
                     let text = format!("{WAITING} incidents wait already");
                     No::new(BlockedReason::BudgetExhausted, text)

@@ -6,6 +6,7 @@ use unstall_crds::command::CommandPayload;
 use unstall_crds::health::{HealthTrigger, NodeHealth, NodeHealthSpec};
 use unstall_crds::units::GoDuration;
 
+use crate::snapshot::UnreadableKind;
 use crate::view::View;
 use crate::{Action, Node, record};
 
@@ -25,6 +26,10 @@ pub fn object(view: &View<'_>, node: &Node) -> Option<Action> {
         INCIDENT_REPORT_SECONDS
     };
     let report_interval = GoDuration::from_secs(seconds);
+    let mut unreadable = view.snapshot.unreadable(UnreadableKind::NodeHealth);
+    if unreadable.any(|it| it.name == node.name) {
+        return None;
+    }
     let Some(health) = view.snapshot.healths.get(&node.name) else {
         let spec = NodeHealthSpec {
             node_uid: node.uid.clone(),

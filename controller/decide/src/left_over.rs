@@ -40,6 +40,7 @@ fn slots(view: &View<'_>, planned: &[Action]) -> Vec<Action> {
         .slots()
         .filter(|slot| !open.contains(&slot.remediation) && !is_given_back(&slot.node))
         .filter(|slot| !marks::keeps_slot(view, slot))
+        .filter(|slot| view.snapshot.unreadable_incident(&slot.node).is_none())
         .map(|slot| {
             Action::ReleaseSlot(Release {
                 node: slot.node.clone(),

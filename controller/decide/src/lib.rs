@@ -32,7 +32,7 @@ mod proof;
 mod record;
 mod rollout;
 
-mod drain;
+pub mod drain;
 mod phase;
 
 mod conditions;
@@ -55,6 +55,6 @@ pub use node::{Node, NodeCondition};
 pub use plan::{Action, Plan, PodOrder, Release, SlotRequest};
 pub use pods::{DisruptionBudget, EvictionAnswer, Owner, Pod, PodPhase, PodRef, Said};
 pub use problem::template_key;
-pub use snapshot::{Alerts, HandedOver, Limits, Replica, Snapshot};
+pub use snapshot::{Alerts, HandedOver, Limits, Replica, Snapshot, Unreadable, UnreadableKind};
 pub use view::View;
 pub use wanted::{Wanted, wanted};

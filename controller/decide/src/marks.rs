@@ -130,7 +130,8 @@ pub fn left_over(view: &View<'_>, node: &Node) -> Option<(Marks, Option<String>)
         let mut open = view.open_on(&node.name).iter();
         open.any(|it| it.name_any() == name)
     };
-    if !traces || by.is_some_and(is_at_work) {
+    let is_unreadable = view.snapshot.unreadable_incident(&node.name).is_some();
+    if !traces || is_unreadable || by.is_some_and(is_at_work) {
         return None;
     }
     if by.is_none() && !view.open_on(&node.name).is_empty() {

@@ -1,10 +1,21 @@
 //! Plan -> API writes. Nothing is chosen here: an action is carried out, or
 //! refused because the live object is not what the plan saw.
 
+mod actor;
+
 mod apply;
+mod carry_out;
+
 mod command;
+mod evict;
+mod evict_answer;
+mod evictions;
+mod hand_over;
+mod health;
+mod node;
 mod slot;
 mod status;
 
-pub use apply::{Actor, apply};
-pub use status::write_policies;
+pub use actor::Actor;
+pub use carry_out::carry_out;
+pub use evictions::Evictions;

@@ -16,6 +16,14 @@ pub fn forbids(view: &View<'_>, ask: &Ask<'_>) -> Vec<No> {
         let text = "the Node is being deleted";
         reasons.push(No::new(BlockedReason::NodeDeleting, text));
     }
+    if let Some(incident) = view.snapshot.unreadable_incident(&node.name) {
+        let text = format!(
+            "incident {} on the node cannot be read: {}",
+            incident.name, incident.why
+        );
+        let object = format!("NodeRemediation/{}", incident.name);
+        reasons.push(No::new(BlockedReason::InvalidSpec, text).on(object));
+    }
     if let Some(annotation) = select::opted_out(node) {
         let text = format!("annotation {annotation} on the Node opts out");
         reasons.push(No::new(BlockedReason::NodeSkipped, text));
