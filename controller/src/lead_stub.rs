@@ -2,7 +2,13 @@
 use anyhow::Result;
 /// stub
 #[derive(Clone)]
-pub struct Leadership { /// e
-    pub epoch: i64 }
-impl Leadership { /// c
- pub fn check(&self) -> Result<()> { Ok(()) } }
+pub struct Leadership {
+    /// e
+    pub epoch: i64,
+}
+impl Leadership {
+    /// c
+    pub fn check(&self) -> Result<()> {
+        Ok(())
+    }
+}

@@ -99,7 +99,13 @@ pub async fn apply(actor: &Actor, seen: &Snapshot, action: Action) -> Result<()>
                 incident = remediation,
                 "deleting the record of an incident that ended long ago"
             );
-            delete(&incidents, &remediation, uid, "cannot delete NodeRemediation").await
+            delete(
+                &incidents,
+                &remediation,
+                uid,
+                "cannot delete NodeRemediation",
+            )
+            .await
         }
     }
 }

@@ -20,7 +20,12 @@ const AT_ONCE: usize = 8;
 ///
 /// # Errors
 /// When this process does not lead any more, or no policy can be written.
-pub async fn carry_out(actor: &Actor, seen: &Snapshot, view: &View<'_>, plan: &Plan) -> Result<usize> {
+pub async fn carry_out(
+    actor: &Actor,
+    seen: &Snapshot,
+    view: &View<'_>,
+    plan: &Plan,
+) -> Result<usize> {
     let (in_order, aside) = split(view, &plan.actions);
     let mut failed = 0;
     // Slots are taken one after the other, each beside those before it.

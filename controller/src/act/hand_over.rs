@@ -30,7 +30,12 @@ pub async fn make(
     let namespace = template.namespace.as_deref();
     let templates = tokio::time::timeout(
         LIMIT,
-        dynamic_api(&actor.client, &template.api_version, &template.kind, namespace),
+        dynamic_api(
+            &actor.client,
+            &template.api_version,
+            &template.kind,
+            namespace,
+        ),
     )
     .await
     .context("the kind of the template was not found in time")??;

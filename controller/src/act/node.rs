@@ -25,7 +25,10 @@ pub async fn mark(
     if let Some(incident) = absent {
         let api: Api<NodeRemediation> = Api::all(actor.client.clone());
         let what = format!("cannot look for NodeRemediation {incident}");
-        if bounded(&what, api.get_metadata_opt(incident)).await?.is_some() {
+        if bounded(&what, api.get_metadata_opt(incident))
+            .await?
+            .is_some()
+        {
             bail!("incident {incident} exists, and its marks on node {node} stay");
         }
     }

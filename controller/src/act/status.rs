@@ -109,7 +109,10 @@ async fn unreadable(actor: &Actor, seen: &Snapshot) -> Result<()> {
             }});
             let params = kube::api::PatchParams::default();
             let patch = kube::api::Patch::Merge(&patch);
-            let what = format!("cannot write the status of NodeHealthPolicy {}", broken.name);
+            let what = format!(
+                "cannot write the status of NodeHealthPolicy {}",
+                broken.name
+            );
             // The answer holds the object, which cannot be read.
             let raw: Api<kube::api::DynamicObject> = Api::all_with(
                 actor.client.clone(),

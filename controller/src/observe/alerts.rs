@@ -64,7 +64,9 @@ impl Prometheus {
         config.connect_timeout = Some(LIMIT);
         config.read_timeout = Some(LIMIT);
         config.root_cert_file = options.ca_file;
-        let token = options.token_file.map(|path| path.to_string_lossy().into_owned());
+        let token = options
+            .token_file
+            .map(|path| path.to_string_lossy().into_owned());
         config.auth_info.token_file = token;
         let client = Client::try_from(config).context("cannot make a client for Prometheus")?;
         let why = "Prometheus was not asked yet".to_owned();

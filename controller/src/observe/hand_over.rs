@@ -127,7 +127,14 @@ fn target(key: String, it: &TemplateReference, name: String, is_template: bool) 
 /// Whether a target is there; `None` when nobody answers.
 async fn look(client: &Client, target: &Target) -> Option<HandedOver> {
     let look = async {
-        let api = match api(client, &target.api_version, &target.kind, target.namespace.as_deref()).await {
+        let api = match api(
+            client,
+            &target.api_version,
+            &target.kind,
+            target.namespace.as_deref(),
+        )
+        .await
+        {
             Ok(api) => api,
             Err(kube::Error::Discovery(_)) => return Some(HandedOver::NoTemplate),
             Err(kube::Error::Api(status)) if status.code == 404 => {

@@ -19,8 +19,8 @@ mod heard;
 mod snapshot;
 
 pub use alerts::{Prometheus, PrometheusOptions};
-pub use heard::Heard;
 pub use hand_over::api as dynamic_api;
+pub use heard::Heard;
 pub use nearby::{Nearby, OwnPods};
 pub use snapshot::{Memory, snapshot};
 pub use stores::Stores;

@@ -13,11 +13,11 @@ use tokio::sync::Notify;
 use unstall_decide::{DisruptionBudget, Pod, Replica, Snapshot, Wanted};
 
 use super::alerts::Prometheus;
+use super::budget;
 use super::hand_over::HandOvers;
 use super::pods::{NodePods, listed, unplaced};
 use super::table::Table;
 use super::watch::{Watch, watch};
-use super::budget;
 
 /// A table that is watched while it is wanted.
 type While<T> = Option<(Arc<Table<T>>, Watch)>;
@@ -131,11 +131,7 @@ impl Nearby {
 }
 
 /// Starts what is wanted, and drops what is not.
-fn keep<T>(
-    table: &mut While<T>,
-    is_wanted: bool,
-    start: impl FnOnce() -> (Arc<Table<T>>, Watch),
-) {
+fn keep<T>(table: &mut While<T>, is_wanted: bool, start: impl FnOnce() -> (Arc<Table<T>>, Watch)) {
     if !is_wanted {
         *table = None;
     } else if table.is_none() {
@@ -151,7 +147,10 @@ fn attachment(it: VolumeAttachment) -> (String, Attachment) {
 fn replica(it: KubePod) -> (String, Replica) {
     let name = it.name_any();
     let is_leaving = it.metadata.deletion_timestamp.is_some();
-    let conditions = it.status.into_iter().flat_map(|it| it.conditions.unwrap_or_default());
+    let conditions = it
+        .status
+        .into_iter()
+        .flat_map(|it| it.conditions.unwrap_or_default());
     let mut ready = conditions.filter(|it| it.type_ == "Ready" && it.status == "True");
     let replica = Replica {
         pod: name.clone(),

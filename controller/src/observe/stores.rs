@@ -64,7 +64,13 @@ impl Stores {
             remediations,
             ledgers,
             changed,
-            _watches: vec![of_nodes, of_policies, of_healths, of_remediations, of_ledgers],
+            _watches: vec![
+                of_nodes,
+                of_policies,
+                of_healths,
+                of_remediations,
+                of_ledgers,
+            ],
         }
     }
 
