@@ -23,7 +23,7 @@ mod alerts;
 mod breaker;
 mod guard;
 mod usage;
-mod window;
+pub mod window;
 
 mod incident;
 mod ladder;

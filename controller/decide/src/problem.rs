@@ -33,8 +33,13 @@ pub fn of(snapshot: &Snapshot, policy: &NodeHealthPolicy) -> Option<Problem> {
         return Some(invalid(text));
     }
     if let Some(bad) = window::problem(&spec.disruption.windows) {
+        let is_zone = bad.field.ends_with(".timeZone");
         return Some(Problem {
-            reason: ConditionReason::InvalidTimeZone,
+            reason: if is_zone {
+                ConditionReason::InvalidTimeZone
+            } else {
+                ConditionReason::InvalidSpec
+            },
             text: bad.to_string(),
         });
     }
