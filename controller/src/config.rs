@@ -31,6 +31,21 @@ pub struct Run {
     /// The Ed25519 key that signs commands (PKCS#8 PEM).
     #[arg(long, value_name = "FILE")]
     pub signing_key: PathBuf,
+    /// ns
+    #[arg(long, default_value = "unstall-system")]
+    pub namespace: String,
+    /// d
+    #[arg(long, default_value = "15s", value_parser = dur)]
+    pub lease_duration: std::time::Duration,
+    /// d
+    #[arg(long, default_value = "10s", value_parser = dur)]
+    pub lease_renew_deadline: std::time::Duration,
+    /// d
+    #[arg(long, default_value = "2s", value_parser = dur)]
+    pub lease_retry: std::time::Duration,
+    /// l
+    #[arg(long, default_value = "0.0.0.0:9470")]
+    pub listen: String,
     /// The name of this replica, for people who read the ledger.
     #[arg(long, env = "HOSTNAME", default_value = "unstall-controller")]
     pub identity: String,
@@ -48,4 +63,9 @@ pub struct Keys {
     /// The ConfigMap that holds the public keys (entries *.pub).
     #[arg(long)]
     pub config_map: String,
+}
+
+fn dur(text: &str) -> Result<std::time::Duration, String> {
+    let parsed: unstall_crds::units::GoDuration = text.parse().map_err(|e| format!("{e}"))?;
+    Ok(parsed.get())
 }

@@ -8,12 +8,17 @@ pub use config::{Cli, Command};
 
 mod client;
 pub mod keys;
-#[path = "lead_stub.rs"]
-mod lead;
+pub mod lead;
 
-mod observe;
+pub mod observe;
 
-mod act;
+pub mod act;
+
+mod operate;
+pub use operate::operate;
 
 mod run;
 pub use run::Loop;
+
+mod command_line;
+pub use command_line::run;

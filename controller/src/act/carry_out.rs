@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use futures::StreamExt;
 use unstall_decide::{Action, Plan, Snapshot, View};
 
@@ -75,7 +75,11 @@ fn split(view: &View<'_>, actions: &[Action]) -> (Vec<Group>, Vec<Group>) {
 
 async fn all(actor: &Actor, seen: &Snapshot, about: &str, actions: Vec<Action>) -> bool {
     for action in actions {
-        if let Err(error) = apply(actor, seen, action).await {
+        // No call goes on beyond the time in which this process may act.
+        let left = actor.leadership.remaining();
+        let applied = tokio::time::timeout(left, apply(actor, seen, action)).await;
+        let applied = applied.unwrap_or_else(|_| bail!("no answer before the lease may end"));
+        if let Err(error) = applied {
             // Conflicts and lost answers are everyday: the next pass looks again
             // and decides anew.
             tracing::warn!(about, "left for the next pass: {error:#}");

@@ -7,7 +7,7 @@ mod apply;
 mod carry_out;
 
 mod command;
-mod evict;
+pub mod evict;
 mod evict_answer;
 mod evictions;
 mod hand_over;
