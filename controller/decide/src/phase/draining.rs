@@ -96,20 +96,15 @@ impl Step<'_, '_> {
 
     fn send_away(&mut self, actions: Vec<Do>) {
         for action in actions {
-            let (pod, grace, is_eviction) = match action {
-                Do::Evict { pod, grace } => (pod, grace, true),
-                Do::Delete { pod, grace } => (pod, grace, false),
-            };
             let order = PodOrder {
                 node: self.node.name.clone(),
                 remediation: self.name.clone(),
-                pod,
-                grace,
+                pod: action.pod().clone(),
+                grace: action.grace(),
             };
-            self.actions.push(if is_eviction {
-                Action::Evict(order)
-            } else {
-                Action::DeletePod(order)
+            self.actions.push(match action {
+                Do::Evict { .. } => Action::Evict(order),
+                Do::Delete { .. } => Action::DeletePod(order),
             });
         }
     }

@@ -59,7 +59,8 @@ pub fn broken(snapshot: &Snapshot, plan: &Plan) -> Vec<String> {
 
 fn open(snapshot: &Snapshot) -> impl Iterator<Item = &NodeRemediation> {
     let ended = |r: &NodeRemediation| r.status.as_ref().is_some_and(|s| s.outcome.is_some());
-    snapshot.remediations.iter().filter(move |r| !ended(r))
+    let all = snapshot.remediations.iter().map(AsRef::as_ref);
+    all.filter(move |r| !ended(r))
 }
 
 fn ledger(snapshot: &Snapshot) -> DisruptionLedgerStatus {
@@ -76,7 +77,7 @@ fn covering<'a>(
 }
 
 fn covered<'a>(snapshot: &'a Snapshot, policy: &'a NodeHealthPolicy) -> Vec<&'a Node> {
-    let nodes = snapshot.nodes.values();
+    let nodes = snapshot.nodes.values().map(AsRef::as_ref);
     nodes
         .filter(|node| policy.spec.node_selector.matches(&node.labels))
         .collect()
@@ -131,7 +132,7 @@ fn taking(snapshot: &Snapshot, request: &SlotRequest, taken: &BTreeSet<&String>)
         };
         used.iter().filter(of_policy).count() >= usize::try_from(limit).unwrap()
     };
-    if slot.kind != SlotKind::InPlace || covering(snapshot, node).any(is_over) {
+    if slot.kind == SlotKind::InPlace && covering(snapshot, node).any(is_over) {
         say("over the limit");
     }
     let known: BTreeSet<_> = status
@@ -221,7 +222,7 @@ fn is_unhealthy(snapshot: &Snapshot, policy: &NodeHealthPolicy, node: &Node) -> 
             let mut triggers = policy.spec.triggers.iter();
             triggers.any(|t| t.name == state.name && t.signal_hash() == state.signal_hash)
         });
-    !node.ready || silent || fires
+    !node.is_ready() || silent || fires
 }
 
 fn ordering(snapshot: &Snapshot, action: &Action) -> Vec<String> {
