@@ -193,12 +193,10 @@ impl<'a> Pass<'a> {
                 it.spec.node_uid.as_ref().is_none_or(|uid| *uid == node.uid)
             };
             let named = named.filter(|(_, incident, _)| is_same(incident));
-            let mut changed = named
-                .as_ref()
-                .map(|(_, incident, status)| {
-                    let has_slot = self.usage.holds_slot(&node.name);
-                    (marks::of_incident(node, incident, status, has_slot), None)
-                });
+            let mut changed = named.as_ref().map(|(_, incident, status)| {
+                let has_slot = self.usage.holds_slot(&node.name);
+                (marks::of_incident(node, incident, status, has_slot), None)
+            });
             if changed.as_ref().is_none_or(|(marks, _)| marks.is_empty()) {
                 changed = marks::left_over(self.view, node);
             }

@@ -55,9 +55,13 @@ pub fn of<'a>(view: &'a View<'a>, policy: &'a PolicyView<'a>, usage: &Usage<'a>)
         let message = match (why_not, after, at) {
             (Some(no), ..) => format!("would {verb}, but: {}", no.text),
             (None, Some(last), _) => format!("would {verb} after {last}"),
-            (None, None, Some(at)) => format!("would {verb} {}", text_of(view, policy, &reasons, at)),
+            (None, None, Some(at)) => {
+                format!("would {verb} {}", text_of(view, policy, &reasons, at))
+            }
             (None, None, None) => {
-                let why = reasons.first().map_or("others go first", |no| no.text.as_str());
+                let why = reasons
+                    .first()
+                    .map_or("others go first", |no| no.text.as_str());
                 format!("would {verb}, but: {why}")
             }
         };
@@ -119,9 +123,8 @@ fn keep_time(view: &View<'_>, policy: &PolicyView<'_>, new: &mut Forecast) {
     let has_come = |at: &Option<Time>| at.as_ref().is_some_and(|at| at.0 <= now);
     let status = policy.policy.status.as_ref();
     let mut before = status.into_iter().flat_map(|status| &status.forecast);
-    let before = before.find(|it| {
-        it.node == new.node && it.trigger == new.trigger && it.remedy == new.remedy
-    });
+    let before = before
+        .find(|it| it.node == new.node && it.trigger == new.trigger && it.remedy == new.remedy);
     if has_come(&new.at)
         && let Some(before) = before.filter(|before| has_come(&before.at))
     {

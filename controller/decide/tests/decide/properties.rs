@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::{Config, TestCaseError, TestRunner};
+use unstall_crds::names::node_condition::KERNEL_STALL;
 use unstall_crds::remediation::Outcome;
 use unstall_decide::{Action, Plan, decide};
 
@@ -60,10 +61,14 @@ fn play(
 }
 
 fn is_about_health(action: &Action) -> bool {
-    matches!(
-        action,
-        Action::CreateHealth(_) | Action::DeleteHealth { .. } | Action::SetTriggers { .. }
-    )
+    match action {
+        Action::CreateHealth(_) | Action::DeleteHealth { .. } | Action::SetTriggers { .. } => true,
+        Action::SetConditions { set, remove, .. } => {
+            let types = set.iter().map(|it| &it.type_).chain(remove);
+            types.into_iter().all(|type_| type_ == KERNEL_STALL)
+        }
+        _ => false,
+    }
 }
 
 proptest! {

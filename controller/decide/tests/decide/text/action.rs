@@ -55,7 +55,10 @@ fn line(action: &Action) -> String {
             seen: _,
         } => {
             let ladder = ladder(&policy.remedies);
-            format!("Adopt {remediation}: policy {}, ladder {ladder}", policy.uid)
+            format!(
+                "Adopt {remediation}: policy {}, ladder {ladder}",
+                policy.uid
+            )
         }
         Action::TakeSlot(request) => taken(request),
         Action::SendCommand {

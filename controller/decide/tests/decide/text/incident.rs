@@ -38,7 +38,10 @@ pub fn lines(status: &NodeRemediationStatus) -> Lines {
         let text = format!("{} (since {since})", blocker.message);
         let object = blocker.object.as_ref();
         let object = object.map_or(String::new(), |object| format!(" by {object}"));
-        add(&format!("blocked by {}{object}", blocker.reason), Some(text));
+        add(
+            &format!("blocked by {}{object}", blocker.reason),
+            Some(text),
+        );
     }
     let gate = status.gate.as_ref().map(|gate| {
         let since = clock_of(&gate.since);
@@ -49,7 +52,10 @@ pub fn lines(status: &NodeRemediationStatus) -> Lines {
     if let Some(drain) = &status.drain {
         add("drain", Some(drained(drain)));
         for pod in &drain.left {
-            add(&format!("left {}/{}", pod.namespace, pod.name), Some(left(pod)));
+            add(
+                &format!("left {}/{}", pod.namespace, pod.name),
+                Some(left(pod)),
+            );
         }
     }
     for (number, rung) in (1..).zip(&status.rungs) {

@@ -19,7 +19,9 @@ impl World {
         match action {
             Action::CreateHealth(health) => {
                 let healths = &mut self.snapshot.healths;
-                healths.entry(health.name_any()).or_insert(Arc::new(*health));
+                healths
+                    .entry(health.name_any())
+                    .or_insert(Arc::new(*health));
             }
             Action::DeleteHealth { node, node_uid } => {
                 let healths = &mut self.snapshot.healths;
@@ -64,7 +66,12 @@ impl World {
                 marks,
                 absent,
                 seen,
-            } => self.mark(&node, (&node_uid, seen.as_deref()), &marks, absent.as_deref())?,
+            } => self.mark(
+                &node,
+                (&node_uid, seen.as_deref()),
+                &marks,
+                absent.as_deref(),
+            )?,
             Action::SetConditions { node, set, remove } => {
                 self.set_conditions(&node, set, &remove)?;
             }
@@ -86,7 +93,9 @@ impl World {
             } => self.tidy(&released, &approved, seen.as_deref())?,
             Action::Forget { remediation, uid } => {
                 let all = &mut self.snapshot.remediations;
-                all.retain(|it| it.name_any() != remediation || it.uid().unwrap_or_default() != uid);
+                all.retain(|it| {
+                    it.name_any() != remediation || it.uid().unwrap_or_default() != uid
+                });
             }
         }
         Ok(())

@@ -71,7 +71,9 @@ impl World {
         }
         status.slots.retain(|slot| !is_held(slot));
         if let Some(ended) = disruption_ended {
-            let ended = stored(&k8s_openapi::apimachinery::pkg::apis::meta::v1::Time(*ended));
+            let ended = stored(&k8s_openapi::apimachinery::pkg::apis::meta::v1::Time(
+                *ended,
+            ));
             status.last_disruption = Some(ended);
         }
         if let Some((at, action)) = correct {
