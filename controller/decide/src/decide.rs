@@ -39,6 +39,7 @@ pub fn plan<'a>(view: &'a View<'a>) -> Plan {
         actions: Vec::new(),
         events: Vec::new(),
         after: BTreeMap::new(),
+        opened: Vec::new(),
         waiting: BTreeMap::new(),
     };
     for node in view.nodes() {
@@ -50,7 +51,7 @@ pub fn plan<'a>(view: &'a View<'a>) -> Plan {
     pass.actions.extend(left_over);
     pass.mark();
     let seen = status::Seen {
-        incidents: pass.after,
+        incidents: pass.incidents(),
         waiting: pass.waiting,
         usage: pass.usage,
     };
@@ -76,6 +77,8 @@ struct Pass<'a> {
     events: Vec<Event>,
     /// Open incidents with their statuses after this pass, by node.
     after: BTreeMap<&'a str, (&'a NodeRemediation, NodeRemediationStatus)>,
+    /// Nodes on which incidents are opened.
+    opened: Vec<&'a str>,
     waiting: BTreeMap<String, Vec<(&'a str, No)>>,
 }
 
@@ -92,10 +95,22 @@ impl<'a> Pass<'a> {
                 &outcomes.status,
             ));
             self.actions.extend(outcomes.actions);
-            // Of several on one node, the first stands for it.
-            let entry = self.after.entry(node.as_str());
-            entry.or_insert((incident, outcomes.status));
+            // Of several on one node, the first that goes on stands for it.
+            let known = self.after.get(node.as_str());
+            if known.is_none_or(|(_, status)| status.outcome.is_some()) {
+                self.after.insert(node, (incident, outcomes.status));
+            }
         }
+    }
+
+    /// The incidents that go on after this pass, by node.
+    fn incidents(&mut self) -> BTreeMap<&'a str, NodeRemediationStatus> {
+        let opened = self.opened.iter();
+        let opened = opened.map(|node| (*node, NodeRemediationStatus::default()));
+        let after = std::mem::take(&mut self.after).into_iter();
+        let after = after.map(|(node, (_, status))| (node, status));
+        let open = after.filter(|(_, status)| status.outcome.is_none());
+        opened.chain(open).collect()
     }
 
     fn open(&mut self) {
@@ -105,6 +120,10 @@ impl<'a> Pass<'a> {
         };
         let mut room = WAITING.saturating_sub(self.after.values().filter(waits).count());
         for (node, call) in order::calls(self.view, Mode::Enforce) {
+            if marks::is_released(self.view, node) {
+                // Once it is, the next incident may follow.
+                continue;
+            }
             let Some((remedy, kind)) = incident::first_remedy(&call) else {
                 continue;
             };
@@ -156,6 +175,7 @@ impl<'a> Pass<'a> {
             &call.trigger.name,
         ));
         self.actions.push(Action::OpenIncident(Box::new(incident)));
+        self.opened.push(&node.name);
     }
 
     fn wait(&mut self, node: &'a Node, call: &Call<'_, 'a>, no: No) {
@@ -173,9 +193,10 @@ impl<'a> Pass<'a> {
                 it.spec.node_uid.as_ref().is_none_or(|uid| *uid == node.uid)
             };
             let named = named.filter(|(_, incident, _)| is_same(incident));
-            let mut changed = named
-                .as_ref()
-                .map(|(name, _, status)| (marks::of_incident(node, name, status), None));
+            let mut changed = named.as_ref().map(|(_, incident, status)| {
+                let has_slot = self.usage.holds_slot(&node.name);
+                (marks::of_incident(node, incident, status, has_slot), None)
+            });
             if changed.as_ref().is_none_or(|(marks, _)| marks.is_empty()) {
                 changed = marks::left_over(self.view, node);
             }

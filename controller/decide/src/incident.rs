@@ -48,17 +48,8 @@ pub fn call<'v, 'a>(view: &'v View<'a>, node: &Node, mode: Mode) -> Option<Call<
 /// node's slot, then the first that is open.
 #[must_use]
 pub fn before(view: &View<'_>, node: &Node, name: &str) -> Option<String> {
+    // Also one that has ended: its slot is given back first, or kept.
     let holder = view.slot(&node.name).map(|slot| slot.remediation.clone());
-    let holder = holder.filter(|holder| {
-        // A slot that an ended incident left is being given back, unless it is
-        // kept because the node still needs a human.
-        holder == name
-            || view
-                .open_on(&node.name)
-                .iter()
-                .any(|it| it.name_any() == *holder)
-            || node.cordoned_by() == Some(holder)
-    });
     holder
         .or_else(|| Some(view.open_on(&node.name).first()?.name_any()))
         .filter(|first| first != name)

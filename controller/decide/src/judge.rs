@@ -161,6 +161,7 @@ pub fn boot<'a>(snapshot: &'a Snapshot, node: &'a Node) -> Option<&'a str> {
     let of_kubelet = node.boot_id.as_deref().filter(|id| !id.is_empty());
     let health = snapshot.health(node).and_then(|it| it.status.as_ref());
     let of_probe = health.and_then(|status| status.boot_id.as_deref());
+    let of_probe = of_probe.filter(|id| !id.is_empty());
     match (of_kubelet, of_probe) {
         (Some(one), Some(other)) if one != other => None,
         (Some(one), _) => Some(one),

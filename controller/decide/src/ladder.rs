@@ -1,7 +1,7 @@
 //! Which rung of an incident's ladder comes next.
 
 use jiff::Timestamp;
-use unstall_crds::policy::{Remedy, WhenExhausted};
+use unstall_crds::policy::{Remedy, TemplateReference, WhenExhausted};
 use unstall_crds::remediation::{NodeRemediation, NodeRemediationStatus};
 
 use crate::{Node, Snapshot, guard, record};
@@ -36,6 +36,19 @@ pub struct UsedUp {
 pub fn of(remediation: &NodeRemediation) -> &[Remedy] {
     let policy = remediation.spec.policy.as_ref();
     policy.map_or(&[], |policy| &policy.remedies)
+}
+
+/// The template of the other remediator to which the rung at work hands the node
+/// over.
+#[must_use]
+pub fn template_at_work(
+    remediation: &NodeRemediation,
+    status: &NodeRemediationStatus,
+) -> Option<TemplateReference> {
+    let rung = record::current_rung(status)?;
+    let mut ladder = of(remediation).iter();
+    let remedy = ladder.find(|remedy| remedy.name == rung.remedy)?;
+    Some(remedy.hand_over.as_ref()?.template.clone())
 }
 
 /// The next rung after those that `status` records.
@@ -79,9 +92,10 @@ fn leads_on(snapshot: &Snapshot, node: &Node, left: &[Remedy]) -> bool {
 pub fn used_up(snapshot: &Snapshot, node: &Node, remedy: &Remedy) -> Option<UsedUp> {
     let max = usize::from(remedy.max_per_node_per_24h);
     let (uses, until) = guard::uses_in_24h(snapshot, node, &remedy.name, max);
+    let again = until.map_or(String::new(), |at| format!("; again from {at:.0} on"));
     (uses >= max).then(|| UsedUp {
         text: format!(
-            "{} was used {uses} times on the node in 24 h, {max} are allowed",
+            "{} was used {uses} times on the node in 24 h, {max} are allowed{again}",
             remedy.name
         ),
         until,

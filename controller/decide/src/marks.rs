@@ -40,16 +40,30 @@ pub fn are_left(node: &Node, name: &str) -> bool {
     by == Some(name) || (by.is_none() && has_traces)
 }
 
-/// What an incident in `status` changes on its node.
+/// What an incident in `status` changes on its node; nothing is cordoned without a
+/// slot.
 #[must_use]
-pub fn of_incident(node: &Node, name: &str, status: &NodeRemediationStatus) -> Marks {
+pub fn of_incident(
+    node: &Node,
+    incident: &NodeRemediation,
+    status: &NodeRemediationStatus,
+    has_slot: bool,
+) -> Marks {
+    let name = &incident.name_any();
     let mut marks = Marks::default();
     match status.phase {
-        Phase::Cordoning if !node.unschedulable => cordon(node, name, status, &mut marks),
+        Phase::Cordoning if !node.unschedulable && has_slot => {
+            let policy = incident.spec.policy.as_ref();
+            let noticed = policy.map(|it| it.drain.exclude_from_load_balancers.get());
+            let leaves = noticed.is_some_and(|time| !time.is_zero())
+                && record::current_rung(status)
+                    .is_some_and(|rung| rung.action == RemedyKind::Reboot);
+            cordon(node, name, leaves, &mut marks);
+        }
         Phase::Uncordoning if are_left(node, name) => remove(node, &mut marks),
         _ => {}
     }
-    if node.cordoned_by() == Some(name) && status.phase != Phase::Uncordoning {
+    if node.cordoned_by() == Some(name.as_str()) && status.phase != Phase::Uncordoning {
         let wanted = status.gate.as_ref().map(|gate| gate.name.clone());
         if node.labels.get(label::GATE) != wanted.as_ref() {
             marks.labels.insert(label::GATE.to_owned(), wanted);
@@ -58,7 +72,8 @@ pub fn of_incident(node: &Node, name: &str, status: &NodeRemediationStatus) -> M
     marks
 }
 
-fn cordon(node: &Node, name: &str, status: &NodeRemediationStatus, marks: &mut Marks) {
+/// Cordons, and if the node `leaves` its load balancers tells them so.
+fn cordon(node: &Node, name: &str, leaves: bool, marks: &mut Marks) {
     marks.unschedulable = Some(true);
     let mut set = vec![(annotation::CORDONED_BY, name.to_owned())];
     let mut ours = Vec::new();
@@ -69,8 +84,6 @@ fn cordon(node: &Node, name: &str, status: &NodeRemediationStatus, marks: &mut M
         set.push((annotation::SCALE_DOWN_DISABLED, "true".to_owned()));
         ours.push(mark::SCALE_DOWN);
     }
-    let rung = record::current_rung(status);
-    let leaves = rung.is_some_and(|rung| rung.action == RemedyKind::Reboot);
     if leaves && !node.labels.contains_key(label::EXCLUDE_FROM_LOAD_BALANCERS) {
         let key = label::EXCLUDE_FROM_LOAD_BALANCERS.to_owned();
         marks.labels.insert(key, Some("true".to_owned()));

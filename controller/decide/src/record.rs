@@ -52,6 +52,8 @@ pub fn end(status: &mut NodeRemediationStatus, outcome: Outcome, now: Timestamp,
         end_rung(status, RungResult::Failed, now, message);
     }
     set_blockers(status, Vec::new(), now);
+    status.gate = None;
+    status.ending = None;
     enter(status, Phase::Ended, now, None, message);
     status.outcome = Some(outcome);
     status.completed_at = Some(Time(now));

@@ -117,6 +117,12 @@ impl<'a> Usage<'a> {
         }
     }
 
+    /// Whether a slot is held for `node`, or taken in this pass.
+    #[must_use]
+    pub fn holds_slot(&self, node: &str) -> bool {
+        self.slots.contains_key(node)
+    }
+
     /// The nodes whose slots are counted, but for `node`.
     #[must_use]
     pub fn beside(&self, node: &str) -> Vec<String> {

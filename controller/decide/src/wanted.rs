@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use kube::ResourceExt;
-use unstall_crds::policy::{Mode, Remedy, RemedyKind, TemplateReference};
+use unstall_crds::policy::{Mode, RemedyKind, TemplateReference};
 use unstall_crds::remediation::{NodeRemediation, Phase};
 
 use crate::view::View;
@@ -69,10 +69,7 @@ fn of_incident(view: &View<'_>, it: &NodeRemediation, wanted: &mut Wanted, limit
     let drain = status.and_then(|status| status.drain.as_ref());
     wanted.unplaced |= phase == Phase::Soaking && drain.is_some_and(|it| !it.displaced.is_empty());
     if phase == Phase::HandedOver {
-        let rung = status.and_then(record::current_rung);
-        let named = |remedy: &&Remedy| rung.is_some_and(|rung| rung.remedy == remedy.name);
-        let remedy = ladder::of(it).iter().find(named);
-        let template = remedy.and_then(|remedy| Some(remedy.hand_over.as_ref()?.template.clone()));
+        let template = status.and_then(|status| ladder::template_at_work(it, status));
         wanted
             .handed_over
             .extend(template.map(|template| (it.name_any(), node.clone(), template)));

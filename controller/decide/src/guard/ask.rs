@@ -36,11 +36,12 @@ impl Ask<'_> {
         self.trigger.is_none()
     }
 
-    /// Whether it needs the node's probe: to be judged, or to be carried out.
+    /// Whether it needs the node's probe: to be judged, or to be carried out. A
+    /// node that did not come back from an earlier rung is judged already.
     #[must_use]
     pub fn needs_probe(&self) -> bool {
         let on_node = matches!(self.kind, RemedyKind::DropCaches | RemedyKind::Reboot);
-        on_node || self.trigger.is_some_and(|it| it.signal.is_some())
+        on_node || (!self.is_begun && self.trigger.is_some_and(|it| it.signal.is_some()))
     }
 }
 

@@ -4,8 +4,8 @@ use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::ResourceExt;
 use unstall_crds::ledger::{HistoryEntry, Slot, SlotKind};
-use unstall_crds::policy::{DropCaches, Remedy, RemedyKind};
-use unstall_crds::remediation::{BootProof, Phase, Proof, Rung};
+use unstall_crds::policy::{Approval, DropCaches, Remedy, RemedyKind};
+use unstall_crds::remediation::{BootProof, Origin, Phase, Proof, Rung};
 
 use super::step::Step;
 use crate::judge::{add, signed};
@@ -104,8 +104,13 @@ impl Step<'_, '_> {
             finished_at: None,
             command_id: Some(self.command_id()),
             epoch,
-            approved_by: (remedy.approval == unstall_crds::policy::Approval::Manual)
-                .then(|| "spec.approve of the DisruptionLedger".to_owned()),
+            approved_by: (remedy.approval == Approval::Manual).then(|| {
+                let who = match self.remediation.spec.origin {
+                    Origin::Manual => "whoever asked for the incident",
+                    Origin::Policy => "spec.approve of the DisruptionLedger",
+                };
+                who.to_owned()
+            }),
             before: None,
             after: None,
             comparison: Vec::new(),

@@ -32,8 +32,13 @@ impl Step<'_, '_> {
         if self.ordered().as_deref() == Some(id) {
             return;
         }
-        let Some(boot_id) = judge::boot(self.view.snapshot, self.node).map(ToOwned::to_owned)
-        else {
+        // The actuator compares with its own: the probe, which is beside it, must
+        // have told the boot itself.
+        let of_probe = self
+            .health()
+            .and_then(|it| it.status.as_ref()?.boot_id.clone());
+        let boot = judge::boot(self.view.snapshot, self.node);
+        let Some(boot_id) = of_probe.filter(|id| boot == Some(id)) else {
             return;
         };
         let issued_at = whole_seconds(self.now());

@@ -21,6 +21,12 @@ impl Step<'_, '_> {
                 let text = "somebody else cordoned the node meanwhile";
                 return self.give_up(RungResult::Aborted, Outcome::Aborted, text);
             }
+            // The cordon and its owner are one write: half of it was taken away.
+            let was_cordoned =
+                self.node.cordoned_by() == Some(&self.name) || self.status.gate.is_some();
+            if let Some(text) = self.yielded().filter(|_| was_cordoned) {
+                return self.give_up(RungResult::Aborted, Outcome::Aborted, &text);
+            }
             if self.now() > self.deadline() {
                 let text = "the node could not be cordoned in time";
                 self.give_up(RungResult::Failed, Outcome::Aborted, text);
@@ -32,13 +38,14 @@ impl Step<'_, '_> {
             let text = "the node is cordoned and held for a human: uncordon it, or release it in the ledger";
             return self.enter(Phase::Holding, None, text);
         }
-        if !self.gates_are_open(GatePoint::BeforeDrain) {
+        let Some(passed) = self.pass_gates(GatePoint::BeforeDrain) else {
             return;
-        }
+        };
         let drain = self.remediation.spec.policy.as_ref().map(|it| &it.drain);
         let limit = drain.map(|drain| signed(drain.timeout.get()));
         let deadline = add(self.now(), limit.unwrap_or_default());
-        self.enter(Phase::Draining, Some(deadline), "evicting the node's pods");
+        let text = format!("evicting the node's pods{passed}");
+        self.enter(Phase::Draining, Some(deadline), &text);
     }
 
     /// Whether the slot is gone, another actor takes the node, or it was

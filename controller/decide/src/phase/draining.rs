@@ -9,7 +9,6 @@ use crate::drain::{self, Do, Input, State};
 use crate::judge::{add, signed};
 use crate::no::No;
 use crate::plan::PodOrder;
-use crate::pods::Pod;
 use crate::{Action, record};
 
 impl Step<'_, '_> {
@@ -33,30 +32,37 @@ impl Step<'_, '_> {
             let text = format!("load balancers are given until {leaves:.0} to notice");
             return self.block(vec![No::new(BlockedReason::LeavingLoadBalancers, text)]);
         }
-        let Some(pods) = self.view.snapshot.pods.get(&self.node.name) else {
+        let Some(drained) = self.drained(drain) else {
+            return;
+        };
+        let Some(passed) = self.pass_gates(GatePoint::BeforeReboot) else {
+            if self.status.phase == Phase::Draining {
+                self.status.message = Some(record::cut(&drained, 512));
+            }
+            return;
+        };
+        let limit = remedy.reboot.as_ref().map(|it| signed(it.timeout.get()));
+        let deadline = add(self.now(), limit.unwrap_or_default());
+        let text = format!(
+            "{}: ordering the node to reboot; {drained}{passed}",
+            remedy.name
+        );
+        self.enter(Phase::Rebooting, Some(deadline), &text);
+    }
+
+    /// How the node became empty, or why it may be rebooted as it is; none while
+    /// it may not.
+    fn drained(&mut self, drain: &Drain) -> Option<String> {
+        if self.status.gate.is_some() {
+            // Drained already, and waiting for others.
+            return Some(self.status.message.clone().unwrap_or_default());
+        }
+        let snapshot = self.view.snapshot;
+        let Some(pods) = snapshot.pods.get(&self.node.name) else {
             let text = "the node's pods are not known yet";
             self.block(vec![No::new(BlockedReason::PodsUnknown, text)]);
             return self.time_out(drain);
         };
-        if !self.is_drained(drain, pods) {
-            return;
-        }
-        if !self.gates_are_open(GatePoint::BeforeReboot) {
-            return;
-        }
-        let limit = remedy.reboot.as_ref().map(|it| signed(it.timeout.get()));
-        let deadline = add(self.now(), limit.unwrap_or_default());
-        let text = format!("{}: ordering the node to reboot", remedy.name);
-        self.enter(Phase::Rebooting, Some(deadline), &text);
-    }
-
-    /// Whether the node is empty, or may be rebooted as it is.
-    fn is_drained(&mut self, drain: &Drain, pods: &[Pod]) -> bool {
-        if self.status.gate.is_some() {
-            // Drained already, and waiting for others.
-            return true;
-        }
-        let snapshot = self.view.snapshot;
         let outlook = drain::plan(&Input {
             drain,
             pods,
@@ -70,74 +76,58 @@ impl Step<'_, '_> {
         match outlook.state {
             State::Abort(text) => {
                 self.give_up(RungResult::Aborted, Outcome::Aborted, &text);
-                false
+                None
             }
             State::Done { sentence, .. } => {
                 let attached = self.attached();
                 if attached.is_empty() {
-                    self.status.message = Some(record::cut(&sentence, 512));
-                    return true;
+                    return Some(sentence);
                 }
                 self.block(attached);
-                self.time_out(drain);
-                self.status.phase == Phase::Rebooting
+                self.time_out(drain)
             }
             State::GoingOn => {
                 self.block(outlook.blockers.into_iter().map(No::from).collect());
                 if self.now() > self.deadline() {
-                    self.time_out(drain);
-                } else {
-                    self.send_away(outlook.actions);
+                    return self.time_out(drain);
                 }
-                false
+                self.send_away(outlook.actions);
+                None
             }
         }
     }
 
     fn send_away(&mut self, actions: Vec<Do>) {
         for action in actions {
-            let (pod, grace, is_eviction) = match action {
-                Do::Evict { pod, grace } => (pod, grace, true),
-                Do::Delete { pod, grace } => (pod, grace, false),
-            };
             let order = PodOrder {
                 node: self.node.name.clone(),
                 remediation: self.name.clone(),
-                pod,
-                grace,
+                pod: action.pod().clone(),
+                grace: action.grace(),
             };
-            self.actions.push(if is_eviction {
-                Action::Evict(order)
-            } else {
-                Action::DeletePod(order)
+            self.actions.push(match action {
+                Do::Evict { .. } => Action::Evict(order),
+                Do::Delete { .. } => Action::DeletePod(order),
             });
         }
     }
 
-    /// The drain takes too long: given up, or gone on with.
-    fn time_out(&mut self, drain: &Drain) {
+    /// The drain takes too long: given up, or gone on with, and why.
+    fn time_out(&mut self, drain: &Drain) -> Option<String> {
         if self.now() <= self.deadline() {
-            return;
+            return None;
         }
         let left = self.status.blockers.first();
         let left = left.map_or("pods are left".to_owned(), |it| it.message.clone());
+        let limit = drain.timeout.as_str();
         if drain.on_timeout == DrainTimeoutAction::Abort {
-            let text = format!(
-                "the drain took longer than {}: {left}",
-                drain.timeout.as_str()
-            );
-            return self.give_up(RungResult::Aborted, Outcome::Aborted, &text);
+            let text = format!("the drain took longer than {limit}: {left}");
+            self.give_up(RungResult::Aborted, Outcome::Aborted, &text);
+            return None;
         }
-        let Some((remedy, _)) = self.at_work() else {
-            return self.record_gone();
-        };
-        let limit = remedy.reboot.as_ref().map(|it| signed(it.timeout.get()));
-        let deadline = add(self.now(), limit.unwrap_or_default());
-        let text = format!(
-            "the drain took longer than {}, rebooting all the same (onTimeout: Proceed): {left}",
-            drain.timeout.as_str()
-        );
-        self.enter(Phase::Rebooting, Some(deadline), &text);
+        Some(format!(
+            "the drain took longer than {limit}, and goes on all the same (onTimeout: Proceed): {left}"
+        ))
     }
 
     /// Volumes that are still attached to the node.

@@ -8,16 +8,14 @@ use unstall_crds::remediation::{GatePoint, GateWait, Outcome, RungResult};
 use super::step::Step;
 use crate::judge::{add, signed};
 use crate::no::No;
-use crate::record;
 
 impl Step<'_, '_> {
-    /// Whether all gates of `point` are open, or may be passed. While one is not,
-    /// the incident waits for it, or is given up. All of a point are waited for
-    /// from the same moment on.
-    pub(super) fn gates_are_open(&mut self, point: GatePoint) -> bool {
-        let Some(policy) = self.remediation.spec.policy.as_ref() else {
-            return true;
-        };
+    /// Passes the gates of `point`: what the record has to say of those that are
+    /// passed without being open, after a semicolon. None while one is waited for,
+    /// or when the incident is given up because of one. All of a point are waited
+    /// for from the same moment on.
+    pub(super) fn pass_gates(&mut self, point: GatePoint) -> Option<String> {
+        let policy = self.remediation.spec.policy.as_ref()?;
         let gates = match point {
             GatePoint::BeforeDrain => &policy.gates.before_drain,
             GatePoint::BeforeReboot => &policy.gates.before_reboot,
@@ -40,7 +38,7 @@ impl Step<'_, '_> {
                     self.give_up(RungResult::Aborted, Outcome::Aborted, &text);
                 }
             }
-            return false;
+            return None;
         }
         let waiting = closed.iter().filter(|gate| now <= until(gate));
         let reasons: Vec<No> = waiting
@@ -60,11 +58,11 @@ impl Step<'_, '_> {
         let first = waiting.map(|gate| gate.name.clone()).next();
         let Some(name) = first else {
             self.status.gate = None;
-            if let Some(passed) = closed.first() {
-                let text = format!("gate {} was not opened in time and is passed", passed.name);
-                self.status.message = Some(record::cut(&text, 512));
-            }
-            return true;
+            let passed = closed.iter().map(|gate| {
+                let name = &gate.name;
+                format!("; gate {name} was not opened in time and is passed (onTimeout: Proceed)")
+            });
+            return Some(passed.collect());
         };
         self.status.gate = Some(GateWait {
             point,
@@ -72,7 +70,7 @@ impl Step<'_, '_> {
             since: Time(since),
         });
         self.block(reasons);
-        false
+        None
     }
 
     fn is_open(&self, gate: &Gate) -> bool {

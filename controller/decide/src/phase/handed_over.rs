@@ -3,37 +3,52 @@
 
 use unstall_crds::condition::BlockedReason;
 use unstall_crds::health::TriggerState;
-use unstall_crds::policy::TemplateReference;
 use unstall_crds::remediation::{Outcome, Phase, RungResult};
 
 use super::step::Step;
-use crate::Action;
 use crate::no::No;
 use crate::snapshot::HandedOver;
+use crate::{Action, ladder};
+
+/// How it ends.
+struct End {
+    result: RungResult,
+    outcome: Outcome,
+    text: String,
+}
+
+impl End {
+    fn new(result: RungResult, outcome: Outcome, text: &str) -> Self {
+        Self {
+            result,
+            outcome,
+            text: text.to_owned(),
+        }
+    }
+}
 
 impl Step<'_, '_> {
     pub(super) fn handed_over(&mut self) {
-        let Some((remedy, _)) = self.at_work() else {
+        if self.at_work().is_none() {
             return self.record_gone();
-        };
-        let Some(template) = remedy.hand_over.as_ref().map(|it| it.template.clone()) else {
-            return self.record_gone();
-        };
-        let state = self.judged().map(|it| it.state(self.view, self.node));
-        let object = self.view.snapshot.handed_over.get(&self.name).copied();
-        let is_cured = state == Some(TriggerState::Clear) && self.node.is_ready();
-        if is_cured || self.now() > self.deadline() {
-            return self.take_back(template, object, is_cured);
         }
-        match object {
+        let Some(template) = ladder::template_at_work(self.remediation, &self.status) else {
+            return self.record_gone();
+        };
+        if let Some(end) = self.is_over() {
+            return self.take_back(end);
+        }
+        match self.view.snapshot.handed_over.get(&self.name) {
             None => {
                 let text = "it is not known yet whether the other remediator's object is there";
                 self.block(vec![No::new(BlockedReason::HandedOver, text)]);
             }
             Some(HandedOver::NoTemplate) => {
+                self.release();
                 let text = format!("there is no {} {}", template.kind, template.name);
                 self.next_rung(RungResult::Failed, &text);
             }
+            Some(HandedOver::Absent) if self.slot().is_none() => {}
             Some(HandedOver::Absent) => self.actions.push(Action::HandOver {
                 node: self.node.name.clone(),
                 remediation: self.name.clone(),
@@ -48,13 +63,31 @@ impl Step<'_, '_> {
         }
     }
 
-    fn take_back(
-        &mut self,
-        template: TemplateReference,
-        object: Option<HandedOver>,
-        is_cured: bool,
-    ) {
-        if object != Some(HandedOver::Absent) && object != Some(HandedOver::NoTemplate) {
+    fn is_over(&self) -> Option<End> {
+        if self.is_released() {
+            let text = "a human released the node";
+            return Some(End::new(RungResult::Aborted, Outcome::Aborted, text));
+        }
+        let is_late = self.now() > self.deadline();
+        if self.slot().is_none() && (self.is_in_history() || is_late) {
+            let text = "its slot is not in the ledger any more: nothing is done without one";
+            return Some(End::new(RungResult::Failed, Outcome::Aborted, text));
+        }
+        let state = self.judged().map(|it| it.state(self.view, self.node));
+        if state == Some(TriggerState::Clear) && self.node.is_ready() {
+            let text = "the trigger cleared while another remediator was at work";
+            return Some(End::new(RungResult::Cured, Outcome::Fixed, text));
+        }
+        let text = "the other remediator did not cure the node in time";
+        is_late.then(|| End::new(RungResult::NoEffect, Outcome::NotFixed, text))
+    }
+
+    /// Takes the object back, and ends once it is gone.
+    fn take_back(&mut self, end: End) {
+        let object = self.view.snapshot.handed_over.get(&self.name);
+        let is_gone = matches!(object, Some(HandedOver::Absent | HandedOver::NoTemplate));
+        let template = ladder::template_at_work(self.remediation, &self.status);
+        if let Some(template) = template.filter(|_| !is_gone) {
             return self.actions.push(Action::TakeBack {
                 node: self.node.name.clone(),
                 remediation: self.name.clone(),
@@ -62,17 +95,11 @@ impl Step<'_, '_> {
             });
         }
         self.release();
-        if is_cured {
-            let text = "the trigger cleared while another remediator was at work";
-            self.end_rung(RungResult::Cured, text);
-            return self.end(Outcome::Fixed, text);
-        }
-        let text = "the other remediator did not cure the node in time";
-        self.end_rung(RungResult::NoEffect, text);
-        if self.has_next_rung() {
-            self.enter(Phase::Pending, None, text);
+        self.end_rung(end.result, &end.text);
+        if end.outcome == Outcome::NotFixed && self.has_next_rung() {
+            self.enter(Phase::Pending, None, &end.text);
         } else {
-            self.end(Outcome::NotFixed, text);
+            self.end(end.outcome, &end.text);
         }
     }
 }

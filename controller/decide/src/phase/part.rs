@@ -59,11 +59,31 @@ impl<'a> Step<'a, '_> {
             .any(|entry| entry.node == self.node.name && entry.at == rung.started_at)
     }
 
-    /// The remedy at work and the id of its command.
+    /// The remedy at work and the id of its command; none where the record says
+    /// that something else is at work than the phase is about.
     pub(super) fn at_work(&self) -> Option<(&'a Remedy, String)> {
         let rung = record::current_rung(&self.status)?;
         let mut ladder = ladder::of(self.remediation).iter();
         let remedy = ladder.find(|remedy| remedy.name == rung.remedy)?;
+        let kind = remedy.kind().filter(|kind| *kind == rung.action)?;
+        let is_of_phase = match kind {
+            RemedyKind::DropCaches => {
+                matches!(self.status.phase, Phase::DroppingCaches | Phase::Verifying)
+            }
+            RemedyKind::Cordon => matches!(self.status.phase, Phase::Cordoning | Phase::Holding),
+            RemedyKind::HandOver => self.status.phase == Phase::HandedOver,
+            RemedyKind::Reboot => matches!(
+                self.status.phase,
+                Phase::Cordoning
+                    | Phase::Draining
+                    | Phase::Rebooting
+                    | Phase::Proving
+                    | Phase::Soaking
+            ),
+        };
+        if !is_of_phase {
+            return None;
+        }
         Some((remedy, rung.command_id.clone()?))
     }
 
@@ -86,8 +106,6 @@ impl<'a> Step<'a, '_> {
 
     pub(super) fn end(&mut self, outcome: Outcome, text: &str) {
         let now = self.now();
-        self.status.gate = None;
-        self.status.ending = None;
         record::end(&mut self.status, outcome, now, text);
     }
 
@@ -115,11 +133,12 @@ impl<'a> Step<'a, '_> {
         }
     }
 
-    /// The node was cordoned and not rebooted: it is uncordoned, then the next
-    /// rung follows, or the end.
+    /// The node was cordoned and not rebooted: it is uncordoned. Then the next
+    /// rung follows where the remedy did not work, or the end: who gave the
+    /// incident up or took the node over wants no other remedy.
     pub(super) fn give_up(&mut self, result: RungResult, outcome: Outcome, text: &str) {
         self.end_rung(result, text);
-        let has_next = self.has_next_rung() && outcome != Outcome::Superseded;
+        let has_next = self.has_next_rung() && outcome == Outcome::NotFixed;
         self.status.ending = (!has_next).then_some(outcome);
         self.enter(Phase::Uncordoning, None, text);
     }
@@ -182,7 +201,8 @@ impl<'a> Step<'a, '_> {
             .health()
             .and_then(|it| it.status.as_ref()?.boot_id.as_deref());
         let seen = [self.node.boot_id.as_deref(), of_probe];
-        let other = seen.into_iter().flatten().find(|id| *id != before)?;
+        let mut known = seen.into_iter().flatten().filter(|id| !id.is_empty());
+        let other = known.find(|id| *id != before)?;
         Some(format!("boot {before} is over, {other} runs"))
     }
 

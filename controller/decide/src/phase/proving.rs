@@ -5,7 +5,7 @@ use unstall_crds::remediation::{BootProof, Outcome, Phase, Proof, RungResult};
 use super::step::Step;
 use super::verifying::cured;
 use crate::judge::{self, add, signed};
-use crate::proof::Verdict;
+use crate::proof::{Judged, Verdict};
 use crate::{proof, record};
 
 impl Step<'_, '_> {
@@ -69,9 +69,7 @@ impl Step<'_, '_> {
                 });
                 self.soak(&text);
             }
-            // A boot is a busy time: a signal may settle. What is no signal does not.
-            Verdict::NotCured { .. }
-                if judged.trigger.signal.is_some() && !is_late && !self.fires() => {}
+            Verdict::NotCured { .. } if !is_late && self.may_settle(&judged) => {}
             Verdict::NotCured { after, remains } => {
                 self.measured(Proof {
                     before,
@@ -84,6 +82,20 @@ impl Step<'_, '_> {
         }
     }
 
+    /// Whether what is still bad may be from before. A boot is a busy time, so that
+    /// a signal may settle; and who reports a condition has to start first: it
+    /// counts once it has stood as long as the trigger asks for.
+    fn may_settle(&self, judged: &Judged<'_>) -> bool {
+        if judged.trigger.signal.is_some() {
+            return !self.fires();
+        }
+        let back = self.status.good_since.as_ref();
+        judged.trigger.condition.as_ref().is_some_and(|condition| {
+            let counts = back.map(|back| add(back.0, signed(condition.r#for.get())));
+            counts.is_some_and(|counts| self.now() < counts)
+        })
+    }
+
     fn soak(&mut self, text: &str) {
         let soak = self.remediation.spec.policy.as_ref().map(|it| &it.soak);
         let limit = soak.map(|soak| signed(soak.timeout.get()));
@@ -92,10 +104,10 @@ impl Step<'_, '_> {
         self.enter(Phase::Soaking, Some(deadline), text);
     }
 
-    /// Ends because the node is not ours any more; what was proven counts.
+    /// Ends because the node, which was rebooted, is somebody else's now.
     pub(super) fn end_yielded(&mut self, text: &str) {
         self.end_rung(RungResult::Aborted, text);
-        self.status.ending = Some(Outcome::Aborted);
+        self.status.ending = Some(Outcome::Superseded);
         self.enter(Phase::Uncordoning, None, text);
     }
 

@@ -19,14 +19,7 @@ impl Step<'_, '_> {
             return self.record_gone();
         };
         let was_ordered = record::current_rung(&self.status).is_some_and(|it| it.epoch.is_some());
-        if !was_ordered {
-            if self.lost_or_superseded() {
-                return;
-            }
-            if let Some(text) = self.yielded() {
-                return self.give_up(RungResult::Aborted, Outcome::Aborted, &text);
-            }
-        } else if let Some(text) = self.rebooted() {
+        if let Some(text) = self.rebooted().filter(|_| was_ordered) {
             let settle = signed(remedy.settle.get());
             let limit = add(self.deadline(), settle + PROOF_LIMIT);
             let text = format!("the node was rebooted: {text}");
@@ -38,9 +31,24 @@ impl Step<'_, '_> {
         if self.now() > self.deadline() {
             return self.never_rebooted(was_ordered);
         }
+        if self.ordered().as_ref() != Some(&id) && !self.is_still_ours() {
+            return;
+        }
         // Long enough for the machine to go down; what is not begun by then is void.
         let until = self.deadline();
         self.order(CommandAction::Reboot, None, &id, until);
+    }
+
+    /// Whether the order to reboot may be given: the node is as it was drained.
+    fn is_still_ours(&mut self) -> bool {
+        if self.lost_or_superseded() {
+            return false;
+        }
+        if let Some(text) = self.yielded() {
+            self.give_up(RungResult::Aborted, Outcome::Aborted, &text);
+            return false;
+        }
+        true
     }
 
     fn reboot_answered(&mut self, answer: &CommandStatus, id: &str) {
@@ -72,7 +80,7 @@ impl Step<'_, '_> {
     fn ask_again(&mut self, answer: &CommandStatus, id: &str) {
         let refused_at = answer.finished_at.as_ref().map(|time| time.0);
         let at = add(refused_at.unwrap_or_else(|| self.since()), AGAIN);
-        if self.now() < at {
+        if self.now() < at || !self.is_still_ours() {
             return;
         }
         let (stem, tries) = match id.rsplit_once('.') {

@@ -1,5 +1,6 @@
 //! The node is cured and watched before it takes pods again.
 
+use jiff::SignedDuration;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use unstall_crds::condition::BlockedReason;
 use unstall_crds::health::TriggerState;
@@ -23,25 +24,44 @@ impl Step<'_, '_> {
             let text = "the trigger fired again while the node was watched";
             return self.failed(RungResult::Recurred, Outcome::Recurred, text);
         }
-        if self.status.gate.is_none() {
-            let missing = self.missing();
-            let now = self.now();
-            if missing.is_empty() {
-                self.status.good_since.get_or_insert(Time(now));
-            } else {
-                self.status.good_since = None;
-            }
-            let is_late = now > self.deadline();
-            let good_for = self.status.good_since.as_ref();
-            let is_good =
-                good_for.is_some_and(|since| now >= add(since.0, signed(policy.soak.r#for.get())));
-            if !is_good {
-                return self.keep_watching(missing, is_late);
-            }
+        let missing = self.missing();
+        let now = self.now();
+        if missing.is_empty() {
+            self.status.good_since.get_or_insert(Time(now));
+        } else {
+            self.status.good_since = None;
         }
-        if self.gates_are_open(GatePoint::BeforeUncordon) {
-            let text = self.proven();
-            self.well(&text);
+        if self.status.gate.is_some() {
+            return self.wait_at_gate(missing, signed(policy.soak.timeout.get()));
+        }
+        let is_late = now > self.deadline();
+        let good_for = self.status.good_since.as_ref();
+        let is_good =
+            good_for.is_some_and(|since| now >= add(since.0, signed(policy.soak.r#for.get())));
+        if !is_good {
+            return self.keep_watching(missing, is_late);
+        }
+        let text = self.proven();
+        self.pass_last_gates(&text);
+    }
+
+    /// The node was well for long enough, and others hold it up. If it is not well
+    /// any more, its soak begins anew.
+    fn wait_at_gate(&mut self, missing: Vec<No>, limit: SignedDuration) {
+        let mut missing = missing.into_iter().peekable();
+        let is_unwell = |no: &No| no.reason != BlockedReason::PodsUnplaced;
+        if missing.peek().is_some_and(is_unwell) {
+            self.status.gate = None;
+            self.status.phase_deadline = Some(Time(add(self.now(), limit)));
+            return self.block(missing.collect());
+        }
+        let text = self.proven();
+        self.pass_last_gates(&text);
+    }
+
+    fn pass_last_gates(&mut self, text: &str) {
+        if let Some(passed) = self.pass_gates(GatePoint::BeforeUncordon) {
+            self.well(&format!("{text}{passed}"));
         }
     }
 
@@ -56,7 +76,7 @@ impl Step<'_, '_> {
             // They may need this very node.
             Some(no) if only_pods => {
                 let text = format!("{}; uncordoned, so that they may come here", no.text);
-                self.well(&text);
+                self.pass_last_gates(&text);
             }
             Some(no) => {
                 let text = format!("the node was not well for long enough: {}", no.text);

@@ -6,7 +6,7 @@ use unstall_crds::remediation::{NodeRemediation, NodeRemediationStatus, Outcome,
 
 use crate::usage::Usage;
 use crate::view::View;
-use crate::{Action, Node, incident, record};
+use crate::{Action, Node, incident, ladder, record};
 
 /// One incident, and what this step does to it.
 pub struct Step<'a, 'u> {
@@ -44,7 +44,13 @@ pub fn advance<'a>(
     let name = remediation.name_any();
     let spec = &remediation.spec;
     let node = view.node(&spec.node_name);
-    let is_same = |node: &&Node| spec.node_uid.as_ref().is_none_or(|uid| *uid == node.uid);
+    let slot = view.slot(&spec.node_name);
+    let slot = slot.filter(|slot| slot.remediation == name);
+    // Whoever asks by hand may leave the UID out; the slot has it.
+    let is_same = |node: &&Node| {
+        spec.node_uid.as_ref().is_none_or(|uid| *uid == node.uid)
+            && slot.is_none_or(|slot| slot.node_uid == node.uid)
+    };
     let (status, mut actions) = match node.filter(is_same) {
         Some(node) => {
             let mut step = Step {
@@ -63,8 +69,14 @@ pub fn advance<'a>(
         }
         None => {
             let text = "the node is gone, or was made again under the same name";
+            let template = ladder::template_at_work(remediation, &status);
+            let taken_back = template.map(|template| Action::TakeBack {
+                node: spec.node_name.clone(),
+                remediation: name.clone(),
+                template,
+            });
             record::end(&mut status, Outcome::Superseded, view.snapshot.now, text);
-            (status, Vec::new())
+            (status, taken_back.into_iter().collect())
         }
     };
     if status != before {

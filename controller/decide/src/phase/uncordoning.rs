@@ -34,6 +34,7 @@ impl Step<'_, '_> {
         let text = "a human released the node";
         let outcome = match self.status.phase {
             Phase::Holding => return self.let_go(text),
+            Phase::HandedOver => return self.handed_over(),
             Phase::Uncordoning => return self.uncordoning(),
             Phase::DroppingCaches | Phase::Verifying => {
                 self.end_rung(RungResult::Aborted, text);

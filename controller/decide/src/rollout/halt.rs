@@ -1,6 +1,7 @@
 //! Whether a roll-out is halted, and because of what.
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use unstall_crds::condition::{ConditionReason, ConditionType};
 use unstall_crds::policy::RolloutStage;
 use unstall_crds::remediation::{NodeRemediation, Outcome};
 
@@ -31,7 +32,7 @@ pub fn of(facts: &Facts<'_, '_>) -> Option<Halt> {
                 .unwrap_or_else(|| Time(judge::whole_seconds(facts.view.snapshot.now))),
             nodes: stood.halted_by.clone(),
             text: stood.message.clone().unwrap_or_default(),
-            is_worse: found.is_none_or(|halt| halt.is_worse),
+            is_worse: found.map_or_else(|| was_worse(facts), |halt| halt.is_worse),
         }),
         (None, found) => found,
     }
@@ -81,6 +82,16 @@ fn by_signals(facts: &Facts<'_, '_>) -> Option<Halt> {
             .collect(),
         text: text.clone(),
         is_worse: true,
+    })
+}
+
+/// What the policy's condition says of a halt whose records are gone.
+fn was_worse(facts: &Facts<'_, '_>) -> bool {
+    let status = facts.policy.policy.status.iter();
+    let mut conditions = status.flat_map(|status| &status.conditions);
+    conditions.any(|it| {
+        it.type_ == ConditionType::RolloutHalted.as_str()
+            && it.reason == ConditionReason::WorseSignals.as_str()
     })
 }
 

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::ResourceExt;
 use unstall_crds::health::TriggerState;
@@ -79,10 +80,7 @@ fn one<'a>(
         .incidents()
         .filter(|it| belongs(it, policy.policy, trigger));
     let incidents: Vec<_> = incidents
-        .filter(|it| {
-            let created = it.creation_timestamp().map(|time| time.0);
-            created.is_none() || since.is_none() || created >= since
-        })
+        .filter(|it| target.is_some() || is_of_wave(it, since))
         .collect();
     let facts = Facts {
         view,
@@ -142,6 +140,15 @@ fn progress(
         halted_by: halted_by.into_iter().take(NAMES).collect(),
         message: message.map(|text| record::cut(&text, 256)),
     }
+}
+
+/// Whether an incident belongs to the wave that began at `since`: without a
+/// target, nothing else tells one wave from the next. By the clock of the
+/// controllers on both sides, which may not be that of the API server.
+fn is_of_wave(it: &NodeRemediation, since: Option<Timestamp>) -> bool {
+    let first = it.status.as_ref().and_then(|status| status.phases.first());
+    let began = first.map(|phase| phase.started_at.0);
+    incident::is_open(it) || since.is_none_or(|since| began.is_none_or(|began| began >= since))
 }
 
 /// Whether `remediation` is an incident of the roll-out, to the same target.

@@ -56,9 +56,12 @@ pub fn all<'a, 'f>(
     })
 }
 
-/// A canary, and the signal of it that is not known now.
+/// A canary, and the signal of it that is not known now. Of one that is gone
+/// nothing more will be known.
 pub fn unknown(facts: &Facts<'_, '_>) -> Option<String> {
-    fixed(facts).into_iter().find_map(|it| {
+    let fixed = fixed(facts).into_iter();
+    let mut there = fixed.filter(|it| facts.view.node(&it.spec.node_name).is_some());
+    there.find_map(|it| {
         let compared = now(facts, it);
         let signal = compared.iter().find(|signal| signal.after.is_none())?;
         Some(format!("{} of {}", signal.name, it.spec.node_name))

@@ -20,7 +20,7 @@ pub fn of(policy: &PolicyView<'_>, seen: &Seen<'_>) -> Vec<BlockedNodes> {
         .incidents
         .iter()
         .filter(|(node, _)| policy.covers(node));
-    let held_up = incidents.filter_map(|(node, (_, status))| {
+    let held_up = incidents.filter_map(|(node, status)| {
         let first = status.blockers.first()?;
         Some((*node, first.reason, first.message.clone()))
     });

@@ -44,7 +44,7 @@ pub fn counts(
             _ => counts.healthy += 1,
         }
         let incident = seen.incidents.get(node.name.as_str());
-        if incident.is_some_and(|(_, status)| status.phase != Phase::Pending) {
+        if incident.is_some_and(|status| status.phase != Phase::Pending) {
             counts.in_remediation += 1;
         }
     }

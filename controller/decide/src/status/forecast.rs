@@ -21,8 +21,16 @@ const REASONS: usize = 16;
 /// How many are worked out, so that a fleet that is due as a whole costs no more.
 const WORKED_OUT: usize = 128;
 
+/// What would be done to a node.
+pub struct Foreseen {
+    /// As the status says it.
+    pub forecast: Forecast,
+    /// Whether nothing stands before it but time, and others that go first.
+    pub is_next: bool,
+}
+
 /// What would be done, in this order.
-pub fn of<'a>(view: &'a View<'a>, policy: &'a PolicyView<'a>, usage: &Usage<'a>) -> Vec<Forecast> {
+pub fn of<'a>(view: &'a View<'a>, policy: &'a PolicyView<'a>, usage: &Usage<'a>) -> Vec<Foreseen> {
     // What is forecast for one node is not there for the next.
     let mut taken = usage.clone();
     let mut last: Option<String> = None;
@@ -30,33 +38,34 @@ pub fn of<'a>(view: &'a View<'a>, policy: &'a PolicyView<'a>, usage: &Usage<'a>)
     let own = calls
         .into_iter()
         .filter(|(_, call)| call.policy.name == policy.name);
-    let mut forecasts = Vec::new();
+    let mut all = Vec::new();
     for (node, call) in own.take(WORKED_OUT) {
         let Some((remedy, kind)) = incident::first_remedy(&call) else {
             continue;
         };
         let reasons = reasons(view, usage, node, &call, kind);
-        let then =
-            reasons.is_empty() && !guard::forbids(view, &taken, &ask(node, &call, kind)).is_empty();
-        let at = if then {
-            None
-        } else {
-            when(view, policy, &reasons, kind)
+        let why_not = reasons.iter().find(|no| no.until.is_none() && !is_turn(no));
+        let before = guard::forbids(view, &taken, &ask(node, &call, kind));
+        let after = last.as_ref().filter(|_| is_behind(&reasons, &before));
+        let at = match (why_not, after) {
+            (None, None) => when(view, policy, &reasons, kind),
+            _ => None,
         };
-        let is_next = at.is_some() || then;
         let verb = verb(kind, &node.name);
-        let message = match (&at, &last, reasons.first()) {
-            (_, Some(last), _) if then => format!("would {verb} after {last}"),
-            (Some(at), _, None) if *at <= view.snapshot.now => format!("would {verb} now"),
-            (Some(at), _, why) => {
-                let windows = &policy.policy.spec.disruption.windows;
-                let time = window::local(*at, view.snapshot.now, windows);
-                let why = why.map_or(String::new(), |no| format!(" ({})", no.text));
-                format!("would {verb} at {time}{why}")
+        let message = match (why_not, after, at) {
+            (Some(no), ..) => format!("would {verb}, but: {}", no.text),
+            (None, Some(last), _) => format!("would {verb} after {last}"),
+            (None, None, Some(at)) => {
+                format!("would {verb} {}", text_of(view, policy, &reasons, at))
             }
-            (None, _, Some(no)) => format!("would {verb}, but: {}", no.text),
-            (None, _, None) => format!("would {verb} after others"),
+            (None, None, None) => {
+                let why = reasons
+                    .first()
+                    .map_or("others go first", |no| no.text.as_str());
+                format!("would {verb}, but: {why}")
+            }
         };
+        let is_next = at.is_some() || (why_not.is_none() && after.is_some());
         if is_next {
             let slot = if kind.is_disruptive() {
                 SlotKind::Disruptive
@@ -66,7 +75,7 @@ pub fn of<'a>(view: &'a View<'a>, policy: &'a PolicyView<'a>, usage: &Usage<'a>)
             taken.take(view, node, slot);
             last = Some(node.name.clone());
         }
-        forecasts.push(Forecast {
+        let mut forecast = Forecast {
             node: node.name.clone(),
             trigger: call.trigger.name.clone(),
             remedy: remedy.name.clone(),
@@ -74,9 +83,53 @@ pub fn of<'a>(view: &'a View<'a>, policy: &'a PolicyView<'a>, usage: &Usage<'a>)
             at: at.map(|at| Time(judge::whole_seconds(at))),
             blocked_by: once_each(&reasons),
             message: Some(record::cut(&message, SENTENCE)),
-        });
+        };
+        keep_time(view, policy, &mut forecast);
+        all.push(Foreseen { forecast, is_next });
     }
-    forecasts
+    all
+}
+
+/// Whether a reason ends when others had their turn.
+fn is_turn(no: &No) -> bool {
+    no.reason == BlockedReason::CanariesFirst
+}
+
+/// Whether others go first: by the order of the roll-out, or because they take
+/// what there is; `before` is what forbids it beside them.
+fn is_behind(reasons: &[No], before: &[No]) -> bool {
+    let is_new = |no: &No| reasons.iter().all(|known| known.reason != no.reason);
+    reasons.iter().any(is_turn) || before.iter().any(is_new)
+}
+
+/// When, and what it waits for where that is not the windows alone.
+fn text_of(view: &View<'_>, policy: &PolicyView<'_>, reasons: &[No], at: Timestamp) -> String {
+    let now = view.snapshot.now;
+    if at <= now {
+        return "now".to_owned();
+    }
+    let windows = [BlockedReason::OutsideWindow, BlockedReason::ExcludedTime];
+    let mut others = reasons.iter().filter(|no| !windows.contains(&no.reason));
+    let why = others.next();
+    let why = why.map_or(String::new(), |no| format!(" ({})", no.text));
+    let windows = &policy.policy.spec.disruption.windows;
+    format!("at {}{why}", window::local(at, now, windows))
+}
+
+/// What could begin at a time that has come could begin since then; otherwise the
+/// status would change with every look.
+fn keep_time(view: &View<'_>, policy: &PolicyView<'_>, new: &mut Forecast) {
+    let now = view.snapshot.now;
+    let has_come = |at: &Option<Time>| at.as_ref().is_some_and(|at| at.0 <= now);
+    let status = policy.policy.status.as_ref();
+    let mut before = status.into_iter().flat_map(|status| &status.forecast);
+    let before = before
+        .find(|it| it.node == new.node && it.trigger == new.trigger && it.remedy == new.remedy);
+    if has_come(&new.at)
+        && let Some(before) = before.filter(|before| has_come(&before.at))
+    {
+        new.at.clone_from(&before.at);
+    }
 }
 
 fn ask<'x>(node: &'x Node, call: &Call<'x, 'x>, kind: RemedyKind) -> Ask<'x> {

@@ -1,29 +1,30 @@
 //! The policy in one sentence.
 
-use unstall_crds::policy::{Forecast, NodeHealthPolicyStatus, RolloutStage};
+use unstall_crds::policy::{NodeHealthPolicyStatus, RolloutStage};
 use unstall_crds::remediation::NodeRemediationStatus;
 
 use super::Seen;
-use crate::view::{PolicyView, View};
+use super::forecast::Foreseen;
+use crate::view::PolicyView;
 
 /// What is being done, or why not.
 pub fn of(
-    _view: &View<'_>,
     policy: &PolicyView<'_>,
     seen: &Seen<'_>,
     status: &NodeHealthPolicyStatus,
+    foreseen: &[Foreseen],
 ) -> String {
     if policy.problem.is_some() {
         return "not carried out: see condition Ready".to_owned();
     }
-    if !status.forecast.is_empty() {
-        return forecast(&status.forecast);
+    if !foreseen.is_empty() {
+        return forecast(foreseen);
     }
     let covered = seen
         .incidents
         .iter()
         .filter(|(node, _)| policy.covers(node));
-    let mut own: Vec<_> = covered.map(|(node, (_, status))| (*node, status)).collect();
+    let mut own: Vec<_> = covered.map(|(node, status)| (*node, status)).collect();
     // What is at work says more than what waits.
     own.sort_by_key(|(_, status)| !status.blockers.is_empty());
     if let Some((node, first)) = own.first() {
@@ -65,21 +66,20 @@ fn incident(node: &str, status: &NodeRemediationStatus) -> String {
 }
 
 /// Whom next and when, who follows, and whom not and why.
-fn forecast(forecasts: &[Forecast]) -> String {
-    let text = |it: &Forecast| it.message.clone().unwrap_or_default();
-    let is_next = |it: &&Forecast| it.at.is_some() || it.blocked_by.is_empty();
-    let next: Vec<&Forecast> = forecasts.iter().filter(is_next).collect();
-    let never: Vec<&Forecast> = forecasts.iter().filter(|it| !is_next(it)).collect();
+fn forecast(foreseen: &[Foreseen]) -> String {
+    let text = |it: &Foreseen| it.forecast.message.clone().unwrap_or_default();
+    let (next, never): (Vec<&Foreseen>, Vec<&Foreseen>) =
+        foreseen.iter().partition(|it| it.is_next);
     let mut parts = Vec::new();
     match next.as_slice() {
         [] => {}
         [one] => parts.push(text(one)),
-        [one, two] => parts.push(format!("{}, then {}", text(one), two.node)),
+        [one, two] => parts.push(format!("{}, then {}", text(one), two.forecast.node)),
         [one, two, rest @ ..] => {
             parts.push(format!(
                 "{}, then {} and {} more",
                 text(one),
-                two.node,
+                two.forecast.node,
                 rest.len()
             ));
         }

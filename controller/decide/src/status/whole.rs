@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use unstall_crds::policy::{Mode, NodeHealthPolicyStatus, WindowStatus};
-use unstall_crds::remediation::{NodeRemediation, NodeRemediationStatus};
+use unstall_crds::remediation::NodeRemediationStatus;
 
 use super::{blocked, budget, conditions, fleet, forecast, summary};
 use crate::no::No;
@@ -18,9 +18,9 @@ pub(super) const SENTENCE: usize = 256;
 
 /// What this pass found out beside the snapshot.
 pub struct Seen<'a> {
-    /// The open incidents with their statuses after this pass, by node; of several
-    /// on one node the first.
-    pub incidents: BTreeMap<&'a str, (&'a NodeRemediation, NodeRemediationStatus)>,
+    /// The incidents that go on, with their statuses after this pass, by node; of
+    /// several on one node the first.
+    pub incidents: BTreeMap<&'a str, NodeRemediationStatus>,
     /// Nodes on which something calls for a remedy and no incident was opened: by
     /// policy, with what forbids it.
     pub waiting: BTreeMap<String, Vec<(&'a str, No)>>,
@@ -47,13 +47,14 @@ pub fn of<'a>(
         .iter()
         .map(|rollout| rollout.progress.clone())
         .collect();
-    status.forecast = match policy.policy.spec.mode {
+    let foreseen = match policy.policy.spec.mode {
         Mode::Observe => forecast::of(view, policy, &seen.usage),
         Mode::Enforce => Vec::new(),
     };
-    let text = summary::of(view, policy, seen, &status);
+    let text = summary::of(policy, seen, &status, &foreseen);
     status.summary = Some(record::cut(&text, SENTENCE));
-    status.forecast.truncate(forecast::LISTED);
+    let listed = foreseen.into_iter().take(forecast::LISTED);
+    status.forecast = listed.map(|it| it.forecast).collect();
     status.unavailable_signals = blind::unavailable(view, policy);
     conditions::set(view, policy, &mut status);
     status

@@ -44,14 +44,17 @@ fn play(script: &str) -> Result<String, String> {
             world.settle();
         }
         for pass in 1..=step.passes.unwrap_or(1) {
-            let seen = world.seen(&step.stale);
+            let seen = world.seen(&step.stale, &step.unread);
             let plan = decide(&seen);
             let broken = rules::broken(&seen, &plan);
             if !broken.is_empty() {
                 return Err(at(broken.join("\n")));
             }
             let plan_text = text::plan(&seen, &plan);
-            let ended = world.pass(plan, step.cut_after.as_deref());
+            if let Some(meanwhile) = &step.meanwhile {
+                world.happen(meanwhile).map_err(at)?;
+            }
+            let ended = world.pass(&seen, plan, step.cut_after.as_deref());
             if step.quiet {
                 continue;
             }
@@ -60,7 +63,9 @@ fn play(script: &str) -> Result<String, String> {
                 .map_or(String::new(), |_| format!(", pass {pass}"));
             let time = world.now().strftime("%H:%M:%S");
             told += &format!("{number}. {time}{mark} {}\n{plan_text}", step.say);
-            told += &ended.map_or(String::new(), |why| format!("  {why}\n"));
+            for why in ended {
+                told += &format!("  {why}\n");
+            }
         }
     }
     if scenario.about.is_empty() {

@@ -1,9 +1,10 @@
 //! The status of an incident.
 
-use unstall_crds::remediation::{Measurement, NodeRemediationStatus, Proof, Rung};
+use unstall_crds::remediation::NodeRemediationStatus;
 
 use super::clock::clock_of;
 use super::delta::Lines;
+use super::incident_parts::{drained, left, proven, tried};
 
 /// Every field that decisions write.
 pub fn lines(status: &NodeRemediationStatus) -> Lines {
@@ -25,6 +26,8 @@ pub fn lines(status: &NodeRemediationStatus) -> Lines {
         format!("{outcome} at {at}")
     });
     add("outcome", outcome);
+    let ending = status.ending.map(|outcome| outcome.to_string());
+    add("ending", ending);
     add("message", status.message.clone());
     add("remedy", status.remedy.clone());
     for (number, text) in (1..).zip(&status.evidence) {
@@ -33,7 +36,27 @@ pub fn lines(status: &NodeRemediationStatus) -> Lines {
     for blocker in &status.blockers {
         let since = clock_of(&blocker.since);
         let text = format!("{} (since {since})", blocker.message);
-        add(&format!("blocked by {}", blocker.reason), Some(text));
+        let object = blocker.object.as_ref();
+        let object = object.map_or(String::new(), |object| format!(" by {object}"));
+        add(
+            &format!("blocked by {}{object}", blocker.reason),
+            Some(text),
+        );
+    }
+    let gate = status.gate.as_ref().map(|gate| {
+        let since = clock_of(&gate.since);
+        format!("{} {} since {since}", gate.name, gate.point)
+    });
+    add("gate", gate);
+    add("good since", status.good_since.as_ref().map(clock_of));
+    if let Some(drain) = &status.drain {
+        add("drain", Some(drained(drain)));
+        for pod in &drain.left {
+            add(
+                &format!("left {}/{}", pod.namespace, pod.name),
+                Some(left(pod)),
+            );
+        }
     }
     for (number, rung) in (1..).zip(&status.rungs) {
         add(&format!("rung {number}"), Some(tried(rung)));
@@ -56,49 +79,4 @@ pub fn lines(status: &NodeRemediationStatus) -> Lines {
         add(&condition.type_, Some(text));
     }
     lines
-}
-
-fn tried(rung: &Rung) -> String {
-    let end = rung.finished_at.as_ref().map_or(String::new(), clock_of);
-    let result = rung.result.map_or("at work", |result| result.as_str());
-    let mut text = format!(
-        "{} {} as {} in epoch {}, {}-{end} {result}",
-        rung.remedy,
-        rung.action,
-        rung.command_id.as_deref().unwrap_or("-"),
-        rung.epoch.map_or("-".to_owned(), |epoch| epoch.to_string()),
-        clock_of(&rung.started_at),
-    );
-    for (what, measurement) in [("before", &rung.before), ("after", &rung.after)] {
-        if let Some(measurement) = measurement {
-            text += &format!("; {what} {}", measured(measurement));
-        }
-    }
-    if let Some(message) = &rung.message {
-        text += &format!("; {message}");
-    }
-    text
-}
-
-fn proven(proof: &Proof) -> String {
-    let side = |measurement: &Option<Measurement>| {
-        let measurement = measurement.as_ref();
-        measurement.map_or("unknown".to_owned(), measured)
-    };
-    let remains = proof.remains.as_ref();
-    let remains = remains.map_or(String::new(), |text| format!("; remains: {text}"));
-    format!("{} -> {}{remains}", side(&proof.before), side(&proof.after))
-}
-
-fn measured(measurement: &Measurement) -> String {
-    let zombies = measurement.zombie_memcgs.map(|count| count.to_string());
-    format!(
-        "{} of {} {} {}, {} zombies at {}",
-        measurement.statistic.map_or("-", |s| s.as_str()),
-        measurement.samples.unwrap_or_default(),
-        measurement.signal.map_or("-", |s| s.as_str()),
-        measurement.value,
-        zombies.as_deref().unwrap_or("unknown"),
-        clock_of(&measurement.at)
-    )
 }

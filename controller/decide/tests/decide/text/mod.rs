@@ -2,9 +2,13 @@
 
 mod plan;
 
+mod action;
+
 mod incident;
+mod incident_parts;
 
 mod policy;
+mod policy_parts;
 
 mod delta;
 

@@ -1,9 +1,10 @@
 //! The status of a policy.
 
-use unstall_crds::policy::{Budget, NodeCounts, NodeHealthPolicyStatus};
+use unstall_crds::policy::NodeHealthPolicyStatus;
 
 use super::clock::clock_of;
 use super::delta::Lines;
+use super::policy_parts::{counted, foreseen, opened, rolled, used};
 
 /// Every field that decisions write.
 pub fn lines(status: &NodeHealthPolicyStatus) -> Lines {
@@ -43,17 +44,14 @@ pub fn lines(status: &NodeHealthPolicyStatus) -> Lines {
         );
         add("breaker".to_owned(), text);
     }
+    if let Some(window) = &status.window {
+        add("window".to_owned(), opened(window));
+    }
+    for rollout in &status.rollouts {
+        add(format!("roll-out {}", rollout.trigger), rolled(rollout));
+    }
     for forecast in &status.forecast {
-        let blocked: Vec<_> = forecast.blocked_by.iter().map(|r| r.as_str()).collect();
-        let text = format!(
-            "{}, {} {} [{}] {}",
-            forecast.trigger,
-            forecast.remedy,
-            forecast.action,
-            blocked.join(", "),
-            forecast.message.as_deref().unwrap_or("-")
-        );
-        add(format!("forecast {}", forecast.node), text);
+        add(format!("forecast {}", forecast.node), foreseen(forecast));
     }
     for condition in &status.conditions {
         let text = format!(
@@ -63,34 +61,4 @@ pub fn lines(status: &NodeHealthPolicyStatus) -> Lines {
         add(condition.type_.clone(), text);
     }
     lines
-}
-
-fn counted(nodes: &NodeCounts) -> String {
-    format!(
-        "{} covered: {} healthy, {} sick, {} silent, {} without probe; {} in remediation, {} blocked",
-        nodes.covered,
-        nodes.healthy,
-        nodes.sick,
-        nodes.silent,
-        nodes.without_probe,
-        nodes.in_remediation,
-        nodes.blocked
-    )
-}
-
-fn used(budget: &Budget) -> String {
-    let users = budget.users.iter().map(|user| {
-        let whose = user.remediation.as_deref();
-        let whose = whose.map_or(String::new(), |name| format!(" {name}"));
-        format!(", {} {}{whose}", user.node, user.r#use)
-    });
-    format!(
-        "{} of {} unavailable ({} left), {} of {} in place{}",
-        budget.unavailable,
-        budget.max_unavailable,
-        budget.available,
-        budget.in_place.used,
-        budget.in_place.max,
-        users.collect::<String>()
-    )
 }

@@ -1,26 +1,42 @@
 //! The cluster and its passes.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
 use kube::ResourceExt;
 use unstall_crds::health::CommandStatus;
 use unstall_crds::ledger::{DisruptionLedger, DisruptionLedgerStatus};
 use unstall_crds::names::LEDGER;
-use unstall_decide::{Action, Plan, Snapshot, decide};
+use unstall_decide::{Action, DisruptionBudget, Plan, Pod, Snapshot, View, decide};
 
+use super::facts::{NodeFacts, PodFacts};
 use super::patch::stored;
-use super::script::{NodeFacts, Step, View};
+use super::script::{Forced, Step};
 
-/// When every scenario begins; half a second that the API does not keep.
+/// When every scenario begins that does not say; half a second that the API does
+/// not keep.
 const START: &str = "2026-03-02T12:00:00.5Z";
 
 /// A cluster, as its API server would show it.
 pub struct World {
-    /// What the controller sees.
+    /// What the controller always watches.
     pub snapshot: Snapshot,
     /// What is true of the nodes.
     pub facts: BTreeMap<String, NodeFacts>,
+    /// The pods of each node, with what is true of them.
+    pub pods: BTreeMap<String, Vec<(Pod, PodFacts)>>,
+    /// Every PodDisruptionBudget, by name.
+    pub budgets: BTreeMap<String, DisruptionBudget>,
+    /// What is answered to evictions, by pod.
+    pub forced: BTreeMap<String, Forced>,
+    /// Volumes that are attached, by node.
+    pub attachments: BTreeMap<String, Vec<String>>,
+    /// Pods without a node.
+    pub unplaced: BTreeMap<String, Pod>,
+    /// Incidents for which another remediator's object is there.
+    pub others: BTreeSet<String>,
+    /// Whether templates of other remediators are there.
+    pub templates: bool,
     /// What actuators answered last.
     pub answers: BTreeMap<String, CommandStatus>,
     /// The snapshot of the last pass.
@@ -33,6 +49,7 @@ impl World {
     /// A cluster with a ledger and nothing else.
     pub fn new() -> Self {
         let mut ledger = DisruptionLedger::new(LEDGER, <_>::default());
+        ledger.metadata.resource_version = Some("1".to_owned());
         ledger.status = Some(DisruptionLedgerStatus {
             epoch: 7,
             ..<_>::default()
@@ -47,6 +64,13 @@ impl World {
             before: snapshot.clone(),
             snapshot,
             facts: BTreeMap::new(),
+            pods: BTreeMap::new(),
+            budgets: BTreeMap::new(),
+            forced: BTreeMap::new(),
+            attachments: BTreeMap::new(),
+            unplaced: BTreeMap::new(),
+            others: BTreeSet::new(),
+            templates: true,
             answers: BTreeMap::new(),
             made: 0,
         }
@@ -54,56 +78,62 @@ impl World {
 
     /// Lets `step` happen, up to the controller's look.
     pub fn happen(&mut self, step: &Step) -> Result<(), String> {
+        if let Some(at) = &step.at {
+            self.snapshot.now = at.parse().map_err(|error| format!("at: {error}"))?;
+        }
         if let Some(after) = &step.after {
             let after = SignedDuration::try_from(after.get()).unwrap();
             self.snapshot.now += after;
         }
+        let leaving = self.terminating();
         self.change(step)?;
+        self.remove_terminated(&leaving);
         self.report();
         Ok(())
     }
 
     /// Makes what the controller made long ago: a `NodeHealth` for every node,
-    /// about which the probes have reported.
+    /// about which the probes have reported, and conditions on the Nodes.
     pub fn settle(&mut self) {
-        for action in decide(&self.snapshot).actions {
-            if matches!(action, Action::CreateHealth(_)) {
+        for is_wanted in [
+            (|it| matches!(it, Action::CreateHealth(_))) as fn(&Action) -> bool,
+            |it| matches!(it, Action::SetConditions { .. }),
+        ] {
+            let mut actions = decide(&self.snapshot).actions;
+            actions.retain(is_wanted);
+            for action in actions {
                 self.act(action).unwrap();
             }
+            self.report();
         }
-        self.report();
     }
 
-    /// What the controller sees; `stale` parts as they were before its last
-    /// pass.
-    pub fn seen(&self, stale: &[View]) -> Snapshot {
-        let mut seen = self.snapshot.clone();
-        for view in stale {
-            match view {
-                View::Ledger => seen.ledger.clone_from(&self.before.ledger),
-                View::Remediations => seen.remediations.clone_from(&self.before.remediations),
-            }
-        }
-        seen
-    }
-
-    /// Carries out `plan`, which was made of the world as it is. Returns what
-    /// ended the pass early, if something did.
-    pub fn pass(&mut self, plan: Plan, cut_after: Option<&str>) -> Option<String> {
+    /// Carries out `plan`, which was made of `seen`. Returns what was refused,
+    /// and what ended the pass early, if something did.
+    pub fn pass(&mut self, seen: &Snapshot, plan: Plan, cut_after: Option<&str>) -> Vec<String> {
         self.before = self.snapshot.clone();
+        let view = View::new(seen);
+        let mut said = Vec::new();
+        let mut failed = BTreeSet::new();
         for action in plan.actions {
             let kind = kind(&action);
+            let about = action.about(&view);
+            if failed.contains(&about) {
+                continue;
+            }
             if let Err(why) = self.act(action) {
-                return Some(format!("{kind} was refused: {why}"));
+                said.push(format!("{kind} was refused: {why}"));
+                failed.insert(about);
             }
             if cut_after == Some(kind) {
-                return Some(format!("the pass was cut off after {kind}"));
+                said.push(format!("the pass was cut off after {kind}"));
+                return said;
             }
         }
         for policy in &mut self.snapshot.policies {
             policy.status = plan.policies.get(&policy.name_any()).map(stored);
         }
-        None
+        said
     }
 
     /// The time.
@@ -119,10 +149,19 @@ pub fn kind(action: &Action) -> &'static str {
         Action::DeleteHealth { .. } => "DeleteHealth",
         Action::SetTriggers { .. } => "SetTriggers",
         Action::OpenIncident(_) => "OpenIncident",
+        Action::Adopt { .. } => "Adopt",
         Action::TakeSlot(_) => "TakeSlot",
         Action::SendCommand { .. } => "SendCommand",
         Action::ClearCommand { .. } => "ClearCommand",
         Action::SetStatus { .. } => "SetStatus",
-        Action::ReleaseSlot { .. } => "ReleaseSlot",
+        Action::ReleaseSlot(_) => "ReleaseSlot",
+        Action::MarkNode { .. } => "MarkNode",
+        Action::SetConditions { .. } => "SetConditions",
+        Action::Evict(_) => "Evict",
+        Action::DeletePod(_) => "DeletePod",
+        Action::HandOver { .. } => "HandOver",
+        Action::TakeBack { .. } => "TakeBack",
+        Action::TidyLedger { .. } => "TidyLedger",
+        Action::Forget { .. } => "Forget",
     }
 }

@@ -1,5 +1,7 @@
 //! Scripts change the world.
 
+use std::sync::Arc;
+
 use jiff::SignedDuration;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::ResourceExt;
@@ -8,14 +10,15 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use unstall_crds::command::CommandPayload;
 use unstall_crds::health::{CommandState, CommandStatus, NodeHealth};
-use unstall_crds::ledger::HistoryEntry;
+use unstall_crds::ledger::{HistoryEntry, Slot, SlotKind};
 use unstall_crds::names::LEDGER;
 use unstall_crds::policy::{NodeHealthPolicy, RemedyKind};
 use unstall_crds::remediation::NodeRemediation;
-use unstall_decide::Node;
+use unstall_decide::Limits;
 
 use super::World;
-use super::script::{Answer, NodeFacts, Step};
+use super::act::next_version;
+use super::script::{Answer, LimitFacts, Step};
 
 impl World {
     /// Carries out what `step` says has changed.
@@ -30,19 +33,16 @@ impl World {
                 self.change_node(&name, patch)?;
             }
         }
+        self.change_pods(step)?;
         for (name, patch) in &step.healths {
             let old = self.snapshot.healths.remove(name);
+            let old = old.map(Arc::unwrap_or_clone);
             if let Some(health) = patched::<NodeHealth>(name, "NodeHealth", old, patch)? {
-                self.snapshot.healths.insert(name.clone(), health);
+                self.snapshot.healths.insert(name.clone(), Arc::new(health));
             }
         }
         for (name, patch) in &step.remediations {
-            let old = self.remove_remediation(name);
-            let new = patched::<NodeRemediation>(name, "NodeRemediation", old, patch)?;
-            self.snapshot.remediations.extend(new);
-            self.snapshot
-                .remediations
-                .sort_by_key(ResourceExt::name_any);
+            self.change_remediation(name, patch)?;
         }
         if let Some(patch) = &step.ledger {
             let old = self.snapshot.ledger.take();
@@ -50,15 +50,56 @@ impl World {
         }
         if let Some(epoch) = step.epoch {
             self.snapshot.epoch = epoch;
+            // What another controller was answered is not known to this one.
+            self.snapshot.evictions.clear();
             let ledger = self.snapshot.ledger.as_mut().ok_or("there is no ledger")?;
             ledger.status.get_or_insert_default().epoch = epoch;
         }
-        self.fill_history(step.others_in_history);
+        self.fill_ledger(step.others_in_history, step.others_with_slots);
+        if let Some(ledger) = &mut self.snapshot.ledger {
+            ledger.metadata.resource_version =
+                Some(next_version(ledger.metadata.resource_version.as_deref()));
+        }
+        self.change_others(step);
         for (names, answer) in &step.answers {
             for name in expand(names) {
                 self.answer(&name, answer)?;
             }
         }
+        Ok(())
+    }
+
+    fn change_others(&mut self, step: &Step) {
+        let alerts = step.alerts.clone();
+        self.snapshot.alerts = alerts.unwrap_or(std::mem::take(&mut self.snapshot.alerts));
+        if let Some(replicas) = &step.replicas {
+            self.snapshot.replicas.clone_from(replicas);
+        }
+        self.templates = step.templates.unwrap_or(self.templates);
+        for (incident, is_there) in &step.others {
+            match is_there {
+                true => self.others.insert(incident.clone()),
+                false => self.others.remove(incident),
+            };
+        }
+        if let Some(limits) = &step.limits {
+            self.snapshot.limits = bounds(limits);
+        }
+    }
+
+    fn change_remediation(&mut self, name: &str, patch: &Value) -> Result<(), String> {
+        let old = self.remove_remediation(name);
+        let created = Time(self.snapshot.now);
+        let Some(mut new) = patched::<NodeRemediation>(name, "NodeRemediation", old, patch)? else {
+            return Ok(());
+        };
+        new.metadata.creation_timestamp.get_or_insert(created);
+        if let Some(version) = &new.metadata.resource_version {
+            new.metadata.resource_version = Some(next_version(Some(version)));
+        }
+        let all = &mut self.snapshot.remediations;
+        all.push(Arc::new(stored(&new)));
+        all.sort_by_key(|it| it.name_any());
         Ok(())
     }
 
@@ -74,8 +115,12 @@ impl World {
             return Ok(());
         };
         let created = fields.remove("created");
+        let status = fields.remove("status");
         let mut object = old.map_or_else(|| typical(name), |old| json!(old));
         merge(&mut object["spec"], &patch);
+        if let Some(status) = status {
+            merge(&mut object["status"], &status);
+        }
         if let Some(created) = created {
             object["metadata"]["creationTimestamp"] = created;
         }
@@ -87,49 +132,36 @@ impl World {
         Ok(())
     }
 
-    fn change_node(&mut self, name: &str, patch: &Value) -> Result<(), String> {
-        if patch.is_null() {
-            self.facts.remove(name);
-            self.snapshot.nodes.remove(name);
-            return Ok(());
-        }
-        let mut facts = json!(self.facts.remove(name).unwrap_or_default());
-        merge(&mut facts, patch);
-        let facts: NodeFacts = read(name, facts)?;
-        let node = Node {
-            name: name.to_owned(),
-            uid: facts.uid.clone().unwrap_or_else(|| format!("uid-{name}")),
-            labels: facts.labels.clone(),
-            annotations: facts.annotations.clone(),
-            ready: facts.ready,
-            unschedulable: facts.unschedulable,
-            deleting: facts.deleting,
-        };
-        self.snapshot.nodes.insert(name.to_owned(), node);
-        self.facts.insert(name.to_owned(), facts);
-        Ok(())
-    }
-
     fn remove_remediation(&mut self, name: &str) -> Option<NodeRemediation> {
         let all = &mut self.snapshot.remediations;
         let at = all.iter().position(|r| r.name_any() == name)?;
-        Some(all.remove(at))
+        Some(Arc::unwrap_or_clone(all.remove(at)))
     }
 
-    fn fill_history(&mut self, count: usize) {
+    fn fill_ledger(&mut self, entries: usize, slots: usize) {
         let now = self.snapshot.now;
         let Some(ledger) = &mut self.snapshot.ledger else {
             return;
         };
-        let entries = (0..count).map(|i| HistoryEntry {
+        let entries = (0..entries).map(|i| HistoryEntry {
             node: format!("other-{i}"),
             action: RemedyKind::DropCaches,
             remedy: "drop".to_owned(),
             at: Time(now),
             until: Time(now + SignedDuration::from_hours(1)),
         });
+        let slots = (0..slots).map(|i| Slot {
+            node: format!("other-{i}"),
+            node_uid: format!("uid-other-{i}"),
+            remediation: format!("other-{i}-1"),
+            kind: SlotKind::InPlace,
+            boot_id: None,
+            epoch: 7,
+            since: Time(now),
+        });
         let status = ledger.status.get_or_insert_default();
         status.history.extend(entries);
+        status.slots.extend(slots);
     }
 
     fn answer(&mut self, node: &str, answer: &Answer) -> Result<(), String> {
@@ -204,7 +236,7 @@ fn patched<K: Serialize + DeserializeOwned>(
     read(name, object).map(Some)
 }
 
-fn read<T: DeserializeOwned>(name: &str, value: Value) -> Result<T, String> {
+pub(super) fn read<T: DeserializeOwned>(name: &str, value: Value) -> Result<T, String> {
     serde_json::from_value(value).map_err(|error| format!("{name}: {error}"))
 }
 
@@ -214,7 +246,7 @@ pub fn stored<T: Serialize + DeserializeOwned>(object: &T) -> T {
 }
 
 /// A JSON merge patch (RFC 7386): null removes.
-fn merge(target: &mut Value, patch: &Value) {
+pub(super) fn merge(target: &mut Value, patch: &Value) {
     let Value::Object(fields) = patch else {
         target.clone_from(patch);
         return;
@@ -231,8 +263,22 @@ fn merge(target: &mut Value, patch: &Value) {
     }
 }
 
+fn bounds(facts: &LimitFacts) -> Limits {
+    let usual = Limits::default();
+    let age = facts.record_age.as_ref();
+    Limits {
+        pod_nodes: facts.pod_nodes.unwrap_or(usual.pod_nodes),
+        evictions_per_node: facts.evictions_per_node.unwrap_or(usual.evictions_per_node),
+        records: facts.records.unwrap_or(usual.records),
+        record_age: age.map_or(usual.record_age, |age| {
+            SignedDuration::try_from(age.get()).unwrap()
+        }),
+        ..usual
+    }
+}
+
 /// `n[1-3]` is n1, n2, n3; any other name is itself.
-fn expand(names: &str) -> Vec<String> {
+pub(super) fn expand(names: &str) -> Vec<String> {
     let range = names.strip_suffix(']').and_then(|rest| {
         let (prefix, range) = rest.split_once('[')?;
         let (first, last) = range.split_once('-')?;

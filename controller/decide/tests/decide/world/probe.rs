@@ -1,5 +1,7 @@
 //! What probes say, of the facts.
 
+use std::sync::Arc;
+
 use jiff::SignedDuration;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use unstall_crds::health::{
@@ -10,8 +12,9 @@ use unstall_crds::signal::SignalName;
 use unstall_crds::units::{Quantity, Reading};
 
 use super::World;
+use super::facts::{NodeFacts, ProbeKind};
+use super::nodes::boot;
 use super::patch::stored;
-use super::script::{NodeFacts, ProbeKind};
 
 impl World {
     /// Lets every probe that reports do so.
@@ -19,7 +22,7 @@ impl World {
         let now = self.snapshot.now;
         for (name, facts) in &self.facts {
             let node = &self.snapshot.nodes[name];
-            let health = self.snapshot.healths.get_mut(name);
+            let health = self.snapshot.healths.get_mut(name).map(Arc::make_mut);
             // The API server lets a probe write only what belongs to its node.
             let own = health.filter(|health| health.spec.node_uid == node.uid);
             let Some(health) = own.filter(|_| facts.probe == ProbeKind::Reports) else {
@@ -57,19 +60,25 @@ fn says(name: &str, facts: &NodeFacts, health: &NodeHealth, now: Time) -> NodeHe
         zombies,
         &Time(now.0 - ago),
     ));
+    for (name, median) in &facts.medians {
+        signals.retain(|signal| signal.name != *name);
+        signals.push(SignalStatus {
+            p50: Some(*median),
+            ..measured(*name, Some(*median), &now)
+        });
+    }
     for signal in &mut signals {
         signal.message = facts.unreadable.get(&signal.name).cloned();
         if signal.message.is_some() {
             signal.state = SignalState::Unknown;
         }
     }
-    let boot = format!("boot-of-{name}");
     NodeHealthStatus {
-        boot_id: Some(facts.boot.clone().unwrap_or(boot)),
+        boot_id: Some(boot(name, facts)),
         kernel: facts.kernel.clone().map(|running| Kernel {
             running,
-            staged: None,
-            reboot_required: None,
+            staged: facts.staged.clone(),
+            reboot_required: facts.reboot_required,
         }),
         probe: Some(ProbeInfo {
             version: "test".to_owned(),
@@ -78,6 +87,7 @@ fn says(name: &str, facts: &NodeFacts, health: &NodeHealth, now: Time) -> NodeHe
             actuator_message: facts.actuator_message.clone(),
         }),
         heartbeat: Some(now.clone()),
+        verdict: facts.verdict,
         summary: facts.summary.clone(),
         triggers: triggers.iter().map(|t| judged(facts, t, &now)).collect(),
         signals,

@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use serde_json::Value;
-use unstall_crds::health::{CommandState, RefusalReason, TriggerState};
-use unstall_crds::signal::SignalName;
-use unstall_crds::units::{GoDuration, KernelVersion, Reading};
+use unstall_crds::health::{CommandState, RefusalReason};
+use unstall_crds::units::GoDuration;
+use unstall_decide::{Alerts, Replica, Said};
 
 /// A scenario: what happens, step by step.
 #[derive(Debug, Clone, Deserialize)]
@@ -24,16 +24,38 @@ pub struct Scenario {
 pub struct Step {
     /// What happens, in a sentence.
     pub say: String,
+    /// On the first step: when it happens, if not in half a second after noon of
+    /// 2026-03-02.
+    pub at: Option<String>,
     /// How long after the step before.
     pub after: Option<GoDuration>,
     /// On the first step: the controller has not made any `NodeHealth` yet.
     pub fresh: bool,
     /// JSON merge patches of specs of policies; null deletes. `created` sets
-    /// the time of creation.
+    /// the time of creation, `status` patches the status.
     pub policies: BTreeMap<String, Value>,
-    /// Merge patches of [`NodeFacts`]; null deletes the Node. `n[1-9]` is nine
-    /// nodes, and is read before single ones.
+    /// Merge patches of `NodeFacts`, and of `conditions`; null deletes the Node.
+    /// `n[1-9]` is nine nodes, and is read before single ones.
     pub nodes: BTreeMap<String, Value>,
+    /// By node: merge patches of `PodFacts`; null deletes the pod.
+    pub pods: BTreeMap<String, BTreeMap<String, Value>>,
+    /// Merge patches of `BudgetFacts`; null deletes.
+    pub budgets: BTreeMap<String, Value>,
+    /// By pod: what the API server answers to evictions and deletions from now
+    /// on; null: what it would answer by itself.
+    pub evictions: BTreeMap<String, Option<Forced>>,
+    /// By node: the volumes that the cluster still attaches, from now on.
+    pub attachments: BTreeMap<String, Vec<String>>,
+    /// Pods without a node, with their controllers; null: it has one.
+    pub unplaced: BTreeMap<String, Option<String>>,
+    /// What Prometheus says from now on.
+    pub alerts: Option<Alerts>,
+    /// Where replicas of the controller run from now on.
+    pub replicas: Option<Vec<Replica>>,
+    /// Whether templates of other remediators are there from now on.
+    pub templates: Option<bool>,
+    /// By incident: whether the other remediator's object is there.
+    pub others: BTreeMap<String, bool>,
     /// What actuators say of the command that they have at hand.
     pub answers: BTreeMap<String, Answer>,
     /// Merge patches of whole `NodeHealth` objects; null deletes.
@@ -45,11 +67,19 @@ pub struct Step {
     pub ledger: Option<Value>,
     /// Another controller leads, in this epoch.
     pub epoch: Option<i64>,
+    /// The bounds of what is looked at and kept, from now on.
+    pub limits: Option<LimitFacts>,
     /// This many entries of other nodes in the ledger's history, which run out
     /// an hour from now.
     pub others_in_history: usize,
+    /// This many slots of nodes that are gone.
+    pub others_with_slots: usize,
     /// What the controller sees as it was before its last pass.
     pub stale: Vec<View>,
+    /// What the controller could not read.
+    pub unread: Vec<Unread>,
+    /// What happens after the controller looked and before it acts.
+    pub meanwhile: Option<Box<Step>>,
     /// The pass is cut off after the first action of this kind.
     pub cut_after: Option<String>,
     /// How many passes the controller makes.
@@ -66,6 +96,24 @@ pub enum View {
     Ledger,
     /// The incidents.
     Remediations,
+    /// The Nodes.
+    Nodes,
+}
+
+/// What may be asked for in vain.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Unread {
+    /// Pods of nodes.
+    Pods,
+    /// Pods without a node.
+    Unplaced,
+    /// PodDisruptionBudgets.
+    Budgets,
+    /// VolumeAttachments.
+    Attachments,
+    /// Objects of other remediators.
+    Others,
 }
 
 /// What an actuator says of its command.
@@ -80,86 +128,32 @@ pub struct Answer {
     pub message: Option<String>,
 }
 
-/// What is true of a node, and so what its probe says.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+/// What the API server is made to answer.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct Forced {
+    /// What it says.
+    pub said: Said,
+    /// In its own words.
+    #[serde(default)]
+    pub message: String,
+    /// The budget that it names.
+    #[serde(default)]
+    pub budget: Option<String>,
+}
+
+/// Bounds that are not as usual.
+#[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase", default)]
-pub struct NodeFacts {
-    /// `uid-<name>` unless it is given.
-    pub uid: Option<String>,
-    /// Labels of the Node.
-    pub labels: BTreeMap<String, String>,
-    /// Annotations of the Node.
-    pub annotations: BTreeMap<String, String>,
-    /// Its condition Ready.
-    pub ready: bool,
-    /// Whether it is cordoned.
-    pub unschedulable: bool,
-    /// Whether it is being deleted.
-    pub deleting: bool,
-    /// What the probe does.
-    pub probe: ProbeKind,
-    /// Whether an actuator answers beside it.
-    pub actuator: bool,
-    /// Why none does.
-    pub actuator_message: Option<String>,
-    /// The boot ID.
-    pub boot: Option<String>,
-    /// The state of every trigger,
-    pub state: TriggerState,
-    /// but for these, by their names.
-    pub states: BTreeMap<String, TriggerState>,
-    /// The statistic of every trigger.
-    pub value: Reading,
-    /// The same over samples since the command; absent until there are enough.
-    pub since_command: Option<Reading>,
-    /// Zombie memory cgroups; absent when they cannot be counted.
-    pub zombies: Option<u64>,
-    /// Signals that it cannot give, with the probe's reason.
-    pub unreadable: BTreeMap<SignalName, String>,
-    /// The running kernel.
-    pub kernel: Option<KernelVersion>,
-    /// How long ago they were counted.
-    pub counted_ago: GoDuration,
-    /// The verdict in a sentence.
-    pub summary: Option<String>,
-}
-
-/// What a probe does.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub enum ProbeKind {
-    /// It reports at every step.
-    Reports,
-    /// It reported before.
-    Silent,
-    /// There is none.
-    Never,
-}
-
-impl Default for NodeFacts {
-    fn default() -> Self {
-        let linux = ("kubernetes.io/os".to_owned(), "linux".to_owned());
-        Self {
-            uid: None,
-            labels: BTreeMap::from([linux]),
-            annotations: BTreeMap::new(),
-            ready: true,
-            unschedulable: false,
-            deleting: false,
-            probe: ProbeKind::Reports,
-            actuator: true,
-            actuator_message: None,
-            boot: None,
-            state: TriggerState::Clear,
-            states: BTreeMap::new(),
-            value: Reading("2ms".parse().unwrap()),
-            since_command: None,
-            zombies: None,
-            unreadable: BTreeMap::new(),
-            kernel: None,
-            counted_ago: GoDuration::from_secs(0),
-            summary: None,
-        }
-    }
+pub struct LimitFacts {
+    /// Nodes whose pods are watched at once.
+    pub pod_nodes: Option<usize>,
+    /// Evictions that are in flight on one node at once.
+    pub evictions_per_node: Option<usize>,
+    /// Records of ended incidents that are kept.
+    pub records: Option<usize>,
+    /// How long they are kept.
+    pub record_age: Option<GoDuration>,
 }
 
 /// Tells null from absence.
