@@ -220,6 +220,7 @@ impl Step<'_> {
             approved_by: None,
             before: None,
             after: None,
+            comparison: Vec::new(),
             message: None,
         }
     }
