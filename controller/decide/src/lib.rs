@@ -17,6 +17,8 @@ mod breaker;
 mod budget;
 mod guard;
 
+pub mod drain;
+
 mod incident;
 mod ladder;
 mod phase;
@@ -30,5 +32,5 @@ mod plan;
 
 pub use decide::decide;
 pub use plan::{Action, Plan, SlotRequest};
-pub use pods::{DisruptionBudget, EvictionAnswer, Owner, Pod, PodPhase, Said};
+pub use pods::{DisruptionBudget, EvictionAnswer, Owner, Pod, PodPhase, PodRef, Said};
 pub use snapshot::{Node, Snapshot};

@@ -86,6 +86,21 @@ pub struct DisruptionBudget {
     pub selector: Option<LabelSelector>,
     /// How many evictions it allows now.
     pub allowed: i32,
+    /// Whether it lets pods that are not Ready be evicted now, whatever it
+    /// allows.
+    pub allows_unready: bool,
+}
+
+/// A pod, as a request names it: never another one of the same name.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PodRef {
+    /// Its namespace.
+    pub namespace: String,
+    /// Its name.
+    pub name: String,
+    /// Its UID.
+    pub uid: String,
 }
 
 /// What became of the latest eviction of a pod.
@@ -98,11 +113,16 @@ pub struct EvictionAnswer {
     pub said: Said,
     /// The server's own words.
     pub message: String,
+    /// The `PodDisruptionBudget` that forbids it, where the server names one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub budget: Option<String>,
 }
 
-/// What the API server answered to an eviction.
+/// What the API server answered to an eviction, or to a deletion.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Said {
+    /// Nothing yet: the call is under way, since the answer's time.
+    Asked,
     /// The pod is being deleted.
     Accepted,
     /// The pod is gone, or another one has its name.
@@ -125,6 +145,16 @@ pub enum Said {
 }
 
 impl Pod {
+    /// How a request names it.
+    #[must_use]
+    pub fn to_ref(&self) -> PodRef {
+        PodRef {
+            namespace: self.namespace.clone(),
+            name: self.name.clone(),
+            uid: self.uid.clone(),
+        }
+    }
+
     /// Namespace and name, as people write them.
     #[must_use]
     pub fn path(&self) -> String {

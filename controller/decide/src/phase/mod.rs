@@ -9,4 +9,4 @@ mod dropping;
 
 mod verifying;
 
-pub use step::advance;
+pub use step::{add, advance};
