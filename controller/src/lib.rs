@@ -6,13 +6,15 @@
 mod config;
 pub use config::{Cli, Command};
 
-mod client;
+pub mod client;
 pub mod keys;
 mod lead;
 
 mod observe;
+pub use observe::{budget, pod};
 
 mod act;
+pub use act::evict;
 
 mod run;
 pub use run::run;

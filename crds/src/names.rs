@@ -36,6 +36,8 @@ pub mod annotation {
     pub const KARPENTER_DO_NOT_DISRUPT: &str = "karpenter.sh/do-not-disrupt";
     /// On a pod: `false` asks not to be evicted.
     pub const SAFE_TO_EVICT: &str = "cluster-autoscaler.kubernetes.io/safe-to-evict";
+    /// On a pod that a kubelet made from a file: it is only a picture of it.
+    pub const MIRROR_POD: &str = "kubernetes.io/config.mirror";
 }
 
 /// Labels.
@@ -48,8 +50,10 @@ pub mod label {
         "node.kubernetes.io/exclude-from-external-load-balancers";
 }
 
-/// Taints of other actors: Unstall keeps its hands off nodes that carry one.
+/// Taints. Unstall keeps its hands off nodes that carry one of another actor.
 pub mod taint {
+    /// Kubernetes' own on a cordoned node.
+    pub const UNSCHEDULABLE: &str = "node.kubernetes.io/unschedulable";
     /// The cluster autoscaler is about to delete the node.
     pub const AUTOSCALER_DELETES: &str = "ToBeDeletedByClusterAutoscaler";
     /// Karpenter is disrupting the node.

@@ -3,6 +3,8 @@
 
 mod apply;
 mod command;
+pub mod evict;
+mod evict_answer;
 mod slot;
 mod status;
 
