@@ -46,6 +46,8 @@ pub fn answer(code: u16, body: &[u8]) -> Answer {
         200..=299 => Said::Accepted,
         404 if is_about_pod(&status) => Said::Gone,
         409 if is_other_uid(message) => Said::Gone,
+        // Some webhooks say "later" with it: that is about the one pod.
+        429 if message.starts_with("admission webhook ") => Said::Refused,
         429 => Said::Throttled,
         403 if cause(&status, NAMESPACE_TERMINATING).is_some() => Said::NamespaceTerminating,
         500 if message.contains("more than one PodDisruptionBudget") => Said::ManyBudgets,
@@ -221,6 +223,9 @@ mod tests {
             r#""message":"slow down","reason":"TooManyRequests","details":{"retryAfterSeconds":1}"#;
         expect(failure(429, rate), Said::Throttled, "slow down");
         expect(answer(429, b""), Said::Throttled, "status 429");
+        let text = "admission webhook \"guard\" denied the request: later";
+        let webhook = r#""message":"admission webhook \"guard\" denied the request: later""#;
+        expect(failure(429, webhook), Said::Refused, text);
     }
 
     #[test]
