@@ -31,57 +31,8 @@ async fn a_forecast_says_what_the_api_server_then_does() {
     let Some(place) = Place::new("forecast").await else {
         return;
     };
-    let of = |app: &str| json!({"labels": {"app": app}});
-    for (name, app) in [
-        ("a-blocked", "blocked"),
-        ("b-free", "free"),
-        ("c-allowed", "allowed"),
-        ("d-two", "two"),
-        ("e-unready", "unready"),
-        ("f-unready-short", "short"),
-        ("g-pending", "blocked"),
-        ("h-ended", "blocked"),
-        ("i-always", "always"),
-    ] {
-        place.pod(name, of(app), Value::Null).await;
-    }
-    place.pod("ready-1", of("unready"), Value::Null).await;
-    for (name, phase) in [
-        ("e-unready", "Running"),
-        ("f-unready-short", "Running"),
-        ("g-pending", "Pending"),
-        ("h-ended", "Failed"),
-        ("i-always", "Running"),
-    ] {
-        place.is(name, phase, false).await;
-    }
-    let select = |app: &str, min: i32, policy: Option<&str>| {
-        let mut spec = json!({"minAvailable": min, "selector": {"matchLabels": {"app": app}}});
-        if let Some(policy) = policy {
-            spec["unhealthyPodEvictionPolicy"] = policy.into();
-        }
-        spec
-    };
-    for (name, spec) in [
-        ("blocked", select("blocked", 1, None)),
-        ("allowed", select("allowed", 0, None)),
-        ("two-a", select("two", 0, None)),
-        ("two-b", select("two", 0, None)),
-        // One of two is ready, as many as are wanted: the other one may go.
-        ("unready", select("unready", 1, None)),
-        ("short", select("short", 1, None)),
-        ("always", select("always", 1, Some("AlwaysAllow"))),
-    ] {
-        place.budget(name, spec).await;
-    }
-    place.until_allowed("allowed", 1).await;
-    place
-        .until("every budget to know which pods are ready", async || {
-            let known = budgets(&place).await;
-            let unready = |name: &str| known.iter().any(|it| it.name == name && it.allows_unready);
-            unready("unready") && unready("always") && !unready("short")
-        })
-        .await;
+    make_pods(&place).await;
+    make_budgets(&place).await;
     // Without a controller they would all be told for that.
     let drain = Drain {
         force: true,
@@ -101,8 +52,53 @@ async fn a_forecast_says_what_the_api_server_then_does() {
             assert_eq!(answer.said, Said::Accepted, "{}: {answer:?}", pod.name);
         }
     }
-    assert_eq!(
-        forbidden,
-        ["a-blocked", "d-two", "f-unready-short", "ready-1"]
-    );
+    let expected = ["a-blocked", "d-two", "f-unready-short", "ready-1"];
+    assert_eq!(forbidden, expected);
+}
+
+/// Each pod's name, the app that its budget selects it by, and how it is.
+async fn make_pods(place: &Place) {
+    for (name, app, phase, ready) in [
+        ("a-blocked", "blocked", "Running", true),
+        ("b-free", "free", "Running", true),
+        ("c-allowed", "allowed", "Running", true),
+        ("d-two", "two", "Running", true),
+        ("e-unready", "unready", "Running", false),
+        ("f-unready-short", "short", "Running", false),
+        ("g-pending", "blocked", "Pending", false),
+        ("h-ended", "blocked", "Failed", false),
+        ("i-always", "always", "Running", false),
+        ("ready-1", "unready", "Running", true),
+    ] {
+        let labels = json!({"labels": {"app": app}});
+        place.pending(name, labels, Value::Null).await;
+        place.is(name, phase, ready).await;
+    }
+}
+
+async fn make_budgets(place: &Place) {
+    for (name, app, min, policy) in [
+        ("blocked", "blocked", 1, "IfHealthyBudget"),
+        ("allowed", "allowed", 0, "IfHealthyBudget"),
+        ("two-a", "two", 0, "IfHealthyBudget"),
+        ("two-b", "two", 0, "IfHealthyBudget"),
+        // One of two is ready, as many as are wanted: the other one may go.
+        ("unready", "unready", 1, "IfHealthyBudget"),
+        ("short", "short", 1, "IfHealthyBudget"),
+        ("always", "always", 1, "AlwaysAllow"),
+    ] {
+        let spec = json!({
+            "minAvailable": min, "selector": {"matchLabels": {"app": app}},
+            "unhealthyPodEvictionPolicy": policy,
+        });
+        place.budget(name, spec).await;
+    }
+    place.until_allowed("allowed", 1).await;
+    place
+        .until("every budget to know which pods are ready", async || {
+            let known = budgets(place).await;
+            let allows = |name: &str| known.iter().any(|it| it.name == name && it.allows_unready);
+            allows("unready") && allows("always") && !allows("short")
+        })
+        .await;
 }
