@@ -198,6 +198,15 @@ fn of_the_pods_that_one_budget_holds_up_one_is_asked_at_a_time() {
 }
 
 #[test]
+fn of_pods_that_were_asked_at_the_same_time_the_first_by_name_is_next() {
+    let case = Case::new([pod("b"), pod("a"), pod("c")])
+        .answered("a", of_budget(0, Said::Budget, "web"))
+        .answered("b", of_budget(0, Said::Budget, "web"))
+        .answered("c", of_budget(0, Said::Budget, "web"));
+    assert_eq!(case.calls(5), ["evict a"]);
+}
+
+#[test]
 fn budgets_of_other_namespaces_are_others() {
     let mut other = pod("b");
     other.namespace = "other".into();

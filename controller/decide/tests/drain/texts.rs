@@ -165,7 +165,11 @@ fn absurd_lengths_are_cut_to_what_the_api_takes() {
         namespace: String::new(),
         ..pod("")
     };
-    let case = Case::new([absurd, pod("a"), nameless]).answered("a", refused);
+    let unnamed = Pod {
+        uid: "other".into(),
+        ..pod("")
+    };
+    let case = Case::new([absurd, pod("a"), nameless, unnamed]).answered("a", refused);
     let outlook = case.look(0);
     assert_eq!(outlook.blockers.len(), 2);
     for blocked in outlook.blockers {
