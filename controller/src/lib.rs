@@ -6,13 +6,15 @@
 mod config;
 pub use config::{Cli, Command};
 
-mod client;
+pub mod client;
 pub mod keys;
 pub mod lead;
 
 pub mod observe;
+pub use observe::{budget, pod};
 
 pub mod act;
+pub use act::evict;
 
 mod operate;
 pub use operate::operate;

@@ -9,9 +9,12 @@
     reason = "a helper of a test fails as the test does"
 )]
 
+#[path = "../api_support/forward.rs"]
 mod forward;
 mod http;
 mod node;
+#[path = "../api_support/proxy.rs"]
+mod proxy;
 
 mod page;
 mod quiet;

@@ -1,13 +1,11 @@
 //! A probe of this machine that runs as a process, with a `NodeHealth` of its own.
 
 use std::fs::{self, File};
-use std::io::{BufRead, BufReader};
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU16, Ordering};
-use std::sync::mpsc::channel;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
@@ -18,6 +16,7 @@ use unstall_integration::workspace::build_program;
 
 use crate::forward::Forward;
 use crate::http::call;
+use crate::proxy::proxy;
 
 const LIMIT: Duration = Duration::from_secs(60);
 const OBJECTS: &str = "/apis/unstall.dev/v1alpha1/nodehealths";
@@ -65,31 +64,6 @@ fn make() -> Result<Bed, String> {
         program: build_program("node-probe", cluster).map_err(|error| format!("{error:#}"))?,
         kubectl,
     })
-}
-
-/// Starts `kubectl proxy`, which ends with this process, and returns its address.
-fn proxy(kubectl: &Kubectl) -> String {
-    let mut command = Command::new("setpriv");
-    command
-        .args(["--pdeathsig", "KILL"])
-        .arg(kubectl.program())
-        .args(["proxy", "--port=0"])
-        .env("KUBECONFIG", kubectl.kubeconfig())
-        .stdout(Stdio::piped());
-    let (send, said) = channel();
-    // It ends with the thread that started it, which must not be that of one test.
-    std::thread::spawn(move || {
-        let mut child = command.spawn().unwrap();
-        let mut line = String::new();
-        let mut out = BufReader::new(child.stdout.take().unwrap());
-        out.read_line(&mut line).unwrap();
-        send.send(line).unwrap();
-        child.wait().unwrap();
-    });
-    let line = said.recv().unwrap();
-    let address = line.trim().rsplit(' ').next().unwrap();
-    assert!(address.starts_with("127.0.0.1:"), "{line}");
-    address.to_owned()
 }
 
 /// The probe of a node of this name.

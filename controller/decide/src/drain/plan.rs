@@ -9,8 +9,8 @@ use super::stance::{self, Clock, LATE, Stance};
 use super::turn::{self, Turn};
 use super::{progress, rule, text};
 use crate::Pod;
-use crate::judge::add;
 use crate::judge::signed;
+use crate::judge::add;
 
 /// A pod, and what becomes of it in this look.
 pub struct Look<'a> {
@@ -157,7 +157,7 @@ fn next_look(input: &Input, looks: &[Look], state: &State) -> Option<Timestamp> 
         };
         [of_turn, of_stance(input.drain, look), step_end(input, look)]
     });
-    times.flatten().filter(|at| *at > input.now).min()
+    times.flatten().min()
 }
 
 fn of_stance(drain: &Drain, look: &Look) -> Option<Timestamp> {
