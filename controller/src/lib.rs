@@ -1,18 +1,21 @@
 //! The controller: observe, decide, act.
 //!
-//! [`run`] is the loop. `observe` turns the cluster into a plain snapshot,
-//! `unstall_decide` turns that into a plan, `act` carries the plan out.
+//! [`run`] dispatches the command line. `observe` turns the cluster into a plain
+//! snapshot, `unstall_decide` turns that into a plan, `act` carries the plan out, and
+//! `run` does so again and again while `lead` says that this process may.
 
 mod config;
 pub use config::{Cli, Command};
 
 mod client;
+mod metrics;
+mod serve;
+
 pub mod keys;
-mod lead;
+pub mod lead;
 
 mod observe;
 
 mod act;
 
 mod run;
-pub use run::run;

@@ -1,4 +1,4 @@
-//! Leadership: the epoch that every command and slot carries.
+//! The epoch that every command and slot carries.
 
 use anyhow::Result;
 use jiff::Timestamp;
