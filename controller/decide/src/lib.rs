@@ -50,6 +50,7 @@ mod wanted;
 pub use conditions::all_of_ours;
 pub use decide::{decide, plan};
 pub use event::{About, Event};
+pub use judge::Hearing;
 pub use marks::{Marks, cleared};
 pub use node::{Node, NodeCondition};
 pub use plan::{Action, Plan, PodOrder, Release, SlotRequest};

@@ -6,5 +6,8 @@ mod command;
 mod slot;
 mod status;
 
+mod event;
+
 pub use apply::{Actor, apply};
+pub use event::{Herald, Told};
 pub use status::write_policies;
