@@ -17,5 +17,16 @@ pub mod lead;
 mod observe;
 
 mod act;
+pub use act::{Herald, Told};
+
+mod capture;
+mod cleanup;
+mod simulate;
 
 mod run;
+
+mod commands;
+pub use commands::{exit_code, run};
+
+#[cfg(test)]
+mod testing;

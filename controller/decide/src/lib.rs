@@ -57,5 +57,5 @@ pub use plan::{Action, Plan, PodOrder, Release, SlotRequest};
 pub use pods::{DisruptionBudget, EvictionAnswer, Owner, Pod, PodPhase, PodRef, Said};
 pub use problem::template_key;
 pub use snapshot::{Alerts, HandedOver, Limits, Replica, Snapshot};
-pub use view::View;
+pub use view::{PolicyView, View};
 pub use wanted::{Wanted, wanted};
