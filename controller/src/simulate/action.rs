@@ -3,11 +3,14 @@
 use std::collections::BTreeMap;
 
 use kube::ResourceExt;
-use unstall_decide::{Action, Marks, PodOrder, Release, SlotRequest, View};
+use unstall_crds::command::CommandPayload;
+use unstall_crds::health::HealthTrigger;
+use unstall_crds::remediation::{NodeRemediation, NodeRemediationStatus};
+use unstall_crds::units::GoDuration;
+use unstall_decide::{Action, Marks, NodeCondition, PodOrder, SlotRequest, View};
 
 /// What is done, to what.
 pub fn sentence(view: &View<'_>, action: &Action) -> String {
-    let about = action.about(view);
     let what = match action {
         Action::CreateHealth(_) => "create its NodeHealth".to_owned(),
         Action::DeleteHealth { node_uid, .. } => {
@@ -18,65 +21,26 @@ pub fn sentence(view: &View<'_>, action: &Action) -> String {
             report_interval,
             clear_command,
             ..
-        } => {
-            let names = triggers
-                .iter()
-                .map(|it| format!("{}/{}", it.policy, it.name));
-            let names = list(names, "no trigger");
-            let back = if *clear_command {
-                ", and take its command back"
-            } else {
-                ""
-            };
-            format!("let its probe judge {names}, and report every {report_interval}{back}")
-        }
-        Action::OpenIncident(incident) => format!(
-            "open incident {}: trigger {} of policy {} fires",
-            incident.name_any(),
-            incident.spec.trigger.as_deref().unwrap_or("none"),
-            incident.spec.policy_name.as_deref().unwrap_or("none")
-        ),
+        } => judge(triggers, report_interval, *clear_command),
+        Action::OpenIncident(incident) => open(incident),
         Action::Adopt { remediation, .. } => {
             format!("write the policy into incident {remediation}")
         }
         Action::TakeSlot(request) => take(request),
-        Action::ReleaseSlot(release) => give_back(release),
+        Action::ReleaseSlot(release) => format!("give back the slot of {}", release.remediation),
         Action::SendCommand {
             remediation,
             payload,
             ..
-        } => format!(
-            "order its actuator to {} for {remediation}, in boot {} alone, until {}",
-            payload.action, payload.expect_boot_id, payload.expires_at.0
-        ),
+        } => order(remediation, payload),
         Action::ClearCommand { .. } => "take its command back".to_owned(),
         Action::SetStatus {
             remediation,
             status,
             ..
-        } => {
-            let outcome = status
-                .outcome
-                .map(|it| format!(", {it}"))
-                .unwrap_or_default();
-            let message = status.message.as_ref().map(|it| format!(": {it}"));
-            let message = message.unwrap_or_default();
-            format!(
-                "incident {remediation} is {}{outcome}{message}",
-                status.phase
-            )
-        }
+        } => becomes(remediation, status),
         Action::MarkNode { marks, .. } => self::marks(marks),
-        Action::SetConditions { set, remove, .. } => {
-            let set = set
-                .iter()
-                .map(|it| format!("{}={} ({})", it.type_, it.status, it.reason));
-            let remove = remove.iter().map(|it| format!("no {it}"));
-            format!(
-                "conditions of the Node: {}",
-                list(set.chain(remove), "none")
-            )
-        }
+        Action::SetConditions { set, remove, .. } => conditions(set, remove),
         Action::Evict(order) => pod("evict", order),
         Action::DeletePod(order) => pod("delete", order),
         Action::HandOver { template, .. } => {
@@ -87,17 +51,69 @@ pub fn sentence(view: &View<'_>, action: &Action) -> String {
         }
         Action::TidyLedger {
             released, approved, ..
-        } => {
-            let released = released.iter().map(|it| format!("release {it}"));
-            let approved = approved.iter().map(|it| format!("approve {it}"));
-            format!(
-                "remove what was carried out: {}",
-                list(released.chain(approved), "nothing")
-            )
-        }
+        } => tidy(released, approved),
         Action::Forget { remediation, .. } => format!("delete the old record {remediation}"),
     };
-    format!("{about}: {what}")
+    format!("{}: {what}", action.about(view))
+}
+
+fn judge(triggers: &[HealthTrigger], every: &GoDuration, takes_back: bool) -> String {
+    let names = triggers.iter();
+    let names = list(
+        names.map(|it| format!("{}/{}", it.policy, it.name)),
+        "no trigger",
+    );
+    let back = if takes_back {
+        ", and take its command back"
+    } else {
+        ""
+    };
+    format!("let its probe judge {names}, and report every {every}{back}")
+}
+
+fn open(incident: &NodeRemediation) -> String {
+    let named = |name: &Option<String>| name.clone().unwrap_or_else(|| "none".to_owned());
+    format!(
+        "open incident {}: trigger {} of policy {} fires",
+        incident.name_any(),
+        named(&incident.spec.trigger),
+        named(&incident.spec.policy_name)
+    )
+}
+
+fn order(remediation: &str, payload: &CommandPayload) -> String {
+    format!(
+        "order its actuator to {} for {remediation}, in boot {} alone, until {}",
+        payload.action, payload.expect_boot_id, payload.expires_at.0
+    )
+}
+
+fn becomes(remediation: &str, status: &NodeRemediationStatus) -> String {
+    let outcome = status.outcome.map(|it| format!(", {it}"));
+    let message = status.message.as_ref().map(|it| format!(": {it}"));
+    format!(
+        "incident {remediation} is {}{}{}",
+        status.phase,
+        outcome.unwrap_or_default(),
+        message.unwrap_or_default()
+    )
+}
+
+fn conditions(set: &[NodeCondition], remove: &[String]) -> String {
+    let set = set.iter();
+    let set = set.map(|it| format!("{}={} ({})", it.type_, it.status, it.reason));
+    let remove = remove.iter().map(|it| format!("no {it}"));
+    format!(
+        "conditions of the Node: {}",
+        list(set.chain(remove), "none")
+    )
+}
+
+fn tidy(released: &[String], approved: &[String]) -> String {
+    let released = released.iter().map(|it| format!("release {it}"));
+    let approved = approved.iter().map(|it| format!("approve {it}"));
+    let all = list(released.chain(approved), "nothing");
+    format!("remove what was carried out: {all}")
 }
 
 fn take(request: &SlotRequest) -> String {
@@ -108,10 +124,6 @@ fn take(request: &SlotRequest) -> String {
         slot.remediation,
         list(request.beside.iter().cloned(), "no other")
     )
-}
-
-fn give_back(release: &Release) -> String {
-    format!("give back the slot of {}", release.remediation)
 }
 
 fn pod(verb: &str, order: &PodOrder) -> String {
