@@ -1,26 +1,35 @@
 //! The controller: observe, decide, act.
 //!
-//! [`run`] is the loop. `observe` turns the cluster into a plain snapshot,
-//! `unstall_decide` turns that into a plan, `act` carries the plan out.
+//! `operate` is the process from its start to its end, [`Loop`] what a leader does:
+//! `observe` turns the cluster into a plain snapshot, `unstall_decide` turns that
+//! into a plan, `act` carries the plan out.
 
 mod config;
 pub use config::{Cli, Command};
 
 pub mod client;
+mod metrics;
+mod serve;
+
 pub mod keys;
 pub mod lead;
 
-pub mod observe;
+mod observe;
 pub use observe::{budget, pod};
 
-pub mod act;
-pub use act::evict;
+mod act;
+pub use act::{Herald, Told, evict};
 
 mod operate;
-pub use operate::operate;
-
 mod run;
 pub use run::Loop;
 
-mod command_line;
-pub use command_line::run;
+mod capture;
+mod cleanup;
+mod simulate;
+
+mod commands;
+pub use commands::{exit_code, run};
+
+#[cfg(test)]
+mod testing;

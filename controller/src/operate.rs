@@ -1,77 +1,137 @@
-//! From the start of the process to its end: campaign, watch, lead, give up.
+//! The process from its start to its end: campaign, lead, give up.
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
 use anyhow::{Context, Result};
+use kube::Client;
 use tokio::signal::unix::{SignalKind, signal};
-use unstall_decide::Limits;
 
-use crate::act::{Actor, Evictions};
+use crate::act::{Actor, Evictions, Herald};
+use crate::client;
 use crate::config::Run;
 use crate::keys::Signer;
-use crate::lead::{self, Leadership, campaign};
-use crate::observe::{Heard, Memory, Nearby, OwnPods, Stores};
-use crate::{Loop, client};
+use crate::lead::{Leadership, Standing, campaign};
+use crate::metrics::{Calls, Metrics};
+use crate::observe::{Heard, Memory, Nearby, OwnPods, Prometheus, PrometheusOptions, Stores};
+use crate::run::Loop;
+use crate::serve::{self, Health};
+
+/// The label by which the chart's replicas are known.
+const REPLICAS: &str = "app.kubernetes.io/name=unstall,app.kubernetes.io/component=controller";
+
+/// What is made before this replica leads.
+struct Ready {
+    client: Client,
+    signer: Signer,
+    identity: String,
+    health: Arc<Health>,
+    metrics: Arc<Metrics>,
+    prometheus: Option<Prometheus>,
+}
 
 /// Runs the controller until it is told to end, or must.
 ///
 /// # Errors
 /// What ended it.
 pub async fn operate(options: Run) -> Result<()> {
-    let path = options.signing_key.display();
-    let pem = fs::read_to_string(&options.signing_key)
-        .with_context(|| format!("cannot read the signing key {path}"))?;
-    let signer = Signer::from_pem(&pem).with_context(|| format!("signing key {path}"))?;
-    let client = client::connect().await?;
+    let lease = options.election.options()?;
+    let signer = signer(&options)?;
+    let prometheus = prometheus(&options)?;
+    let calls = Calls::default();
+    let client = client::connect(&calls).await?;
+    let (health, metrics) = (Health::new(), Arc::new(Metrics::new(&calls)));
+    let listener = serve::listen(options.listen).await?;
+    tokio::spawn(serve::serve(listener, health.clone(), metrics.clone()));
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
-    let lease = lead::Options {
-        namespace: options.namespace.clone(),
-        lease: "unstall-controller".to_owned(),
-        identity: lead::unique(&options.identity),
-        terms: lead::lease::Terms {
-            duration: options.lease_duration,
-            renew_deadline: options.lease_renew_deadline,
-            retry: options.lease_retry,
-        },
+    let identity = lease.identity.clone();
+    let standing = |standing: Standing<'_>| {
+        health.turned();
+        match standing {
+            Standing::Standby { leader } => {
+                tracing::debug!(leader, "standing by");
+                health.is_ready();
+            }
+            Standing::Unknown { why } => {
+                tracing::warn!(why, "the lease is not known");
+                health.is_not_ready(why);
+            }
+            Standing::Elected => {}
+        }
     };
     let elected = tokio::select! {
-        elected = campaign(client.clone(), lease, |_| ()) => elected?,
+        elected = campaign(client.clone(), lease, standing) => elected?,
         _ = terminate.recv() => return Ok(()),
         _ = interrupt.recv() => return Ok(()),
     };
     let (leadership, keeper) = elected;
-    tracing::info!(epoch = leadership.epoch, key = signer.key_id(), "leading");
+    let (epoch, key) = (leadership.epoch, signer.key_id());
+    tracing::info!(epoch, key, identity, "leading");
+    metrics.leads(epoch);
+    let ready = Ready {
+        client,
+        signer,
+        identity,
+        health,
+        metrics,
+        prometheus,
+    };
     let ended = tokio::select! {
-        ended = lead(client, signer, leadership.clone(), &options) => ended,
+        ended = lead(ready, leadership.clone(), &options) => ended,
         lost = leadership.lost() => Err(lost.into()),
         _ = terminate.recv() => Ok(()),
         _ = interrupt.recv() => Ok(()),
     };
+    tracing::info!("giving the lease up");
     let given_up = keeper.release().await;
+    // What ended it matters more than that the lease runs out by itself.
     ended.and(given_up)
 }
 
-async fn lead(
-    client: kube::Client,
-    signer: Signer,
-    leadership: Leadership,
-    options: &Run,
-) -> Result<()> {
-    let stores = Stores::start(&client);
-    stores.synced().await;
+fn signer(options: &Run) -> Result<Signer> {
+    let path = options.signing_key.display();
+    let pem = fs::read_to_string(&options.signing_key)
+        .with_context(|| format!("cannot read the signing key {path} (--signing-key)"))?;
+    Signer::from_pem(&pem).with_context(|| format!("signing key {path}"))
+}
+
+fn prometheus(options: &Run) -> Result<Option<Prometheus>> {
+    let of = &options.prometheus;
+    let Some(url) = of.url.clone() else {
+        return Ok(None);
+    };
+    let prometheus = Prometheus::new(PrometheusOptions {
+        url,
+        token_file: of.token_file.clone(),
+        ca_file: of.ca_file.clone(),
+    });
+    prometheus.map(Some)
+}
+
+async fn lead(ready: Ready, leadership: Leadership, options: &Run) -> Result<()> {
+    let Ready {
+        client,
+        signer,
+        identity,
+        health,
+        metrics,
+        prometheus,
+    } = ready;
+    let stores = Stores::start(&client, &metrics);
+    stores.synced(|| health.turned()).await;
     let own = OwnPods {
-        namespace: options.namespace.clone(),
-        selector: "app.kubernetes.io/component=controller".to_owned(),
+        namespace: options.election.namespace.clone(),
+        selector: REPLICAS.to_owned(),
     };
     let changed = stores.notify();
-    let nearby = Nearby::new(&client, changed.clone(), Some(&own), None);
+    let nearby = Nearby::new(&client, &changed, &metrics, Some(&own), prometheus);
     let memory = Memory {
         heard: Heard::default(),
-        limits: Limits::default(),
+        limits: options.bounds.limits(),
     };
+    let herald = Herald::new(client.clone(), &identity);
     let actor = Actor {
         client,
         signer,
@@ -84,6 +144,9 @@ async fn lead(
         stores,
         nearby,
         memory,
+        herald,
+        health,
+        metrics,
     }
     .run()
     .await

@@ -1,14 +1,17 @@
 //! The loop: wait, observe, decide, act.
 
 use std::cmp::Ordering;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
 use jiff::Timestamp;
-use unstall_decide::{Snapshot, View, plan, wanted};
+use unstall_decide::{About, Event, Plan, Snapshot, View, plan, wanted};
 
-use crate::act::{Actor, carry_out};
+use crate::act::{Actor, Carried, Herald, carry_out};
+use crate::metrics::{Metrics, Turn, figures};
 use crate::observe::{Memory, Nearby, Stores, snapshot};
+use crate::serve::Health;
 
 /// Deadlines and silence come without an event, so the loop also looks by
 /// itself: this often while an incident is open,
@@ -28,6 +31,12 @@ pub struct Loop {
     pub nearby: Nearby,
     /// What this process knows beside the cluster's objects.
     pub memory: Memory,
+    /// Writes Events.
+    pub herald: Herald,
+    /// How the process is.
+    pub health: Arc<Health>,
+    /// What is counted.
+    pub metrics: Arc<Metrics>,
 }
 
 impl Loop {
@@ -39,6 +48,8 @@ impl Loop {
         loop {
             self.actor.check()?;
             let rest = self.pass().await?;
+            self.health.turned();
+            self.health.is_ready();
             tokio::select! {
                 () = self.stores.changed() => tokio::time::sleep(GATHER).await,
                 () = tokio::time::sleep(rest) => {}
@@ -48,33 +59,57 @@ impl Loop {
 
     /// One pass; returns how long to rest if nothing changes.
     async fn pass(&mut self) -> Result<Duration> {
+        let started = Instant::now();
         let seen = self.look();
         still_leading(&seen)?;
         let names_alerts = seen
             .policies
             .iter()
             .any(|it| !it.spec.disruption.blocked_by.alerts.firing.is_empty());
-        let started = Instant::now();
+        let deciding = Instant::now();
         let view = View::new(&seen);
         let plan = plan(&view);
-        let took = started.elapsed();
+        let decided_in = deciding.elapsed();
         tracing::debug!(
             actions = plan.actions.len(),
             nodes = seen.nodes.len(),
-            ?took,
+            ?decided_in,
             "decided"
         );
         self.nearby.want(&wanted(&view), names_alerts);
-        if let Err(error) = carry_out(&self.actor, &seen, &view, &plan).await {
-            self.actor.check()?;
-            tracing::warn!("pass cut short: {error:#}");
+        let carried = carry_out(&self.actor, &view, &plan, &self.metrics).await;
+        let is_done = carried.as_ref().is_ok_and(|it| it.left.is_empty());
+        match carried {
+            Ok(carried) => self.tell(&plan, &carried).await,
+            Err(error) => {
+                self.actor.check()?;
+                tracing::warn!("pass cut short: {error:#}");
+            }
         }
+        self.metrics.show(&figures(&view, &plan));
+        self.metrics.turned(&Turn {
+            took: started.elapsed(),
+            decided_in,
+            is_done,
+        });
         let is_at_rest = view.open().next().is_none();
         Ok(if is_at_rest {
             LOOK_AT_REST
         } else {
             LOOK_AT_WORK
         })
+    }
+
+    /// Tells what changed. What was not carried out is told with the pass that does.
+    async fn tell(&self, plan: &Plan, carried: &Carried) {
+        let is_done = |event: &&Event| match &event.about {
+            About::Node { name, .. } => !carried.left.contains(name),
+            About::Policy { .. } => true,
+        };
+        let events: Vec<Event> = plan.events.iter().filter(is_done).cloned().collect();
+        if !events.is_empty() {
+            self.metrics.told(&self.herald.tell(&events).await);
+        }
     }
 
     fn look(&mut self) -> Snapshot {

@@ -1,6 +1,7 @@
 //! What people are told, once for each change.
 
 use kube::ResourceExt;
+use serde::Serialize;
 use unstall_crds::condition::ConditionReason;
 use unstall_crds::policy::{BreakerState, NodeHealthPolicyStatus, RolloutStage};
 use unstall_crds::remediation::{NodeRemediationStatus, Outcome, Phase};
@@ -9,7 +10,7 @@ use crate::Node;
 use crate::view::PolicyView;
 
 /// What people are told of.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub enum About {
     /// A Node, and the incident on it.
     Node {
@@ -30,7 +31,8 @@ pub enum About {
 }
 
 /// An Event.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Event {
     /// What it is about.
     pub about: About,

@@ -50,11 +50,14 @@ mod wanted;
 pub use conditions::all_of_ours;
 pub use decide::{decide, plan};
 pub use event::{About, Event};
+pub use judge::Hearing;
 pub use marks::{Marks, cleared};
 pub use node::{Node, NodeCondition};
 pub use plan::{Action, Plan, PodOrder, Release, SlotRequest};
 pub use pods::{DisruptionBudget, EvictionAnswer, Owner, Pod, PodPhase, PodRef, Said};
 pub use problem::template_key;
-pub use snapshot::{Alerts, HandedOver, Limits, Replica, Snapshot, Unreadable, UnreadableKind};
-pub use view::View;
+pub use snapshot::{
+    Alerts, HandedOver, Limits, Replica, Snapshot, Unreadable, UnreadableKind,
+};
+pub use view::{PolicyView, View};
 pub use wanted::{Wanted, wanted};

@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 
 use kube::ResourceExt;
+use serde::Serialize;
 use unstall_crds::names::{annotation, label, mark};
 use unstall_crds::policy::{AfterFailure, RemedyKind};
 use unstall_crds::remediation::{NodeRemediation, NodeRemediationStatus, Outcome, Phase};
@@ -13,7 +14,8 @@ use crate::view::View;
 use crate::{Node, record};
 
 /// What changes on a Node. `None` as a value removes.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Marks {
     /// The cordon, where it changes.
     pub unschedulable: Option<bool>,

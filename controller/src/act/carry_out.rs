@@ -1,47 +1,67 @@
 //! A plan is carried out: in its order for each node, several nodes side by side.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::{Result, bail};
 use futures::StreamExt;
-use unstall_decide::{Action, Plan, Snapshot, View};
+use unstall_decide::{Action, Plan, View};
 
 use super::actor::Actor;
 use super::apply::apply;
 use super::status::write_policies;
+use crate::metrics::Metrics;
 
 /// How many nodes are written to at once. Enough to make the objects of a new
 /// fleet in a minute, and no load for an API server.
 const AT_ONCE: usize = 8;
 
-/// Carries out `plan`, which was made of `seen`. What fails for one node leaves
+/// What became of a plan.
+#[derive(Debug, Default)]
+pub struct Carried {
+    /// What was left to the next pass: nodes, or what else the actions were about.
+    pub left: BTreeSet<String>,
+}
+
+/// Carries out `plan`, which was made of `view`. What fails for one node leaves
 /// the others their turn; for that node the rest is left to the next pass,
-/// because its order matters. Returns how many nodes were left.
+/// because its order matters.
 ///
 /// # Errors
 /// When this process does not lead any more, or no policy can be written.
 pub async fn carry_out(
     actor: &Actor,
-    seen: &Snapshot,
     view: &View<'_>,
     plan: &Plan,
-) -> Result<usize> {
+    metrics: &Metrics,
+) -> Result<Carried> {
     let (in_order, aside) = split(view, &plan.actions);
-    let mut failed = 0;
+    let pass = Pass {
+        actor,
+        view,
+        metrics,
+    };
+    let mut carried = Carried::default();
     // Slots are taken one after the other, each beside those before it.
     for (about, actions) in in_order {
-        failed += usize::from(!all(actor, seen, &about, actions).await);
+        if !pass.all(&about, actions).await {
+            carried.left.insert(about);
+        }
     }
     let mut rest = futures::stream::iter(aside)
-        .map(|(about, actions)| async move { all(actor, seen, &about, actions).await })
+        .map(|(about, actions)| async {
+            let is_done = pass.all(&about, actions).await;
+            (about, is_done)
+        })
         .buffer_unordered(AT_ONCE);
-    while let Some(is_done) = rest.next().await {
-        failed += usize::from(!is_done);
+    while let Some((about, is_done)) = rest.next().await {
+        if !is_done {
+            carried.left.insert(about);
+        }
     }
     drop(rest);
     actor.check()?;
-    write_policies(actor, seen, &plan.policies).await?;
-    Ok(failed)
+    write_policies(actor, view.snapshot, &plan.policies).await?;
+    Ok(carried)
 }
 
 type Group = (String, Vec<Action>);
@@ -73,18 +93,29 @@ fn split(view: &View<'_>, actions: &[Action]) -> (Vec<Group>, Vec<Group>) {
         .partition(|(_, actions)| actions.iter().any(is_slot))
 }
 
-async fn all(actor: &Actor, seen: &Snapshot, about: &str, actions: Vec<Action>) -> bool {
-    for action in actions {
-        // No call goes on beyond the time in which this process may act.
-        let left = actor.leadership.remaining();
-        let applied = tokio::time::timeout(left, apply(actor, seen, action)).await;
-        let applied = applied.unwrap_or_else(|_| bail!("no answer before the lease may end"));
-        if let Err(error) = applied {
-            // Conflicts and lost answers are everyday: the next pass looks again
-            // and decides anew.
-            tracing::warn!(about, "left for the next pass: {error:#}");
-            return false;
+struct Pass<'a, 'v> {
+    actor: &'a Actor,
+    view: &'a View<'v>,
+    metrics: &'a Metrics,
+}
+
+impl Pass<'_, '_> {
+    /// The actions of one group, up to the first that fails.
+    async fn all(&self, about: &str, actions: Vec<Action>) -> bool {
+        for action in actions {
+            // No call goes on beyond the time in which this process may act.
+            let left = self.actor.leadership.remaining();
+            let call = apply(self.actor, self.view.snapshot, action.clone());
+            let applied = tokio::time::timeout(left, call).await;
+            let applied = applied.unwrap_or_else(|_| bail!("no answer before the lease may end"));
+            self.metrics.acted(self.view, &action, applied.is_ok());
+            if let Err(error) = applied {
+                // Conflicts and lost answers are everyday: the next pass looks again
+                // and decides anew.
+                tracing::warn!(about, "left for the next pass: {error:#}");
+                return false;
+            }
         }
+        true
     }
-    true
 }

@@ -16,6 +16,9 @@ mod node;
 mod slot;
 mod status;
 
+mod event;
+
 pub use actor::Actor;
-pub use carry_out::carry_out;
+pub use carry_out::{Carried, carry_out};
+pub use event::{Herald, Told};
 pub use evictions::Evictions;

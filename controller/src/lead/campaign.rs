@@ -43,16 +43,39 @@ pub enum Standing<'a> {
 }
 
 /// Waits for the lease, then takes a new epoch in the ledger. Until it returns,
-/// `told` is called at least once in three times the pause between two looks and
-/// the time limit of a call.
+/// `told` is called after every look at the lease: each takes at most as long as a
+/// renewal may, and a pause follows.
 ///
 /// # Errors
 /// When the epoch cannot be taken; the lease is given up then.
 pub async fn campaign(
     client: Client,
     options: Options,
-    mut told: impl FnMut(Standing<'_>),
+    told: impl FnMut(Standing<'_>),
 ) -> Result<(Leadership, Keeper)> {
+    let identity = options.identity.clone();
+    let (held, keeper) = elect(client.clone(), options, told).await;
+    let taken = tokio::select! {
+        epoch = epoch::acquire(&client, &identity) => epoch,
+        lost = held.lost() => Err(lost).context("no epoch was taken"),
+    };
+    match taken {
+        Ok(epoch) => Ok((held.in_epoch(epoch), keeper)),
+        Err(error) => {
+            // Somebody else may have more luck, and this error is the one to tell.
+            let _ = keeper.release().await;
+            Err(error)
+        }
+    }
+}
+
+/// Waits for the lease alone: for what needs that nobody else acts, and acts by no
+/// epoch.
+pub async fn elect(
+    client: Client,
+    options: Options,
+    mut told: impl FnMut(Standing<'_>),
+) -> (Leadership, Keeper) {
     let Options {
         namespace,
         lease,
@@ -61,11 +84,11 @@ pub async fn campaign(
     } = options;
     // As long as half of what a renewal has: two tries must fit.
     let limit = terms.renew_deadline / 2;
-    let store = Store::new(client.clone(), &namespace, &lease, limit);
+    let store = Store::new(client, &namespace, &lease, limit);
     let mut candidate = Candidate::new(identity.clone(), terms);
     let (seen, tenure) = loop {
         match look(&store, &mut candidate, terms).await {
-            Ok(Look::Elected { seen, deadline }) => break (seen, Tenure::until(deadline)),
+            Ok(Look::Elected { seen, deadline }) => break (*seen, Tenure::until(deadline)),
             Ok(Look::Held { by }) => told(Standing::Standby { leader: &by }),
             Ok(Look::Outrun) => {}
             Err(error) => told(Standing::Unknown {
@@ -75,24 +98,12 @@ pub async fn campaign(
         tokio::time::sleep(pause(terms)).await;
     };
     told(Standing::Elected);
-    let keeper = keeper::keep(store, seen, identity.clone(), terms, tenure.clone());
-    let without_epoch = Leadership::new(0, tenure.clone());
-    let taken = tokio::select! {
-        epoch = epoch::acquire(&client, &identity) => epoch,
-        lost = without_epoch.lost() => Err(lost).context("no epoch was taken"),
-    };
-    match taken {
-        Ok(epoch) => Ok((Leadership::new(epoch, tenure), keeper)),
-        Err(error) => {
-            // Somebody else may have more luck, and this error is the one to tell.
-            let _ = keeper.release().await;
-            Err(error)
-        }
-    }
+    let keeper = keeper::keep(store, seen, identity, terms, tenure.clone());
+    (Leadership::new(0, tenure), keeper)
 }
 
 enum Look {
-    Elected { seen: Seen, deadline: Duration },
+    Elected { seen: Box<Seen>, deadline: Duration },
     Held { by: String },
     Outrun,
 }
@@ -106,7 +117,10 @@ async fn look(store: &Store, candidate: &mut Candidate, terms: Terms) -> Result<
     };
     let deadline = clock::now() + terms.renew_deadline;
     Ok(match store.swap(seen, &record).await? {
-        Some(seen) if clock::now() < deadline => Look::Elected { seen, deadline },
+        Some(seen) if clock::now() < deadline => Look::Elected {
+            seen: Box::new(seen),
+            deadline,
+        },
         _ => Look::Outrun,
     })
 }

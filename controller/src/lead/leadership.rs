@@ -17,6 +17,14 @@ pub struct LeadershipLost {
     why: String,
 }
 
+impl LeadershipLost {
+    /// Lost for this reason.
+    #[must_use]
+    pub fn new(why: impl Into<String>) -> Self {
+        Self { why: why.into() }
+    }
+}
+
 /// The right to act. Once lost it never comes back: the process ends, and its next
 /// start begins as a standby.
 #[derive(Debug, Clone)]
@@ -74,6 +82,11 @@ impl Leadership {
         Self { epoch, tenure }
     }
 
+    /// The same in `epoch`.
+    pub(super) fn in_epoch(self, epoch: i64) -> Self {
+        Self { epoch, ..self }
+    }
+
     /// Whether this process may act now.
     #[must_use]
     pub fn may_act(&self) -> bool {
@@ -95,9 +108,7 @@ impl Leadership {
             return Ok(());
         }
         let why = self.tenure.why.get();
-        Err(LeadershipLost {
-            why: why.map_or_else(|| "unknown".to_owned(), Clone::clone),
-        })
+        Err(LeadershipLost::new(why.map_or("unknown", String::as_str)))
     }
 
     /// Waits until it does not lead any more.

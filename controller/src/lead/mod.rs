@@ -15,7 +15,7 @@ pub use leadership::{Leadership, LeadershipLost};
 mod campaign;
 mod identity;
 mod keeper;
-pub use campaign::{Options, Standing, campaign};
+pub use campaign::{Options, Standing, campaign, elect};
 pub use identity::unique;
 pub use keeper::Keeper;
 

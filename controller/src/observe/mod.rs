@@ -18,9 +18,13 @@ mod hand_over;
 mod heard;
 mod snapshot;
 
+mod capture;
+
 pub use alerts::{Prometheus, PrometheusOptions};
+pub use capture::capture;
 pub use hand_over::api as dynamic_api;
 pub use heard::Heard;
 pub use nearby::{Nearby, OwnPods};
+pub use node::plain;
 pub use snapshot::{Memory, snapshot};
 pub use stores::Stores;

@@ -17,7 +17,8 @@ use super::budget;
 use super::hand_over::HandOvers;
 use super::pods::{NodePods, listed, unplaced};
 use super::table::Table;
-use super::watch::{Watch, watch};
+use super::watch::{Told, Watch, watch};
+use crate::metrics::Metrics;
 
 /// A table that is watched while it is wanted.
 type While<T> = Option<(Arc<Table<T>>, Watch)>;
@@ -28,7 +29,7 @@ type Attachment = (String, String);
 /// What is watched only while it is needed.
 pub struct Nearby {
     client: Client,
-    changed: Arc<Notify>,
+    told: Told,
     pods: NodePods,
     unplaced: While<Pod>,
     budgets: While<DisruptionBudget>,
@@ -52,55 +53,64 @@ impl Nearby {
     #[must_use]
     pub fn new(
         client: &Client,
-        changed: Arc<Notify>,
+        changed: &Arc<Notify>,
+        metrics: &Arc<Metrics>,
         own: Option<&OwnPods>,
         prometheus: Option<Prometheus>,
     ) -> Self {
+        let told = Told {
+            changed: Arc::clone(changed),
+            metrics: Arc::clone(metrics),
+        };
         let replicas = own.map(|own| {
             let table = Arc::default();
             let api = Api::namespaced(client.clone(), &own.namespace);
             let config = watcher::Config::default().labels(&own.selector);
-            let watch = watch(api, config, &table, &changed, replica);
+            let watch = watch(api, config, &table, &told, ("pods", replica));
             (table, watch)
         });
         Self {
             client: client.clone(),
-            pods: NodePods::new(client.clone(), Arc::clone(&changed)),
+            pods: NodePods::new(client.clone(), told.clone()),
             unplaced: None,
             budgets: None,
             attachments: None,
             hand_overs: HandOvers::new(client.clone()),
             prometheus,
             replicas,
-            changed,
+            told,
         }
     }
 
     /// Watches what is `wanted`, and no more.
     pub fn want(&mut self, wanted: &Wanted, names_alerts: bool) {
         self.pods.want(&wanted.pods);
-        let (client, changed) = (&self.client, &self.changed);
+        let (client, told) = (&self.client, &self.told);
         keep(&mut self.unplaced, wanted.unplaced, || {
-            unplaced(client, changed)
+            unplaced(client, told)
         });
         keep(&mut self.budgets, wanted.budgets, || {
             let table = Arc::default();
             let api: Api<PodDisruptionBudget> = Api::all(client.clone());
-            let watch = watch(api, watcher::Config::default(), &table, changed, |it| {
-                let budget = budget::from_kube(&it);
-                (format!("{}/{}", budget.namespace, budget.name), budget)
-            });
+            let kept = ("poddisruptionbudgets", budget_of as fn(_) -> _);
+            let watch = watch(api, watcher::Config::default(), &table, told, kept);
             (table, watch)
         });
         keep(&mut self.attachments, wanted.attachments, || {
             let table = Arc::default();
             let api: Api<VolumeAttachment> = Api::all(client.clone());
-            let watch = watch(api, watcher::Config::default(), &table, changed, attachment);
+            let watch = watch(
+                api,
+                watcher::Config::default(),
+                &table,
+                told,
+                ("volumeattachments", attachment),
+            );
             (table, watch)
         });
-        self.hand_overs.want(wanted, changed);
+        self.hand_overs.want(wanted, &told.changed);
         if let Some(prometheus) = &mut self.prometheus {
-            prometheus.want(names_alerts, changed);
+            prometheus.want(names_alerts, &told.changed);
         }
     }
 
@@ -137,6 +147,11 @@ fn keep<T>(table: &mut While<T>, is_wanted: bool, start: impl FnOnce() -> (Arc<T
     } else if table.is_none() {
         *table = Some(start());
     }
+}
+
+fn budget_of(it: PodDisruptionBudget) -> (String, DisruptionBudget) {
+    let budget = budget::from_kube(&it);
+    (format!("{}/{}", budget.namespace, budget.name), budget)
 }
 
 fn attachment(it: VolumeAttachment) -> (String, Attachment) {

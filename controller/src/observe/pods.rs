@@ -6,27 +6,26 @@ use std::sync::Arc;
 use k8s_openapi::api::core::v1::Pod as KubePod;
 use kube::runtime::watcher;
 use kube::{Api, Client};
-use tokio::sync::Notify;
 use unstall_decide::Pod;
 
 use super::pod;
 use super::table::Table;
-use super::watch::{Watch, watch};
+use super::watch::{Told, Watch, watch};
 
 /// A watch for each node that is asked for.
 pub struct NodePods {
     client: Client,
-    changed: Arc<Notify>,
+    told: Told,
     nodes: BTreeMap<String, (Arc<Table<Pod>>, Watch)>,
 }
 
 impl NodePods {
     /// Watches nothing yet.
     #[must_use]
-    pub fn new(client: Client, changed: Arc<Notify>) -> Self {
+    pub fn new(client: Client, told: Told) -> Self {
         Self {
             client,
-            changed,
+            told,
             nodes: BTreeMap::new(),
         }
     }
@@ -37,7 +36,7 @@ impl NodePods {
         for name in nodes {
             if !self.nodes.contains_key(name) {
                 let config = of_node(name);
-                let started = start(&self.client, config, &self.changed);
+                let started = start(&self.client, config, &self.told);
                 self.nodes.insert(name.clone(), started);
             }
         }
@@ -54,8 +53,8 @@ impl NodePods {
 }
 
 /// A watch of the pods that have no node.
-pub fn unplaced(client: &Client, changed: &Arc<Notify>) -> (Arc<Table<Pod>>, Watch) {
-    start(client, of_node(""), changed)
+pub fn unplaced(client: &Client, told: &Told) -> (Arc<Table<Pod>>, Watch) {
+    start(client, of_node(""), told)
 }
 
 /// What is in a table.
@@ -70,16 +69,14 @@ fn of_node(name: &str) -> watcher::Config {
     watcher::Config::default().fields(&format!("spec.nodeName={name}"))
 }
 
-fn start(
-    client: &Client,
-    config: watcher::Config,
-    changed: &Arc<Notify>,
-) -> (Arc<Table<Pod>>, Watch) {
+fn kept(it: KubePod) -> (String, Pod) {
+    let pod = pod::from_kube(&it);
+    (pod.path(), pod)
+}
+
+fn start(client: &Client, config: watcher::Config, told: &Told) -> (Arc<Table<Pod>>, Watch) {
     let table = Arc::default();
     let api: Api<KubePod> = Api::all(client.clone());
-    let watch = watch(api, config, &table, changed, |it: KubePod| {
-        let pod = pod::from_kube(&it);
-        (pod.path(), pod)
-    });
+    let watch = watch(api, config, &table, told, ("pods", kept));
     (table, watch)
 }

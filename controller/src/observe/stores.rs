@@ -16,7 +16,8 @@ use unstall_decide::Node;
 
 use super::node;
 use super::table::Table;
-use super::watch::{Watch, watch};
+use super::watch::{Told, Watch, watch};
+use crate::metrics::Metrics;
 
 /// How often it is looked whether all lists are there.
 const LOOK: Duration = Duration::from_millis(50);
@@ -43,19 +44,23 @@ pub struct Stores {
 impl Stores {
     /// Starts the watches.
     #[must_use]
-    pub fn start(client: &Client) -> Self {
+    pub fn start(client: &Client, metrics: &Arc<Metrics>) -> Self {
         let changed = Arc::new(Notify::new());
+        let told = Told {
+            changed: Arc::clone(&changed),
+            metrics: Arc::clone(metrics),
+        };
         let nodes = Arc::default();
-        let (policies, of_policies) = ours(client, &changed);
-        let (healths, of_healths) = ours(client, &changed);
-        let (remediations, of_remediations) = ours(client, &changed);
-        let (ledgers, of_ledgers) = ours(client, &changed);
+        let (policies, of_policies) = ours(client, &told, "nodehealthpolicies");
+        let (healths, of_healths) = ours(client, &told, "nodehealths");
+        let (remediations, of_remediations) = ours(client, &told, "noderemediations");
+        let (ledgers, of_ledgers) = ours(client, &told, "disruptionledgers");
         let of_nodes = watch(
             Api::all(client.clone()),
             watcher::Config::default(),
             &nodes,
-            &changed,
-            node::plain,
+            &told,
+            ("nodes", node::plain),
         );
         Self {
             nodes,
@@ -75,8 +80,10 @@ impl Stores {
     }
 
     /// Waits until every kind was listed once: nothing is decided on a part.
-    pub async fn synced(&self) {
+    /// `waits` is told at every look.
+    pub async fn synced(&self, waits: impl Fn()) {
         while !self.is_synced() {
+            waits();
             tokio::time::sleep(LOOK).await;
         }
     }
@@ -103,7 +110,7 @@ impl Stores {
 
 /// Watches one of our kinds. An object that cannot be read, as one from a newer
 /// version, must not end the watch of all the others.
-fn ours<K>(client: &Client, changed: &Arc<Notify>) -> (Arc<Table<Readable<K>>>, Watch)
+fn ours<K>(client: &Client, told: &Told, name: &'static str) -> (Arc<Table<Readable<K>>>, Watch)
 where
     K: Resource<Scope = k8s_openapi::ClusterResourceScope>
         + Clone
@@ -117,7 +124,7 @@ where
     let table = Arc::default();
     let api: Api<DeserializeGuard<K>> = Api::all(client.clone());
     let config = watcher::Config::default();
-    let watch = watch(api, config, &table, changed, readable);
+    let watch = watch(api, config, &table, told, (name, readable));
     (table, watch)
 }
 

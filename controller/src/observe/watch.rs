@@ -11,6 +11,16 @@ use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 
 use super::table::Table;
+use crate::metrics::Metrics;
+
+/// Who is told of what watches see.
+#[derive(Clone)]
+pub struct Told {
+    /// Woken when something changed.
+    pub changed: Arc<Notify>,
+    /// Counts interruptions.
+    pub metrics: Arc<Metrics>,
+}
 
 /// A watch that goes on until this is dropped.
 #[derive(Debug)]
@@ -29,26 +39,27 @@ pub fn watch<K, T>(
     api: Api<K>,
     config: watcher::Config,
     table: &Arc<Table<T>>,
-    changed: &Arc<Notify>,
-    convert: fn(K) -> (String, T),
+    told: &Told,
+    (name, convert): (&'static str, fn(K) -> (String, T)),
 ) -> Watch
 where
     K: Resource + Clone + Debug + DeserializeOwned + Send + 'static,
     K::DynamicType: Default,
     T: Send + Sync + 'static,
 {
-    let (table, changed) = (Arc::clone(table), Arc::clone(changed));
+    let (table, told) = (Arc::clone(table), told.clone());
     let mut events = watcher(api, config).default_backoff().boxed();
     let task = tokio::spawn(async move {
         while let Some(event) = events.next().await {
             match event {
                 Ok(event) => {
                     table.take_in(event, convert);
-                    changed.notify_one();
+                    told.changed.notify_one();
                 }
                 Err(error) => {
                     let kind = K::kind(&K::DynamicType::default()).into_owned();
                     tracing::warn!(kind, %error, "watch interrupted");
+                    told.metrics.watch_restarted(name);
                 }
             }
         }
