@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use crate::bed::{Bed, policy, workload};
-use crate::cured::writes;
+use crate::cured::{calls, writes};
 use crate::replica::Replica;
 
 #[test]
@@ -56,12 +56,12 @@ fn a_node_with_pods_is_rebooted_once_and_nothing_is_left_on_it() {
     });
     std::thread::sleep(Duration::from_secs(3));
     let evictions = replica.metric(
-        "unstall_api_requests_total",
+        "unstall_controller_api_calls_total",
         &["resource=\"pods/eviction\""],
     );
     let others = writes(&replica) - before - evictions;
     println!("{victims} pods: {evictions} evictions, {others} other writes");
-    println!("{}", replica.page("/metrics"));
+    println!("{}", calls(&replica));
     assert!(others <= 36.0, "{others} other writes");
     let deeds = bed.fleet.deeds().done();
     assert_eq!(deeds.len(), 1, "{deeds:?}");
