@@ -8,7 +8,7 @@ use anyhow::{Context, Result};
 use kube::Client;
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::act::{Actor, Evictions, Herald};
+use crate::act::{Actor, Evictions, Herald, Pace};
 use crate::client;
 use crate::config::Run;
 use crate::keys::Signer;
@@ -138,6 +138,7 @@ async fn lead(ready: Ready, leadership: Leadership, options: &Run) -> Result<()>
         leadership,
         evictions: Evictions::new(changed),
         said: Mutex::new(BTreeMap::new()),
+        paced: Pace::default(),
     };
     Loop {
         actor,

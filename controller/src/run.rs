@@ -1,11 +1,13 @@
 //! The loop: wait, observe, decide, act.
 
 use std::cmp::Ordering;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
 use jiff::Timestamp;
+use kube::ResourceExt;
 use unstall_decide::{About, Event, Plan, Snapshot, View, plan, wanted};
 
 use crate::act::{Actor, Carried, Herald, carry_out};
@@ -86,6 +88,10 @@ impl Loop {
                 tracing::warn!("pass cut short: {error:#}");
             }
         }
+        let names: BTreeSet<String> = view.open().map(ResourceExt::name_any).collect();
+        self.actor
+            .paced
+            .keep(|what| what.starts_with("policy/") || names.contains(what));
         self.metrics.show(&figures(&view, &plan));
         self.metrics.turned(&Turn {
             took: started.elapsed(),

@@ -80,9 +80,7 @@ pub fn of_incident(
     let told = [
         Phase::DroppingCaches,
         Phase::Cordoning,
-        Phase::Draining,
         Phase::Rebooting,
-        Phase::Soaking,
         Phase::Holding,
         Phase::HandedOver,
     ];

@@ -56,8 +56,6 @@ pub use node::{Node, NodeCondition};
 pub use plan::{Action, Plan, PodOrder, Release, SlotRequest};
 pub use pods::{DisruptionBudget, EvictionAnswer, Owner, Pod, PodPhase, PodRef, Said};
 pub use problem::template_key;
-pub use snapshot::{
-    Alerts, HandedOver, Limits, Replica, Snapshot, Unreadable, UnreadableKind,
-};
+pub use snapshot::{Alerts, HandedOver, Limits, Replica, Snapshot, Unreadable, UnreadableKind};
 pub use view::{PolicyView, View};
 pub use wanted::{Wanted, wanted};

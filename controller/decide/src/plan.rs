@@ -84,6 +84,8 @@ pub enum Action {
         remediation: String,
         /// What is ordered.
         payload: CommandPayload,
+        /// How often the probe reports from then on.
+        report_interval: GoDuration,
     },
     /// Take a command back.
     ClearCommand {

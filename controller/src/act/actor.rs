@@ -9,6 +9,7 @@ use kube::api::PostParams;
 use unstall_crds::names::manager;
 
 use super::Evictions;
+use super::pace::Pace;
 use crate::keys::Signer;
 use crate::lead::Leadership;
 
@@ -24,6 +25,8 @@ pub struct Actor {
     pub evictions: Evictions,
     /// What was said of objects that cannot be read: nothing is said twice.
     pub said: Mutex<BTreeMap<String, String>>,
+    /// When statuses that change often were written last.
+    pub paced: Pace,
 }
 
 impl Actor {

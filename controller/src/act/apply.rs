@@ -62,7 +62,8 @@ pub async fn apply(actor: &Actor, seen: &Snapshot, action: Action) -> Result<()>
             node,
             remediation,
             payload,
-        } => command::send(actor, &node, &remediation, &payload).await,
+            report_interval,
+        } => command::send(actor, &node, &remediation, &payload, &report_interval).await,
         Action::ClearCommand { node, seen } => {
             tracing::info!(node, "taking the command back");
             health::patch(actor, &node, json!({"command": Value::Null}), seen).await

@@ -7,6 +7,7 @@ use serde_json::json;
 use unstall_crds::command::{CommandAction, CommandPayload};
 use unstall_crds::health::NodeHealth;
 use unstall_crds::names::annotation;
+use unstall_crds::units::GoDuration;
 
 use super::actor::Actor;
 use super::{health, slot};
@@ -18,6 +19,7 @@ pub async fn send(
     node: &str,
     remediation: &str,
     payload: &CommandPayload,
+    report_interval: &GoDuration,
 ) -> Result<()> {
     slot::require(actor, node, remediation).await?;
     if payload.action == CommandAction::Reboot {
@@ -57,7 +59,8 @@ pub async fn send(
     );
     actor.check()?;
     let version = live.metadata.resource_version;
-    health::patch(actor, node, json!({"command": command}), version).await
+    let spec = json!({"command": command, "reportInterval": report_interval});
+    health::patch(actor, node, spec, version).await
 }
 
 /// A node is rebooted only while it carries the incident's cordon, and runs the

@@ -13,6 +13,7 @@ mod evictions;
 mod hand_over;
 mod health;
 mod node;
+mod pace;
 mod slot;
 mod status;
 
@@ -22,3 +23,4 @@ pub use actor::Actor;
 pub use carry_out::{Carried, carry_out};
 pub use event::{Herald, Told};
 pub use evictions::Evictions;
+pub use pace::Pace;

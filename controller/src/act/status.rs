@@ -2,18 +2,24 @@
 
 use std::collections::BTreeMap;
 use std::sync::PoisonError;
+use std::time::Duration;
 
 use anyhow::{Context, Result};
 use kube::ResourceExt;
 use kube::api::Api;
 use serde_json::json;
-use unstall_crds::condition::{ConditionReason, ConditionType};
-use unstall_crds::policy::{NodeHealthPolicy, NodeHealthPolicyStatus};
+use unstall_crds::condition::{ConditionReason, ConditionStatus, ConditionType};
+use unstall_crds::policy::{NodeHealthPolicy, NodeHealthPolicyStatus, RolloutStage};
 use unstall_crds::remediation::{NodeRemediation, NodeRemediationStatus};
 use unstall_decide::{Snapshot, UnreadableKind};
 
 use super::actor::{Actor, params};
 use crate::client::bounded;
+
+/// The counts of a drain change with every pod: they are written this often.
+const PROGRESS_PAUSE: Duration = Duration::from_secs(10);
+/// The counts of a policy change with every phase of every incident.
+const POLICY_PAUSE: Duration = Duration::from_secs(15);
 
 /// Writes how an incident goes, if nobody wrote to it since it was seen: what was
 /// decided on an older view is not wanted any more.
@@ -30,13 +36,30 @@ pub async fn write_remediation(
         .with_context(|| format!("NodeRemediation {name} was not seen"))?
         .as_ref()
         .clone();
+    let is_small = next
+        .status
+        .as_ref()
+        .is_some_and(|old| is_progress(old, &status));
+    if is_small && !actor.paced.is_due(name, PROGRESS_PAUSE) {
+        return Ok(());
+    }
     tell(name, next.status.as_ref(), &status);
     next.status = Some(status);
     next.metadata.resource_version = version;
     let api: Api<NodeRemediation> = Api::all(actor.client.clone());
     let what = format!("cannot write the status of NodeRemediation {name}");
     bounded(&what, api.replace_status(name, &params(), &next)).await?;
+    actor.paced.written(name);
     Ok(())
+}
+
+/// Whether nothing but the counts of a drain changed.
+fn is_progress(old: &NodeRemediationStatus, new: &NodeRemediationStatus) -> bool {
+    let without = |status: &NodeRemediationStatus| NodeRemediationStatus {
+        drain: None,
+        ..status.clone()
+    };
+    without(old) == without(new) && new.drain.is_some()
 }
 
 /// One line for each decision that changed, with its reason.
@@ -70,14 +93,41 @@ pub async fn write_policies(
         if policy.status.as_ref() == Some(status) {
             continue;
         }
+        let of_policy = format!("policy/{name}");
+        if is_counts(policy.status.as_ref(), status)
+            && !actor.paced.is_due(&of_policy, POLICY_PAUSE)
+        {
+            continue;
+        }
         actor.check()?;
         // Based on the object that was judged: a newer one is judged next.
         let mut next = policy.clone();
         next.status = Some(status.clone());
         let what = format!("cannot write the status of NodeHealthPolicy {name}");
         bounded(&what, api.replace_status(&name, &params(), &next)).await?;
+        actor.paced.written(&of_policy);
     }
     unreadable(actor, seen).await
+}
+
+/// Whether nothing changed but counts and texts: neither a condition, nor the spec
+/// that was judged, nor the stage of a roll-out.
+fn is_counts(old: Option<&NodeHealthPolicyStatus>, new: &NodeHealthPolicyStatus) -> bool {
+    let Some(old) = old else {
+        return false;
+    };
+    let holds = |status: &NodeHealthPolicyStatus| -> Vec<(String, ConditionStatus, String)> {
+        let conditions = status.conditions.iter();
+        conditions
+            .map(|it| (it.type_.clone(), it.status, it.reason.clone()))
+            .collect()
+    };
+    let stages = |status: &NodeHealthPolicyStatus| -> Vec<RolloutStage> {
+        status.rollouts.iter().map(|it| it.stage).collect()
+    };
+    old.observed_generation == new.observed_generation
+        && holds(old) == holds(new)
+        && stages(old) == stages(new)
 }
 
 /// Says on a policy that cannot be read why that is, once.

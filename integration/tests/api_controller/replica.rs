@@ -113,5 +113,7 @@ pub fn leader(bed: &Bed, replicas: &[Replica]) -> Option<usize> {
         .iter()
         .filter(|it| it["metadata"]["namespace"] == "unstall-system");
     let holder = own.next()?["spec"]["holderIdentity"].as_str()?.to_owned();
-    replicas.iter().position(|it| holder.starts_with(&format!("{}_", it.name)))
+    replicas
+        .iter()
+        .position(|it| holder.starts_with(&format!("{}_", it.name)))
 }

@@ -9,8 +9,8 @@ use super::stance::{self, Clock, LATE, Stance};
 use super::turn::{self, Turn};
 use super::{progress, rule, text};
 use crate::Pod;
-use crate::judge::signed;
 use crate::judge::add;
+use crate::judge::signed;
 
 /// A pod, and what becomes of it in this look.
 pub struct Look<'a> {

@@ -9,8 +9,8 @@ use unstall_crds::policy::{Drain, DrainAction};
 use super::cause::Cause;
 use super::rule::{self, Order};
 use crate::Pod;
-use crate::judge::signed;
 use crate::judge::add;
+use crate::judge::signed;
 
 /// A pod that is still there so long after it should have been gone does not
 /// terminate: the kubelet kills in time, and cleans up within seconds.

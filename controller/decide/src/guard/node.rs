@@ -81,7 +81,7 @@ fn probe(view: &View<'_>, ask: &Ask<'_>) -> Option<No> {
         }
         Hearing::Heard => {
             let on_node = matches!(ask.kind, RemedyKind::DropCaches | RemedyKind::Reboot);
-            let health = view.snapshot.health(ask.node);
+            let health = view.health(ask.node);
             let probe = health.and_then(|health| health.status.as_ref()?.probe.as_ref());
             if !on_node || probe.is_some_and(|probe| probe.actuator) {
                 return None;
