@@ -48,8 +48,6 @@ impl Step<'_, '_> {
             remedy.name
         );
         self.enter(Phase::Rebooting, Some(deadline), &text);
-        // The order goes with the record of it, in this order.
-        self.rebooting();
     }
 
     /// How the node became empty, or why it may be rebooted as it is; none while
