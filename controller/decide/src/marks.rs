@@ -155,7 +155,9 @@ pub fn left_over(view: &View<'_>, node: &Node) -> Option<(Marks, Option<String>)
     if record.is_some_and(|record| stays(view, node, record)) {
         return None;
     }
-    let absent = by.filter(|_| record.is_none()).map(ToOwned::to_owned);
+    // One that is about another node stands behind nothing here.
+    let is_known = |name: &&str| view.incidents().any(|it| it.name_any() == **name);
+    let absent = by.filter(|by| !is_known(by)).map(ToOwned::to_owned);
     Some((cleared(node), absent))
 }
 
