@@ -1,7 +1,7 @@
 //! What people are told, once for each change.
 
 use kube::ResourceExt;
-use unstall_crds::condition::ConditionReason;
+use unstall_crds::condition::{BlockedReason, ConditionReason};
 use unstall_crds::policy::{BreakerState, NodeHealthPolicyStatus, RolloutStage};
 use unstall_crds::remediation::{NodeRemediationStatus, Outcome, Phase};
 
@@ -102,9 +102,14 @@ pub fn of_incident(
         events.push(event(false, after.phase.as_str(), text));
     }
     let first = |status: &NodeRemediationStatus| status.blockers.first().map(|it| it.reason);
+    // What every drain goes through, and what the phase says itself, is not told.
+    let is_told = |reason: BlockedReason| {
+        reason == BlockedReason::LeavingLoadBalancers
+            || told.iter().any(|it| it.as_str() == reason.as_str())
+    };
     if let Some(blocker) = after.blockers.first()
         && before.and_then(first) != Some(blocker.reason)
-        && !told.iter().any(|it| it.as_str() == blocker.reason.as_str())
+        && !is_told(blocker.reason)
     {
         let text = format!("{name}: {}", blocker.message);
         events.push(event(true, blocker.reason.as_str(), text));

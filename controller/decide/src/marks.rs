@@ -178,6 +178,15 @@ fn stays(view: &View<'_>, node: &Node, record: &NodeRemediation) -> bool {
     }
 }
 
+/// The incident that has ended and for which `node` stays cordoned until a human
+/// looks after it.
+#[must_use]
+pub fn held_by<'a>(view: &View<'a>, node: &Node) -> Option<&'a NodeRemediation> {
+    let by = node.cordoned_by()?;
+    let mut ended = view.ended_on(&node.name).iter().copied();
+    ended.find(|it| it.name_any() == by && stays(view, node, it))
+}
+
 /// Whether an incident that ended keeps its slot: its node still needs a human,
 /// or has not come back.
 #[must_use]
