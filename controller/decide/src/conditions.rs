@@ -87,13 +87,16 @@ fn maintenance(
         status.phase,
         Phase::Rebooting | Phase::Proving | Phase::Soaking
     );
+    // A drain that took too long may go on with pods that are left.
+    let drain = status.drain.as_ref();
+    let is_empty = drain.is_none_or(|drain| drain.left.is_empty());
     let holds = match type_ {
         // What begins at once is not planned first.
         name::MAINTENANCE_PLANNED => {
             is_disruptive && status.phase == Phase::Pending && !status.blockers.is_empty()
         }
         name::DRAIN_IN_PROGRESS => status.phase == Phase::Draining,
-        name::DRAINED => reboots && after_drain,
+        name::DRAINED => reboots && after_drain && is_empty,
         _ => after_drain || matches!(status.phase, Phase::Holding | Phase::HandedOver),
     };
     holds.then(|| format!("NodeRemediation {incident}"))

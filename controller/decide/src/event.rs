@@ -2,12 +2,15 @@
 
 use kube::ResourceExt;
 use serde::Serialize;
-use unstall_crds::condition::ConditionReason;
+use unstall_crds::condition::{BlockedReason, ConditionReason};
 use unstall_crds::policy::{BreakerState, NodeHealthPolicyStatus, RolloutStage};
 use unstall_crds::remediation::{NodeRemediationStatus, Outcome, Phase};
 
 use crate::Node;
 use crate::view::PolicyView;
+
+/// The API's bound on a note, in bytes.
+const NOTE: usize = 1024;
 
 /// What people are told of.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -46,6 +49,16 @@ pub struct Event {
     pub note: String,
 }
 
+/// As much of `note` as the API takes, which counts bytes.
+fn fit(mut note: String) -> String {
+    if note.len() > NOTE {
+        let ends = note.char_indices().map(|(at, _)| at);
+        let end = ends.take_while(|end| *end <= NOTE).last().unwrap_or(0);
+        note.truncate(end);
+    }
+    note
+}
+
 /// What a step of an incident tells.
 #[must_use]
 pub fn of_incident(
@@ -64,7 +77,7 @@ pub fn of_incident(
         is_warning,
         reason: reason.to_owned(),
         action: after.phase.to_string(),
-        note,
+        note: fit(note),
     };
     let message = || after.message.clone().unwrap_or_default();
     if let Some(outcome) = after.outcome {
@@ -89,9 +102,14 @@ pub fn of_incident(
         events.push(event(false, after.phase.as_str(), text));
     }
     let first = |status: &NodeRemediationStatus| status.blockers.first().map(|it| it.reason);
+    // What every drain goes through, and what the phase says itself, is not told.
+    let is_told = |reason: BlockedReason| {
+        reason == BlockedReason::LeavingLoadBalancers
+            || told.iter().any(|it| it.as_str() == reason.as_str())
+    };
     if let Some(blocker) = after.blockers.first()
         && before.and_then(first) != Some(blocker.reason)
-        && !told.iter().any(|it| it.as_str() == blocker.reason.as_str())
+        && !is_told(blocker.reason)
     {
         let text = format!("{name}: {}", blocker.message);
         events.push(event(true, blocker.reason.as_str(), text));
@@ -111,7 +129,9 @@ pub fn opened(node: &Node, incident: &str, policy: &str, trigger: &str) -> Event
         is_warning: true,
         reason: "IncidentOpened".to_owned(),
         action: "Pending".to_owned(),
-        note: format!("{incident}: trigger {trigger} of policy {policy} fires"),
+        note: fit(format!(
+            "{incident}: trigger {trigger} of policy {policy} fires"
+        )),
     }
 }
 
@@ -127,7 +147,7 @@ pub fn of_policy(policy: &PolicyView<'_>, after: &NodeHealthPolicyStatus) -> Vec
         is_warning,
         reason: reason.to_owned(),
         action: "Evaluate".to_owned(),
-        note,
+        note: fit(note),
     };
     let mut events = Vec::new();
     let breaker = after.breaker.as_ref();

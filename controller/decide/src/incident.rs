@@ -137,13 +137,15 @@ fn recurrence(
     Some(last.name_any())
 }
 
-/// `<node>-<n>`, one more than any that is on record or holds a slot.
+/// `<node>-<n>`, one more than any that is on record, holds a slot or stands on a
+/// Node: what belongs to an earlier one must not be taken for the new one's.
 fn next_name(view: &View<'_>, node: &str) -> String {
     let number =
         |name: &str| -> Option<u64> { name.strip_prefix(node)?.strip_prefix('-')?.parse().ok() };
     let records = view.incidents().map(ResourceExt::name_any);
     let holders = view.snapshot.slots().map(|slot| slot.remediation.clone());
-    let names = records.chain(holders);
+    let marks = view.nodes().filter_map(Node::cordoned_by);
+    let names = records.chain(holders).chain(marks.map(ToOwned::to_owned));
     let last = names.filter_map(|name| number(&name)).max().unwrap_or(0);
     format!("{node}-{}", last.saturating_add(1))
 }

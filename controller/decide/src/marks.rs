@@ -158,7 +158,9 @@ pub fn left_over(view: &View<'_>, node: &Node) -> Option<(Marks, Option<String>)
     if record.is_some_and(|record| stays(view, node, record)) {
         return None;
     }
-    let absent = by.filter(|_| record.is_none()).map(ToOwned::to_owned);
+    // One that is about another node stands behind nothing here.
+    let is_known = |name: &&str| view.incidents().any(|it| it.name_any() == **name);
+    let absent = by.filter(|by| !is_known(by)).map(ToOwned::to_owned);
     Some((cleared(node), absent))
 }
 
@@ -177,6 +179,15 @@ fn stays(view: &View<'_>, node: &Node, record: &NodeRemediation) -> bool {
         AfterFailure::KeepCordoned => true,
         AfterFailure::Uncordon => !node.is_ready(),
     }
+}
+
+/// The incident that has ended and for which `node` stays cordoned until a human
+/// looks after it.
+#[must_use]
+pub fn held_by<'a>(view: &View<'a>, node: &Node) -> Option<&'a NodeRemediation> {
+    let by = node.cordoned_by()?;
+    let mut ended = view.ended_on(&node.name).iter().copied();
+    ended.find(|it| it.name_any() == by && stays(view, node, it))
 }
 
 /// Whether an incident that ended keeps its slot: its node still needs a human,

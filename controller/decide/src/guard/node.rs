@@ -7,7 +7,7 @@ use super::Ask;
 use crate::judge::{self, Hearing};
 use crate::no::No;
 use crate::view::View;
-use crate::{Node, select};
+use crate::{Node, marks, select};
 
 pub fn forbids(view: &View<'_>, ask: &Ask<'_>) -> Vec<No> {
     let node = ask.node;
@@ -32,7 +32,7 @@ pub fn forbids(view: &View<'_>, ask: &Ask<'_>) -> Vec<No> {
         reasons.push(No::new(BlockedReason::OwnedByOther, owner));
     }
     if ask.kind.is_disruptive() {
-        reasons.extend(cordoned(ask));
+        reasons.extend(cordoned(view, ask));
         reasons.extend(do_not_disrupt(node));
     }
     if ask.needs_probe() {
@@ -47,12 +47,17 @@ pub fn forbids(view: &View<'_>, ask: &Ask<'_>) -> Vec<No> {
 }
 
 /// A cordon that is not this incident's.
-fn cordoned(ask: &Ask<'_>) -> Option<No> {
+fn cordoned(view: &View<'_>, ask: &Ask<'_>) -> Option<No> {
     if !ask.node.unschedulable {
         return None;
     }
     let text = match ask.node.cordoned_by() {
         Some(by) if Some(by) == ask.incident => return None,
+        Some(by) if marks::held_by(view, ask.node).is_some() => format!(
+            "incident {by}, which ended, keeps the node cordoned: look after it, then uncordon it or add {} to spec.release \
+             of the DisruptionLedger",
+            ask.node.name
+        ),
         Some(by) => format!("incident {by} holds the node cordoned"),
         None => "somebody cordoned the node: uncordon it to let it be treated".to_owned(),
     };

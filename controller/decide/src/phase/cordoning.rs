@@ -6,7 +6,7 @@ use unstall_crds::remediation::{GatePoint, Outcome, Phase, RungResult};
 
 use super::step::Step;
 use crate::judge::{add, signed};
-use crate::record;
+use crate::{record, select};
 
 impl Step<'_, '_> {
     pub(super) fn cordoning(&mut self) {
@@ -46,10 +46,13 @@ impl Step<'_, '_> {
         let deadline = add(self.now(), limit.unwrap_or_default());
         let text = format!("evicting the node's pods{passed}");
         self.enter(Phase::Draining, Some(deadline), &text);
+        if let Some(no) = drain.and_then(|drain| self.is_leaving(drain)) {
+            self.block(vec![no]);
+        }
     }
 
-    /// Whether the slot is gone, another actor takes the node, or it was
-    /// rebooted by somebody: then nothing more is done to it.
+    /// Whether the slot is gone, another actor takes the node, a human keeps us off
+    /// it, or somebody rebooted it: then nothing more is done to it.
     pub(super) fn lost_or_superseded(&mut self) -> bool {
         if self.slot().is_none() {
             if self.is_in_history() || self.now() > self.deadline() {
@@ -59,6 +62,11 @@ impl Step<'_, '_> {
         }
         if let Some(text) = self.superseded() {
             self.give_up(RungResult::Aborted, Outcome::Superseded, &text);
+            return true;
+        }
+        if let Some(annotation) = select::opted_out(self.node) {
+            let text = format!("annotation {annotation} on the Node opts out");
+            self.give_up(RungResult::Aborted, Outcome::Aborted, &text);
             return true;
         }
         if let Some(text) = self.rebooted() {

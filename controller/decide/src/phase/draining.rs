@@ -24,13 +24,8 @@ impl Step<'_, '_> {
             return self.give_up(RungResult::Aborted, Outcome::Aborted, &text);
         }
         let drain = &policy.drain;
-        let leaves = add(
-            self.since(),
-            signed(drain.exclude_from_load_balancers.get()),
-        );
-        if self.now() < leaves {
-            let text = format!("load balancers are given until {leaves:.0} to notice");
-            return self.block(vec![No::new(BlockedReason::LeavingLoadBalancers, text)]);
+        if let Some(no) = self.is_leaving(drain) {
+            return self.block(vec![no]);
         }
         let Some(drained) = self.drained(drain) else {
             return;
@@ -48,6 +43,17 @@ impl Step<'_, '_> {
             remedy.name
         );
         self.enter(Phase::Rebooting, Some(deadline), &text);
+    }
+
+    /// Whether load balancers are still given time, from the beginning of the drain
+    /// on.
+    pub(super) fn is_leaving(&self, drain: &Drain) -> Option<No> {
+        let notice = signed(drain.exclude_from_load_balancers.get());
+        let leaves = add(self.since(), notice);
+        (self.now() < leaves).then(|| {
+            let text = format!("load balancers are given until {leaves:.0} to notice");
+            No::new(BlockedReason::LeavingLoadBalancers, text)
+        })
     }
 
     /// How the node became empty, or why it may be rebooted as it is; none while

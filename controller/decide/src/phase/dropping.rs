@@ -86,10 +86,7 @@ impl Step<'_, '_> {
 
     pub(super) fn record_gone(&mut self) {
         let text = "the record of the remedy at work is gone, or contradicts the phase";
-        if self.is_cordoned() {
-            return self.failed(RungResult::Failed, Outcome::Failed, text);
-        }
-        self.end(Outcome::Failed, text);
+        self.fail(RungResult::Failed, Outcome::Failed, text);
     }
 
     pub(super) fn slot_lost(&mut self) {

@@ -146,25 +146,35 @@ impl<'a> Step<'a, '_> {
     /// The node was rebooted, or handled otherwise, and is not well: the next rung
     /// while it stays cordoned, or what the policy says of a failure.
     pub(super) fn failed(&mut self, result: RungResult, outcome: Outcome, text: &str) {
-        self.end_rung(result, text);
-        let policy = self.remediation.spec.policy.as_ref();
-        let after = policy.map_or(AfterFailure::KeepCordoned, |it| it.after_failure);
-        match (self.has_next_rung(), after) {
-            (true, AfterFailure::KeepCordoned) => {
-                let text = format!("{text}; the next remedy waits for its turn");
-                self.enter(Phase::Pending, None, &text);
-            }
-            (true, AfterFailure::Uncordon) => {
-                self.status.ending = None;
-                self.enter(Phase::Uncordoning, None, text);
-            }
-            // Uncordoned as soon as it is Ready, which the end leaves to the marks.
-            (false, AfterFailure::Uncordon) if self.node.is_ready() => {
-                self.status.ending = Some(outcome);
-                self.enter(Phase::Uncordoning, None, text);
-            }
-            (false, _) => self.end(outcome, text),
+        if !self.has_next_rung() {
+            return self.fail(result, outcome, text);
         }
+        self.end_rung(result, text);
+        if self.keeps_cordoned() {
+            let text = format!("{text}; the next remedy waits for its turn");
+            self.enter(Phase::Pending, None, &text);
+        } else {
+            self.status.ending = None;
+            self.enter(Phase::Uncordoning, None, text);
+        }
+    }
+
+    /// The same, and no rung follows.
+    pub(super) fn fail(&mut self, result: RungResult, outcome: Outcome, text: &str) {
+        self.end_rung(result, text);
+        // One that is not Ready yet is uncordoned later, which the end leaves to the
+        // marks.
+        if self.is_cordoned() && !self.keeps_cordoned() && self.node.is_ready() {
+            self.status.ending = Some(outcome);
+            self.enter(Phase::Uncordoning, None, text);
+        } else {
+            self.end(outcome, text);
+        }
+    }
+
+    fn keeps_cordoned(&self) -> bool {
+        let policy = self.remediation.spec.policy.as_ref();
+        policy.is_none_or(|it| it.after_failure == AfterFailure::KeepCordoned)
     }
 
     /// Whether the node carries the cordon of this incident.

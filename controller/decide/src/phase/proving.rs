@@ -33,7 +33,7 @@ impl Step<'_, '_> {
         }
         if let Some(text) = self.yielded() {
             // Rebooted, and a human put it to work again.
-            return self.end_yielded(&text);
+            return self.end_yielded(RungResult::Aborted, &text);
         }
         let now = self.now();
         let since = self
@@ -105,8 +105,8 @@ impl Step<'_, '_> {
     }
 
     /// Ends because the node, which was rebooted, is somebody else's now.
-    pub(super) fn end_yielded(&mut self, text: &str) {
-        self.end_rung(RungResult::Aborted, text);
+    pub(super) fn end_yielded(&mut self, result: RungResult, text: &str) {
+        self.end_rung(result, text);
         self.status.ending = Some(Outcome::Superseded);
         self.enter(Phase::Uncordoning, None, text);
     }

@@ -18,7 +18,7 @@ impl Step<'_, '_> {
             return self.record_gone();
         };
         if let Some(text) = self.yielded() {
-            return self.end_yielded(&text);
+            return self.end_yielded(RungResult::Cured, &text);
         }
         if self.fires() {
             let text = "the trigger fired again while the node was watched";

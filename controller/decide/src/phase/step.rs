@@ -120,7 +120,8 @@ impl Step<'_, '_> {
         if self.remediation.spec.policy.is_none() {
             return self.adopt();
         }
-        if self.is_released() && self.status.phase != Phase::Pending {
+        let is_at_work = !matches!(self.status.phase, Phase::Pending | Phase::Ended);
+        if is_at_work && self.is_released() {
             return self.released();
         }
         match self.status.phase {

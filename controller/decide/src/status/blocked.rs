@@ -2,19 +2,22 @@
 
 use std::collections::BTreeMap;
 
+use kube::ResourceExt;
 use unstall_crds::condition::BlockedReason;
 use unstall_crds::policy::BlockedNodes;
+use unstall_crds::remediation::NodeRemediation;
 
 use super::Seen;
 use super::whole::SENTENCE;
-use crate::record;
-use crate::view::PolicyView;
+use crate::view::{PolicyView, View};
+use crate::{Node, marks, record};
 
 /// How many names a list for people holds at most.
 const NAMES: usize = 10;
 
-/// By reason: the open incidents on covered nodes, and nodes that wait for one.
-pub fn of(policy: &PolicyView<'_>, seen: &Seen<'_>) -> Vec<BlockedNodes> {
+/// By reason: the open incidents on covered nodes, nodes that wait for one, and
+/// nodes that one left to a human.
+pub fn of(view: &View<'_>, policy: &PolicyView<'_>, seen: &Seen<'_>) -> Vec<BlockedNodes> {
     let mut by_reason: BTreeMap<BlockedReason, BlockedNodes> = BTreeMap::new();
     let incidents = seen
         .incidents
@@ -26,7 +29,17 @@ pub fn of(policy: &PolicyView<'_>, seen: &Seen<'_>) -> Vec<BlockedNodes> {
     });
     let waiting = seen.waiting.get(&policy.name).into_iter().flatten();
     let waiting = waiting.map(|(node, no)| (*node, no.reason, no.text.clone()));
-    for (node, reason, message) in held_up.chain(waiting) {
+    let idle = policy.covered.iter();
+    let idle = idle.filter(|node| !seen.incidents.contains_key(node.name.as_str()));
+    let held = idle.filter_map(|node| {
+        let record = marks::held_by(view, node)?;
+        Some((
+            node.name.as_str(),
+            BlockedReason::HeldForHuman,
+            held(node, record),
+        ))
+    });
+    for (node, reason, message) in held_up.chain(waiting).chain(held) {
         let entry = by_reason.entry(reason).or_insert_with(|| BlockedNodes {
             reason,
             count: 0,
@@ -39,4 +52,14 @@ pub fn of(policy: &PolicyView<'_>, seen: &Seen<'_>) -> Vec<BlockedNodes> {
         }
     }
     by_reason.into_values().collect()
+}
+
+fn held(node: &Node, record: &NodeRemediation) -> String {
+    let outcome = record.status.as_ref().and_then(|status| status.outcome);
+    let outcome = outcome.map_or("", |outcome| outcome.as_str());
+    let (name, node) = (record.name_any(), &node.name);
+    format!(
+        "incident {name} ended as {outcome} and keeps the node cordoned: look after it, then uncordon it or add {node} to \
+         spec.release of the DisruptionLedger"
+    )
 }

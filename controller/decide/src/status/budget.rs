@@ -51,7 +51,9 @@ fn user(view: &View<'_>, name: &str) -> BudgetUser {
     BudgetUser {
         node: name.to_owned(),
         r#use,
-        remediation: slot.map(|slot| slot.remediation.clone()),
+        remediation: slot
+            .map(|slot| slot.remediation.clone())
+            .or_else(|| node?.cordoned_by().map(ToOwned::to_owned)),
         since: slot.map(|slot| slot.since.clone()),
     }
 }

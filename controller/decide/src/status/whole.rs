@@ -37,7 +37,7 @@ pub fn of<'a>(
 ) -> NodeHealthPolicyStatus {
     let mut status = policy.policy.status.clone().unwrap_or_default();
     status.observed_generation = policy.policy.metadata.generation;
-    status.blocked = blocked::of(policy, seen);
+    status.blocked = blocked::of(view, policy, seen);
     status.nodes = Some(fleet::counts(view, policy, seen, &status.blocked));
     status.budget = Some(budget::of(view, policy, seen));
     status.window = window_of(view, policy);

@@ -5,34 +5,59 @@ use std::collections::BTreeMap;
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::{Config, TestCaseError, TestRunner};
+use serde_json::json;
+use unstall_crds::command::{CommandAction, CommandPayload};
 use unstall_crds::names::node_condition::KERNEL_STALL;
-use unstall_crds::remediation::Outcome;
+use unstall_crds::remediation::{Outcome, Phase};
 use unstall_decide::{Action, Plan, decide};
 
-use crate::random::{life, observed_life};
+use crate::random::{OBEYED, life, observed_life};
 use crate::rules;
-use crate::world::{Step, World, kind};
+use crate::world::{Step, Unread, World, kind};
 
 /// So many passes at one moment are enough for anything: a ladder of three,
 /// each rung with its slot, its record and its end.
 const PASSES_MAX: usize = 40;
+/// Random lives for each property; `PROPTEST_CASES` asks for more.
+const CASES: u32 = 120;
+/// Random lives that must show everything.
+const LIVES: u32 = 400;
+/// The kinds of actions.
+const KINDS: usize = 18;
 
-/// Lets `step` happen; answers to commands that nobody gave are left out.
+/// Lets `step` happen; answers to commands that nobody gave are left out, and so
+/// are boots that nobody ordered where they are said to be.
 fn happen(world: &mut World, step: &Step) -> Result<(), TestCaseError> {
     let mut step = step.clone();
     let healths = &world.snapshot.healths;
+    let ordered = |node: &str| {
+        let health = healths.get(node)?;
+        let command = health.spec.command.as_ref()?;
+        CommandPayload::parse(&command.payload).ok()
+    };
     step.answers.retain(|node, _| {
-        let health = healths
-            .get(node)
-            .filter(|_| !step.healths.contains_key(node));
-        health.is_some_and(|health| health.spec.command.is_some())
+        let is_there = !step.healths.contains_key(node);
+        is_there && ordered(node).is_some()
     });
+    for (node, patch) in &mut step.nodes {
+        let obeys = patch.get("boot") == Some(&json!(OBEYED));
+        let Some(fields) = patch.as_object_mut().filter(|_| obeys) else {
+            continue;
+        };
+        let order = ordered(node).filter(|order| order.action == CommandAction::Reboot);
+        match order {
+            Some(order) => {
+                fields.insert("boot".to_owned(), json!(order.id));
+            }
+            None => fields.clear(),
+        }
+    }
     world.happen(&step).map_err(TestCaseError::fail)
 }
 
 /// One pass, with all that must hold of it.
-fn pass(world: &mut World) -> Result<Plan, TestCaseError> {
-    let seen = world.seen(&[], &[]);
+fn pass(world: &mut World, unread: &[Unread]) -> Result<Plan, TestCaseError> {
+    let seen = world.seen(&[], unread);
     let plan = decide(&seen);
     prop_assert_eq!(&plan, &decide(&seen.clone()));
     let broken = rules::broken(&seen, &plan);
@@ -54,7 +79,7 @@ fn play(
             world.settle();
         }
         for _ in 0..step.passes.unwrap_or(1) {
-            check(&pass(&mut world)?)?;
+            check(&pass(&mut world, &step.unread)?)?;
         }
     }
     Ok(world)
@@ -71,8 +96,14 @@ fn is_about_health(action: &Action) -> bool {
     }
 }
 
+fn config() -> Config {
+    let asked = std::env::var("PROPTEST_CASES").ok();
+    let cases = asked.and_then(|cases| cases.parse().ok());
+    Config::with_cases(cases.unwrap_or(CASES))
+}
+
 proptest! {
-    #![proptest_config(Config::with_cases(200))]
+    #![proptest_config(config())]
 
     #[test]
     fn every_plan_keeps_the_rules_and_is_carried_out(steps in life()) {
@@ -94,8 +125,9 @@ proptest! {
         let mut left = Vec::new();
         for _ in 0..PASSES_MAX {
             let before = world.snapshot.policies.clone();
-            left = pass(&mut world)?.actions;
-            if left.is_empty() && world.snapshot.policies == before {
+            let plan = pass(&mut world, &[])?;
+            left = plan.actions;
+            if left.is_empty() && plan.events.is_empty() && world.snapshot.policies == before {
                 return Ok(());
             }
             happen(&mut world, &Step::default())?;
@@ -105,35 +137,33 @@ proptest! {
 }
 
 #[test]
-fn random_lives_see_every_action_and_every_outcome() {
+fn random_lives_see_every_action_phase_and_outcome() {
     let mut runner = TestRunner::deterministic();
     let mut actions = BTreeMap::new();
+    let mut phases = BTreeMap::new();
     let mut outcomes = BTreeMap::new();
-    for _ in 0..300 {
+    for _ in 0..LIVES {
         let steps = life().new_tree(&mut runner).unwrap().current();
         play(&steps, |plan| {
             for action in &plan.actions {
                 *actions.entry(kind(action)).or_insert(0) += 1;
                 if let Action::SetStatus { status, .. } = action {
-                    *outcomes.entry(status.outcome).or_insert(0) += 1;
+                    *phases.entry(status.phase.as_str()).or_insert(0) += 1;
+                    let outcome = status.outcome.map_or("none", Outcome::as_str);
+                    *outcomes.entry(outcome).or_insert(0) += 1;
                 }
             }
             Ok(())
         })
         .unwrap();
     }
-    println!("{actions:?} {outcomes:?}");
-    assert_eq!(actions.len(), 9, "{actions:?}");
-    for outcome in [
-        Outcome::Fixed,
-        Outcome::NotFixed,
-        Outcome::Failed,
-        Outcome::Superseded,
-        Outcome::Aborted,
-    ] {
-        assert!(
-            outcomes.contains_key(&Some(outcome)),
-            "no {outcome}: {outcomes:?}"
-        );
-    }
+    println!("{actions:?} {phases:?} {outcomes:?}");
+    assert_eq!(actions.len(), KINDS, "{actions:?}");
+    let phase = Phase::ALL.iter().map(|phase| phase.as_str());
+    let outcome = Outcome::ALL.iter().map(|outcome| outcome.as_str());
+    let unseen: Vec<_> = phase
+        .filter(|phase| !phases.contains_key(phase))
+        .chain(outcome.filter(|outcome| !outcomes.contains_key(outcome)))
+        .collect();
+    assert!(unseen.is_empty(), "no {unseen:?}: {phases:?} {outcomes:?}");
 }

@@ -2,8 +2,10 @@
 
 mod life;
 
+mod nodes;
 mod objects;
 
 mod past;
 
 pub use life::{life, observed_life};
+pub use nodes::OBEYED;

@@ -1,4 +1,4 @@
-//! Policies, nodes, and what actuators say.
+//! Policies.
 
 use proptest::option;
 use proptest::prelude::*;
@@ -7,10 +7,37 @@ use serde_json::{Value, json};
 
 /// Names of policies.
 pub const POLICIES: [&str; 3] = ["a", "b", "c"];
-/// Names of nodes.
-pub const NODES: [&str; 4] = ["n1", "n2", "n3", "n4"];
-/// Names of remedies.
-pub const REMEDIES: [&str; 3] = ["drop", "drop-all", "drop-slab"];
+/// Names of remedies, from gentle to strong.
+pub const REMEDIES: [&str; 5] = ["drop", "drop-all", "reboot", "other", "hold"];
+/// Those that renew a kernel or wait for somebody who does.
+const DISRUPTIVE: [&str; 3] = ["reboot", "other", "hold"];
+/// What a roll-out rolls out.
+pub const KERNEL: &str = "6.1.0-40";
+
+/// What a remedy of this name does.
+pub fn action(remedy: &str) -> &'static str {
+    match remedy {
+        "reboot" => "Reboot",
+        "other" => "HandOver",
+        "hold" => "Cordon",
+        _ => "DropCaches",
+    }
+}
+
+/// The block of a remedy of this name.
+pub fn block(remedy: &str) -> Value {
+    let template = json!({
+        "apiVersion": "x.example.com/v1",
+        "kind": "CureTemplate",
+        "name": "cure",
+    });
+    match remedy {
+        "reboot" => json!({"reboot": {"timeout": "5m"}}),
+        "other" => json!({"handOver": {"template": template, "timeout": "5m"}}),
+        "hold" => json!({"cordon": {}}),
+        _ => json!({"dropCaches": {}}),
+    }
+}
 
 /// A patch of a policy's spec.
 pub fn policy() -> impl Strategy<Value = Value> {
@@ -20,122 +47,204 @@ pub fn policy() -> impl Strategy<Value = Value> {
         1 => Just(json!({"matchLabels": {"kubernetes.io/os": null, "pool": "a"}})),
         1 => Just(json!({"matchLabels": null})),
     ];
-    (
+    let switches = (
         prop_oneof![1 => Just("Observe"), 6 => Just("Enforce")],
-        prop_oneof![8 => Just(false), 1 => Just(true)],
+        prop_oneof![12 => Just(false), 1 => Just(true)],
         -1..=1,
         selector,
-        select(&["100ms", "120ms"][..]),
-        subsequence(&REMEDIES[..], 1..=3),
+    );
+    (
+        switches,
+        triggers(),
         remedies(),
         disruption(),
+        (drain(), gates(), soak(), rollout()),
+        select(&["KeepCordoned", "Uncordon"][..]),
     )
-        .prop_map(
-            |(mode, suspend, priority, selector, above, ladder, remedies, disruption)| {
-                let signal = json!({
-                    "name": "MemoryStatReadCPU", "above": above, "clearBelow": "20ms",
-                });
+        .prop_map(|(switches, triggers, remedies, disruption, path, after)| {
+            let (mode, suspend, priority, selector) = switches;
+            let (drain, gates, soak, rollout) = path;
+            json!({
+                "mode": mode,
+                "suspend": suspend,
+                "priority": priority,
+                "nodeSelector": selector,
+                "triggers": triggers,
+                "remedies": remedies,
+                "disruption": disruption,
+                "drain": drain,
+                "gates": gates,
+                "soak": soak,
+                "rollout": rollout,
+                "afterFailure": after,
+            })
+        })
+}
+
+/// One or more of all kinds of triggers.
+fn triggers() -> impl Strategy<Value = Value> {
+    let weak = || subsequence(&REMEDIES[..], 1..=3);
+    let strong = || subsequence(&DISRUPTIVE[..], 1..=2);
+    (
+        weak(),
+        weak(),
+        strong(),
+        strong(),
+        select(&["100ms", "120ms"][..]),
+        select(&["1s", "10m"][..]),
+        any::<bool>(),
+        subsequence(vec![0, 1, 2, 3], 1..=3),
+    )
+        .prop_map(|(slow, ro, new, asked, above, lasting, staged, which)| {
+            let signal = json!({
+                "name": "MemoryStatReadCPU", "above": above, "clearBelow": "20ms",
+            });
+            let all = [
+                json!({"name": "slow", "signal": signal, "remedies": slow}),
                 json!({
-                    "mode": mode,
-                    "suspend": suspend,
-                    "priority": priority,
-                    "nodeSelector": selector,
-                    "triggers": [{"name": "slow", "signal": signal, "remedies": ladder}],
-                    "remedies": remedies,
-                    "disruption": disruption,
-                })
-            },
-        )
+                    "name": "ro",
+                    "condition": {"type": "ReadonlyFilesystem", "for": lasting},
+                    "remedies": ro,
+                }),
+                json!({
+                    "name": "new",
+                    "kernel": {"atLeast": KERNEL, "requireStaged": staged},
+                    "remedies": new,
+                }),
+                json!({"name": "asked", "rebootRequired": {}, "remedies": asked}),
+            ];
+            json!(which.iter().map(|at| &all[*at]).collect::<Vec<_>>())
+        })
 }
 
 /// Every remedy, all with the same cap.
 fn remedies() -> impl Strategy<Value = Value> {
     let approval = prop_oneof![20 => Just("Auto"), 1 => Just("Manual")];
-    (1..=2, select(&["NextRung", "Stop"][..]), approval).prop_map(|(cap, then, approval)| {
-        let remedy = |name| {
-            json!({
-                "name": name,
-                "dropCaches": {},
-                "maxPerNodePer24h": cap,
-                "whenExhausted": then,
-                "approval": approval,
-            })
-        };
-        json!(REMEDIES.map(remedy))
-    })
-}
-
-fn disruption() -> impl Strategy<Value = Value> {
     (
-        select(vec![json!(1), json!(2), json!("50%")]),
-        select(&["20%", "100%", "100%"][..]),
-        select(&["0s", "10m", "48h"][..]),
+        1..=3,
+        select(&["NextRung", "Stop"][..]),
+        approval,
+        select(&["0s", "1m"][..]),
     )
-        .prop_map(|(in_place, breaker, cooldown)| {
-            json!({
-                "maxInPlace": in_place,
-                "stopWhenUnhealthy": breaker,
-                "cooldownPerNode": cooldown,
-            })
+        .prop_map(|(cap, then, approval, settle)| {
+            let remedy = |name: &str| {
+                let mut remedy = block(name);
+                remedy["name"] = json!(name);
+                remedy["maxPerNodePer24h"] = json!(cap);
+                remedy["whenExhausted"] = json!(then);
+                remedy["approval"] = json!(approval);
+                remedy["settle"] = json!(settle);
+                remedy
+            };
+            json!(REMEDIES.map(remedy))
         })
 }
 
-/// A patch of what is true of a node.
-pub fn node() -> impl Strategy<Value = Value> {
-    let annotations = prop_oneof![
-        10 => Just(json!({"unstall.dev/skip": null})),
-        1 => Just(json!({"unstall.dev/skip": "yes"})),
-        1 => Just(json!({"unstall.dev/skip": "false"})),
+fn disruption() -> impl Strategy<Value = Value> {
+    let windows = prop_oneof![
+        6 => Just(json!({})),
+        1 => Just(json!({"allow": [{"start": "12:00", "end": "12:30"}]})),
+        1 => Just(json!({"allow": [{"start": "22:00", "end": "05:00"}]})),
     ];
-    let mostly = || prop_oneof![14 => Just(true), 1 => Just(false)];
-    let measured = (
-        option::of(select(&[0, 999, 1000, 20_000][..])),
-        option::of(select(&["1ms", "20ms", "150ms"][..])),
-        select(&["0s", "10m"][..]),
-    );
+    let blocked_by = prop_oneof![
+        8 => Just(json!({})),
+        1 => Just(json!({"pods": [{"name": "db", "podSelector": {"matchLabels": {"app": "db"}}}]})),
+    ];
+    let topologies = prop_oneof![
+        2 => Just(json!([])),
+        1 => Just(json!([{"key": "pool", "maxUnavailable": 1}])),
+    ];
+    let limit = || select(vec![json!(1), json!(2), json!("50%")]);
     (
-        select(&["Firing", "Firing", "Firing", "Clear", "Unknown"][..]),
-        prop_oneof![14 => Just("Reports"), 1 => Just("Silent"), 1 => Just("Never")],
-        (mostly(), mostly(), mostly()),
-        annotations,
-        select(&["a", "b"][..]),
-        measured,
-        prop_oneof![14 => Just("first"), 1 => Just("second")],
+        (limit(), limit(), topologies),
+        select(&["20%", "100%", "100%", "100%"][..]),
+        select(&["0s", "0s", "10m", "48h"][..]),
+        select(&["0s", "0s", "5m"][..]),
+        1..=2,
+        windows,
+        blocked_by,
     )
         .prop_map(
-            |(state, probe, (actuator, ready, stays), annotations, pool, measured, made)| {
-                let (zombies, since, ago) = measured;
+            |(limits, breaker, cooldown, pause, reboots, windows, blocked_by)| {
+                let (unavailable, in_place, topologies) = limits;
                 json!({
-                    "state": state,
-                    "probe": probe,
-                    "actuator": actuator,
-                    "ready": ready,
-                    "deleting": !stays,
-                    "annotations": annotations,
-                    "labels": {"pool": pool},
-                    "value": "130ms",
-                    "zombies": zombies,
-                    "sinceCommand": since,
-                    "countedAgo": ago,
-                    "uid": made,
-                    "boot": made,
+                    "maxUnavailable": unavailable,
+                    "maxInPlace": in_place,
+                    "perTopology": topologies,
+                    "stopWhenUnhealthy": breaker,
+                    "cooldownPerNode": cooldown,
+                    "pauseBetween": pause,
+                    "maxRebootsPerNodePer24h": reboots,
+                    "windows": windows,
+                    "blockedBy": blocked_by,
                 })
             },
         )
 }
 
-/// What an actuator says of its command, at any length that the API allows.
-pub fn answer() -> impl Strategy<Value = Value> {
-    let state = prop_oneof![
-        6 => Just("Succeeded"),
-        1 => Just("Accepted"),
-        1 => Just("Failed"),
-        1 => Just("Refused"),
-        1 => Just("Interrupted"),
+/// How a node is emptied.
+pub fn drain() -> impl Strategy<Value = Value> {
+    let wait = json!([{"action": "Wait", "for": "30s"}, {"action": "Delete"}]);
+    let rules = prop_oneof![
+        1 => Just(json!([
+            {"name": "api", "podSelector": {"matchLabels": {"app": "api"}}, "steps": wait},
+        ])),
+        2 => Just(json!([])),
+        1 => Just(json!([{"name": "all", "steps": [{"action": "Evict", "for": "1m"}, {"action": "Abort"}]}])),
+        1 => Just(json!([
+            {"name": "db", "podSelector": {"matchLabels": {"app": "db"}}, "steps": wait},
+            {"name": "web", "podSelector": {"matchLabels": {"app": "web"}}, "steps": [{"action": "Skip"}]},
+        ])),
     ];
-    let message = option::of("[ -~é]{0,512}");
-    (state, message).prop_map(|(state, message)| {
-        let reason = (state == "Refused").then_some("Busy");
-        json!({"state": state, "message": message, "reason": reason})
+    (
+        select(&["1m", "45m"][..]),
+        select(&["Abort", "Proceed"][..]),
+        (any::<bool>(), any::<bool>()),
+        option::of(Just("1m")),
+        select(&["0s", "30s"][..]),
+        rules,
+    )
+        .prop_map(|(timeout, then, (empty_dir, force), skip, notice, rules)| {
+            json!({
+                "timeout": timeout,
+                "onTimeout": then,
+                "deleteEmptyDirData": empty_dir,
+                "force": force,
+                "skipWaitForDeleteTimeout": skip,
+                "excludeFromLoadBalancers": notice,
+                "rules": rules,
+            })
+        })
+}
+
+/// Where others hold it up.
+pub fn gates() -> impl Strategy<Value = Value> {
+    let gate = (any::<bool>(), select(&["Abort", "Proceed"][..])).prop_map(|(by, then)| {
+        let mut gate = json!({"name": "storage", "timeout": "1m", "onTimeout": then});
+        match by {
+            true => gate["condition"] = json!({"type": "StorageReady"}),
+            false => gate["annotation"] = json!({"key": "storage", "value": "ready"}),
+        }
+        gate
+    });
+    let gates = || prop_oneof![5 => Just(json!([])), 1 => gate.clone().prop_map(|it| json!([it]))];
+    (gates(), gates(), gates()).prop_map(|(drain, reboot, uncordon)| {
+        json!({"beforeDrain": drain, "beforeReboot": reboot, "beforeUncordon": uncordon})
+    })
+}
+
+/// What a node must show.
+pub fn soak() -> impl Strategy<Value = Value> {
+    select(vec![
+        json!({"for": "0s", "timeout": "1m"}),
+        json!({"for": "1m", "timeout": "2m"}),
+        json!({"for": "5m", "timeout": "30m"}),
+    ])
+}
+
+fn rollout() -> impl Strategy<Value = Value> {
+    let signals = prop_oneof![2 => Just(json!([])), 1 => Just(json!(["NetworkStall"]))];
+    (0..=1, select(&["0s", "10m"][..]), signals).prop_map(|(canaries, bake, signals)| {
+        json!({"canaries": canaries, "bake": bake, "haltOnWorse": {"signals": signals}})
     })
 }

@@ -3,10 +3,11 @@
 use proptest::collection::{btree_map, vec};
 use proptest::option;
 use proptest::prelude::*;
-use proptest::sample::select;
+use proptest::sample::{select, subsequence};
 use serde_json::{Value, json};
 
-use super::objects::{NODES, POLICIES, REMEDIES};
+use super::nodes::NODES;
+use super::objects::{KERNEL, POLICIES, REMEDIES, action, block, drain, gates, soak};
 
 /// Names of incidents.
 pub const INCIDENTS: [&str; 4] = ["n1-1", "n2-1", "n2-2", "by-hand"];
@@ -19,23 +20,37 @@ const TIMES: [&str; 6] = [
     "2026-03-02T12:05:00Z",
     "2026-03-02T18:00:00Z",
 ];
+const PHASES: [&str; 12] = [
+    "Pending",
+    "DroppingCaches",
+    "Verifying",
+    "Cordoning",
+    "Draining",
+    "Rebooting",
+    "Proving",
+    "Soaking",
+    "Uncordoning",
+    "Holding",
+    "HandedOver",
+    "Ended",
+];
 
 fn time() -> impl Strategy<Value = &'static str> {
     select(&TIMES[..])
 }
 
-/// An open incident in any phase.
+/// An incident in any phase.
 pub fn incident() -> impl Strategy<Value = Value> {
-    let rungs = 1..=REMEDIES.len();
     (
         select(&NODES[..]),
         select(&POLICIES[..]),
-        rungs,
-        prop_oneof![4 => Just("Policy"), 1 => Just("Manual")],
+        subsequence(&REMEDIES[..], 1..=3),
+        prop_oneof![2 => Just("Policy"), 1 => Just("Manual")],
         option::of(status()),
+        (drain(), gates(), soak()),
+        select(&["KeepCordoned", "Uncordon"][..]),
     )
-        .prop_map(|(node, policy, rungs, origin, status)| {
-            let ladder = &REMEDIES[..rungs];
+        .prop_map(|(node, policy, ladder, origin, status, path, after)| {
             let mut spec = json!({
                 "origin": origin,
                 "nodeName": node,
@@ -46,46 +61,75 @@ pub fn incident() -> impl Strategy<Value = Value> {
             } else {
                 spec["nodeUID"] = json!("first");
                 spec["policyName"] = json!(policy);
-                spec["trigger"] = json!("slow");
-                spec["policy"] = taken_over(ladder);
+                spec["trigger"] = json!(trigger(&ladder)["name"]);
+                spec["policy"] = taken_over(&ladder, path, after);
             }
             json!({"spec": spec, "status": status})
         })
 }
 
-/// The policy as it was.
-fn taken_over(ladder: &[&str]) -> Value {
+/// What opened an incident with such a ladder.
+fn trigger(ladder: &[&str]) -> Value {
     let signal = json!({"name": "MemoryStatReadCPU", "above": "100ms", "clearBelow": "20ms"});
-    let remedy = |name| json!({"name": name, "dropCaches": {}, "maxPerNodePer24h": 1});
+    match ladder {
+        ["reboot", ..] => {
+            json!({"name": "new", "kernel": {"atLeast": KERNEL}, "remedies": ladder})
+        }
+        ["hold", ..] => {
+            let condition = json!({"type": "ReadonlyFilesystem", "for": "1s"});
+            json!({"name": "ro", "condition": condition, "remedies": ladder})
+        }
+        _ => json!({"name": "slow", "signal": signal, "remedies": ladder}),
+    }
+}
+
+/// The policy as it was.
+fn taken_over(ladder: &[&str], (drain, gates, soak): (Value, Value, Value), after: &str) -> Value {
+    let remedy = |name: &&str| {
+        let mut remedy = block(name);
+        remedy["name"] = json!(name);
+        remedy["maxPerNodePer24h"] = json!(2);
+        remedy
+    };
     json!({
         "uid": "uid",
         "generation": 1,
-        "trigger": {"name": "slow", "signal": signal, "remedies": ladder},
+        "trigger": trigger(ladder),
         "remedies": ladder.iter().map(remedy).collect::<Vec<_>>(),
-        "drain": {},
-        "gates": {},
-        "soak": {},
-        "afterFailure": "KeepCordoned",
+        "drain": drain,
+        "gates": gates,
+        "soak": soak,
+        "afterFailure": after,
     })
 }
 
 fn status() -> impl Strategy<Value = Value> {
     let result = option::of(select(&["Skipped", "Failed", "NoEffect"][..]));
     let rung = (select(&REMEDIES[..]), result, time()).prop_map(|(remedy, result, at)| {
-        json!({"remedy": remedy, "action": "DropCaches", "startedAt": at, "result": result})
+        json!({"remedy": remedy, "action": action(remedy), "startedAt": at, "result": result})
     });
+    let boot = json!({"boot": {"bootIDBefore": "boot-of-n1"}});
+    let outcome = select(&["Fixed", "NotFixed", "Failed", "Aborted"][..]);
     (
-        select(&["Pending", "DroppingCaches", "Verifying", "Draining"][..]),
+        select(&PHASES[..]),
         vec(rung, 0..4),
         option::of(time()),
         time(),
+        option::of(Just(boot)),
+        option::of(select(&["Fixed", "Aborted"][..])),
+        option::of(outcome),
     )
-        .prop_map(|(phase, rungs, deadline, since)| {
+        .prop_map(|(phase, rungs, deadline, since, proof, ending, outcome)| {
+            let outcome = outcome.filter(|_| phase == "Ended");
             json!({
                 "phase": phase,
                 "phaseSince": since,
                 "phaseDeadline": deadline,
                 "rungs": rungs,
+                "proof": proof,
+                "ending": ending,
+                "outcome": outcome,
+                "completedAt": outcome.map(|_| since),
             })
         })
 }
@@ -98,19 +142,23 @@ pub fn ledger() -> impl Strategy<Value = Value> {
     };
     let slot = (
         select(&INCIDENTS[..]),
-        select(&["InPlace", "InPlace", "Disruptive"][..]),
+        select(&["InPlace", "Disruptive"][..]),
         time(),
     );
     let slots = btree_map(select(&NODES[..]), slot, 0..3).prop_map(|slots| {
         let slot = |(node, (remediation, kind, since))| {
-            json!({
+            let mut slot = json!({
                 "node": node,
                 "nodeUID": "first",
                 "remediation": remediation,
                 "kind": kind,
                 "epoch": 7,
                 "since": since,
-            })
+            });
+            if kind == "Disruptive" {
+                slot["bootID"] = json!(format!("boot-of-{node}"));
+            }
+            slot
         };
         slots.into_iter().map(slot).collect::<Vec<_>>()
     });
@@ -118,16 +166,33 @@ pub fn ledger() -> impl Strategy<Value = Value> {
         (select(&NODES[..]), select(&REMEDIES[..]), time()).prop_map(|(node, remedy, at)| {
             json!({
                 "node": node,
-                "action": "DropCaches",
+                "action": action(remedy),
                 "remedy": remedy,
                 "at": at,
                 "until": "2026-03-03T12:00:00Z",
             })
         });
-    (until(), until(), slots, vec(used, 0..4)).prop_map(|(pause, storm, slots, history)| {
-        json!({
-            "spec": {"pause": pause, "allowStorm": storm},
-            "status": {"epoch": 7, "slots": slots, "history": history},
-        })
+    (until(), until(), words(), slots, vec(used, 0..4)).prop_map(
+        |(pause, storm, words, slots, history)| {
+            let mut spec = words;
+            spec["pause"] = json!(pause);
+            spec["allowStorm"] = json!(storm);
+            json!({
+                "spec": spec,
+                "status": {"epoch": 7, "slots": slots, "history": history},
+            })
+        },
+    )
+}
+
+/// What humans write into the ledger.
+pub fn words() -> impl Strategy<Value = Value> {
+    let resumed = option::of(time()).prop_map(|time| {
+        let resumed = |time| json!({"policy": "a", "trigger": "new", "haltedBefore": time});
+        time.into_iter().map(resumed).collect::<Vec<_>>()
+    });
+    let approved = subsequence(vec!["n1-1", "n1-2", "n2-1", "ghost-1"], 0..=2);
+    (subsequence(&NODES[..], 0..=1), approved, resumed).prop_map(|(release, approve, resumed)| {
+        json!({"release": release, "approve": approve, "resumeRollouts": resumed})
     })
 }

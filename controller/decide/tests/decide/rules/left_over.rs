@@ -49,11 +49,10 @@ pub fn removing(snapshot: &Snapshot, plan: &Plan, action: &Action) -> Vec<String
         }
         Action::Forget { remediation, uid } => {
             let record = incident(snapshot, remediation);
-            let is_held = snapshot.slots().any(|it| it.remediation == *remediation);
-            let holds = |node: &std::sync::Arc<unstall_decide::Node>| {
-                node.cordoned_by() == Some(remediation)
-            };
-            let is_wanted = is_held || snapshot.nodes.values().any(holds);
+            let name = record.map_or("", |it| it.spec.node_name.as_str());
+            let node = snapshot.nodes.get(name);
+            let is_wanted = slot(snapshot, name, remediation).is_some()
+                || node.is_some_and(|node| node.cordoned_by() == Some(remediation));
             let is_it =
                 record.is_some_and(|it| has_ended(it) && it.uid().unwrap_or_default() == *uid);
             if is_wanted || !is_it {

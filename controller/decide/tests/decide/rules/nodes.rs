@@ -60,11 +60,8 @@ fn may_uncordon(snapshot: &Snapshot, plan: &Plan, node: &Node) -> bool {
     };
     let status = after(snapshot, plan, by);
     let outcome = status.and_then(|status| status.outcome);
-    let is_of_node = incident
-        .spec
-        .node_uid
-        .as_ref()
-        .is_none_or(|it| *it == node.uid);
+    let uid = incident.spec.node_uid.as_ref();
+    let is_of_node = incident.spec.node_name == node.name && uid.is_none_or(|it| *it == node.uid);
     let is_given_back = phase(status) == Phase::Uncordoning || !is_of_node;
     let ledger = snapshot.ledger.as_ref();
     let is_released = ledger.is_some_and(|it| it.spec.release.contains(&node.name));

@@ -80,18 +80,19 @@ fn follows(before: Phase, after: Phase) -> bool {
     if before == after || after == Ended {
         return true;
     }
-    match before {
-        Pending => matches!(after, DroppingCaches | Cordoning | HandedOver | Uncordoning),
-        DroppingCaches => matches!(after, Verifying | Pending | Uncordoning),
-        Verifying | Uncordoning | HandedOver => after == Pending,
-        Cordoning => matches!(after, Draining | Holding | Uncordoning),
-        Draining => matches!(after, Rebooting | Uncordoning),
-        Rebooting => matches!(after, Proving | Pending | Uncordoning),
-        Proving => matches!(after, Soaking | Pending | Uncordoning),
-        Soaking => matches!(after, Pending | Uncordoning),
-        Holding => after == Uncordoning,
-        Ended => false,
-    }
+    let next: &[Phase] = match before {
+        Pending => &[DroppingCaches, Cordoning, HandedOver],
+        DroppingCaches => &[Verifying, Pending],
+        Verifying | Uncordoning | HandedOver => &[Pending],
+        Cordoning => &[Draining, Holding],
+        Draining => &[Rebooting],
+        Rebooting => &[Proving, Pending],
+        Proving => &[Soaking, Pending],
+        Soaking => &[Pending],
+        Holding => &[],
+        Ended => return false,
+    };
+    after == Uncordoning || next.contains(&after)
 }
 
 fn gates_are_passed(

@@ -18,4 +18,4 @@ mod act_ledger;
 mod act_node;
 
 pub use cluster::{World, kind};
-pub use script::{Answer, Scenario, Step};
+pub use script::{Answer, Scenario, Step, Unread};

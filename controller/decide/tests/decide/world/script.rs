@@ -1,6 +1,7 @@
 //! What a scenario file can say.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use serde::Deserialize;
 use serde_json::Value;
@@ -19,7 +20,7 @@ pub struct Scenario {
 }
 
 /// Something happens, then the controller looks and acts.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase", default)]
 pub struct Step {
     /// What happens, in a sentence.
@@ -86,6 +87,50 @@ pub struct Step {
     pub passes: Option<u8>,
     /// Nothing of this step is printed.
     pub quiet: bool,
+}
+
+/// Only what is said.
+impl fmt::Debug for Step {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut step = f.debug_struct("Step");
+        let maps = [
+            ("policies", &self.policies),
+            ("nodes", &self.nodes),
+            ("budgets", &self.budgets),
+            ("healths", &self.healths),
+            ("remediations", &self.remediations),
+        ];
+        for (name, map) in maps {
+            for (key, value) in map {
+                step.field(&format!("{name} {key}"), &format_args!("{value}"));
+            }
+        }
+        for (node, pods) in &self.pods {
+            for (pod, value) in pods {
+                step.field(&format!("pods {node} {pod}"), &format_args!("{value}"));
+            }
+        }
+        if let Some(ledger) = &self.ledger {
+            step.field("ledger", &format_args!("{ledger}"));
+        }
+        let rest = format!(
+            "after {:?} fresh {} passes {:?} answers {:?} evictions {:?} attachments {:?} unplaced {:?} alerts {:?} \
+             replicas {:?} templates {:?} unread {:?}",
+            self.after,
+            self.fresh,
+            self.passes,
+            self.answers,
+            self.evictions,
+            self.attachments,
+            self.unplaced,
+            self.alerts,
+            self.replicas,
+            self.templates,
+            self.unread
+        );
+        step.field("and", &format_args!("{rest}"));
+        step.finish()
+    }
 }
 
 /// What may be seen late.
