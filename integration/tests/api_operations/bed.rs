@@ -97,18 +97,26 @@ impl Bed {
         serde_json::from_str(&json).unwrap()
     }
 
-    /// Runs the program.
+    /// Runs the program as the administrator.
     pub fn run(&self, args: &[&str], input: &str) -> Output {
+        self.run_as(self.kubectl.kubeconfig(), args, input)
+    }
+
+    /// Runs the program as whom a kubeconfig says.
+    pub fn run_as(&self, kubeconfig: &Path, args: &[&str], input: &str) -> Output {
         let mut command = Command::new(&self.program);
-        command
-            .args(args)
-            .env("KUBECONFIG", self.kubectl.kubeconfig());
+        command.args(args).env("KUBECONFIG", kubeconfig);
         feed(&mut command, input)
     }
 
-    /// A client for the library.
+    /// A client for the library, as the administrator.
     pub async fn client(&self) -> Client {
-        let kubeconfig = Kubeconfig::read_from(self.kubectl.kubeconfig()).unwrap();
+        Self::client_of(self.kubectl.kubeconfig()).await
+    }
+
+    /// A client as whom a kubeconfig says.
+    pub async fn client_of(kubeconfig: &Path) -> Client {
+        let kubeconfig = Kubeconfig::read_from(kubeconfig).unwrap();
         let options = KubeConfigOptions::default();
         let config = Config::from_custom_kubeconfig(kubeconfig, &options).await;
         Client::try_from(config.unwrap()).unwrap()

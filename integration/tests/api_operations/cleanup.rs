@@ -10,7 +10,7 @@ use unstall_controller::lead::{Keeper, Leadership, Options, elect, unique};
 use crate::bed::{Bed, bed, said};
 
 /// Each cleans the whole cluster.
-static TURN: Mutex<()> = Mutex::const_new(());
+pub static TURN: Mutex<()> = Mutex::const_new(());
 
 const ARGS: [&str; 5] = [
     "cleanup",
@@ -21,7 +21,7 @@ const ARGS: [&str; 5] = [
 ];
 
 /// A node in the middle of a drain, one of somebody else, a command, and a slot.
-fn mess(bed: &Bed) {
+pub fn mess(bed: &Bed) {
     let condition = |type_: &str, reason: &str| {
         json!({"type": type_, "status": "True", "reason": reason, "message": "m",
                "lastTransitionTime": "2026-03-02T12:00:00Z", "lastHeartbeatTime": "2026-03-02T12:00:00Z"})
@@ -50,6 +50,7 @@ fn mess(bed: &Bed) {
     bed.apply(&json!({
         "apiVersion": "v1", "kind": "Node", "metadata": {"name": "theirs"}, "spec": {"unschedulable": true},
     }));
+    let epoch = epoch(bed).max(7);
     let payload = json!({
         "id": "x-1", "epoch": 1, "action": "Reboot", "nodeName": "ours", "nodeUID": "u", "expectBootID": "b",
         "issuedAt": "2026-03-02T12:00:00Z", "expiresAt": "2026-03-02T12:10:00Z",
@@ -62,13 +63,19 @@ fn mess(bed: &Bed) {
         "apiVersion": "unstall.dev/v1alpha1", "kind": "DisruptionLedger", "metadata": {"name": "cluster"},
         "spec": {},
         "status": {
-            "epoch": 7, "slotsInUse": 1,
-            "slots": [{"node": "ours", "nodeUID": "u", "remediation": "ours-1", "kind": "Disruptive", "epoch": 7,
+            "epoch": epoch, "slotsInUse": 1,
+            "slots": [{"node": "ours", "nodeUID": "u", "remediation": "ours-1", "kind": "Disruptive", "epoch": epoch,
                        "since": "2026-03-02T12:00:00Z"}],
             "history": [{"node": "ours", "action": "Reboot", "remedy": "reboot", "at": "2026-03-02T12:00:00Z",
                          "until": "2026-03-03T12:00:00Z"}],
         },
     }));
+}
+
+/// The epoch of the ledger, which never goes back; 0 without one.
+fn epoch(bed: &Bed) -> i64 {
+    let args = ["get", "dl", "-o", "jsonpath={.items[*].status.epoch}"];
+    bed.kubectl.run(&args).unwrap().parse().unwrap_or_default()
 }
 
 fn conditions(node: &Value) -> Vec<&str> {
@@ -79,7 +86,7 @@ fn conditions(node: &Value) -> Vec<&str> {
         .collect()
 }
 
-fn is_clean(bed: &Bed) -> bool {
+pub fn is_clean(bed: &Bed) -> bool {
     let ours = bed.object("node", "ours");
     ours["spec"].get("unschedulable").is_none()
         && ours["metadata"]["annotations"]
@@ -125,6 +132,7 @@ fn everything_of_ours_goes_and_nothing_else() {
     let Some(bed) = bed() else { return };
     let _turn = TURN.blocking_lock();
     mess(bed);
+    let before = epoch(bed);
     let (code, out, err) = run(bed, &["--dry-run"]);
     assert_eq!(code, Some(0), "{err}");
     assert!(
@@ -148,7 +156,7 @@ fn everything_of_ours_goes_and_nothing_else() {
     assert!(ours["metadata"]["annotations"].get(autoscaler).is_none());
     assert_eq!(bed.object("node", "theirs")["spec"]["unschedulable"], true);
     let ledger = &bed.object("dl", "cluster")["status"];
-    assert_eq!(ledger["epoch"], 7, "no leadership, no epoch");
+    assert_eq!(ledger["epoch"], before, "no leadership, no epoch");
     assert_eq!(
         ledger["history"].as_array().unwrap().len(),
         1,

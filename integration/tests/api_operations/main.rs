@@ -11,4 +11,5 @@ mod bed;
 
 mod cleanup;
 mod events;
+mod rights;
 mod snapshot;
