@@ -18,6 +18,55 @@ use crate::cleanup::{TURN, is_clean, mess};
 
 const NAMESPACE: &str = "rights";
 
+/// What it needs in every namespace.
+const EVERYWHERE: [(&str, &str); 20] = [
+    ("get", "nodes"),
+    ("watch", "nodes"),
+    ("patch", "nodes"),
+    ("patch", "nodes --subresource=status"),
+    ("list", "pods"),
+    ("delete", "pods"),
+    ("create", "pods --subresource=eviction"),
+    ("watch", "poddisruptionbudgets.policy"),
+    ("list", "volumeattachments.storage.k8s.io"),
+    ("list", "nodehealthpolicies.unstall.dev"),
+    (
+        "update",
+        "nodehealthpolicies.unstall.dev --subresource=status",
+    ),
+    ("create", "nodehealths.unstall.dev"),
+    ("patch", "nodehealths.unstall.dev"),
+    ("delete", "nodehealths.unstall.dev"),
+    ("create", "noderemediations.unstall.dev"),
+    ("patch", "noderemediations.unstall.dev"),
+    ("delete", "noderemediations.unstall.dev"),
+    (
+        "update",
+        "noderemediations.unstall.dev --subresource=status",
+    ),
+    ("patch", "disruptionledgers.unstall.dev"),
+    (
+        "update",
+        "disruptionledgers.unstall.dev --subresource=status",
+    ),
+];
+
+/// What it must not have anywhere.
+const NEVER: [(&str, &str); 12] = [
+    ("get", "secrets"),
+    ("list", "configmaps"),
+    ("create", "pods"),
+    ("patch", "pods"),
+    ("create", "pods --subresource=exec"),
+    ("delete", "nodes"),
+    ("update", "nodehealths.unstall.dev --subresource=status"),
+    ("patch", "nodehealthpolicies.unstall.dev"),
+    ("delete", "disruptionledgers.unstall.dev"),
+    ("patch", "deployments.apps"),
+    ("update", "leases.coordination.k8s.io/another"),
+    ("impersonate", "users"),
+];
+
 /// Installs what the chart says of rights, once.
 fn install(bed: &Bed) {
     static DONE: OnceLock<()> = OnceLock::new();
@@ -71,39 +120,8 @@ fn can(bed: &Bed, account: &str, verb: &str, what: &str, namespace: &str) -> boo
 fn the_controller_may_what_it_does_and_no_more() {
     let Some(bed) = bed() else { return };
     install(bed);
-    let everywhere = [
-        ("get", "nodes"),
-        ("watch", "nodes"),
-        ("patch", "nodes"),
-        ("patch", "nodes --subresource=status"),
-        ("list", "pods"),
-        ("delete", "pods"),
-        ("create", "pods --subresource=eviction"),
-        ("watch", "poddisruptionbudgets.policy"),
-        ("list", "volumeattachments.storage.k8s.io"),
-        ("list", "nodehealthpolicies.unstall.dev"),
-        (
-            "update",
-            "nodehealthpolicies.unstall.dev --subresource=status",
-        ),
-        ("create", "nodehealths.unstall.dev"),
-        ("patch", "nodehealths.unstall.dev"),
-        ("delete", "nodehealths.unstall.dev"),
-        ("create", "noderemediations.unstall.dev"),
-        ("patch", "noderemediations.unstall.dev"),
-        ("delete", "noderemediations.unstall.dev"),
-        (
-            "update",
-            "noderemediations.unstall.dev --subresource=status",
-        ),
-        ("patch", "disruptionledgers.unstall.dev"),
-        (
-            "update",
-            "disruptionledgers.unstall.dev --subresource=status",
-        ),
-    ];
     let account = "unstall-controller";
-    for (verb, what) in everywhere {
+    for (verb, what) in EVERYWHERE {
         assert!(
             can(bed, account, verb, what, "kube-system"),
             "{verb} {what}"
@@ -125,21 +143,7 @@ fn the_controller_may_what_it_does_and_no_more() {
             "{verb} {what}"
         );
     }
-    let never = [
-        ("get", "secrets"),
-        ("list", "configmaps"),
-        ("create", "pods"),
-        ("patch", "pods"),
-        ("create", "pods --subresource=exec"),
-        ("delete", "nodes"),
-        ("update", "nodehealths.unstall.dev --subresource=status"),
-        ("patch", "nodehealthpolicies.unstall.dev"),
-        ("delete", "disruptionledgers.unstall.dev"),
-        ("patch", "deployments.apps"),
-        ("update", "leases.coordination.k8s.io/another"),
-        ("impersonate", "users"),
-    ];
-    for (verb, what) in never {
+    for (verb, what) in NEVER {
         assert!(!can(bed, account, verb, what, NAMESPACE), "{verb} {what}");
     }
 }
