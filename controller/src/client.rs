@@ -18,9 +18,21 @@ const CALL_LIMIT: Duration = Duration::from_secs(20);
 /// # Errors
 /// When there is neither an in-cluster configuration nor a kubeconfig.
 pub async fn connect(calls: &Calls) -> Result<Client> {
-    let mut config = Config::infer().await.context(
+    let config = Config::infer().await.context(
         "no way to the API server: run in a pod with a service account, or set KUBECONFIG",
     )?;
+    counted(config, calls)
+}
+
+/// The same of any configuration, counting nowhere.
+///
+/// # Errors
+/// When no client can be made of it.
+pub fn with(config: Config) -> Result<Client> {
+    counted(config, &Calls::default())
+}
+
+fn counted(mut config: Config, calls: &Calls) -> Result<Client> {
     config.default_retry = false;
     config.connect_timeout = Some(CALL_LIMIT);
     config.write_timeout = Some(CALL_LIMIT);
