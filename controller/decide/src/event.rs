@@ -94,7 +94,6 @@ pub fn of_incident(
         Phase::Draining,
         Phase::Rebooting,
         Phase::Soaking,
-        Phase::Holding,
         Phase::HandedOver,
     ];
     if phase_before != Some(after.phase) && told.contains(&after.phase) {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use kube::ResourceExt;
 use unstall_crds::condition::BlockedReason;
-use unstall_crds::policy::BlockedNodes;
+use unstall_crds::policy::{AfterFailure, BlockedNodes};
 use unstall_crds::remediation::NodeRemediation;
 
 use super::Seen;
@@ -58,6 +58,13 @@ fn held(node: &Node, record: &NodeRemediation) -> String {
     let outcome = record.status.as_ref().and_then(|status| status.outcome);
     let outcome = outcome.map_or("", |outcome| outcome.as_str());
     let (name, node) = (record.name_any(), &node.name);
+    let policy = record.spec.policy.as_ref();
+    if policy.is_some_and(|it| it.after_failure == AfterFailure::Uncordon) {
+        return format!(
+            "incident {name} ended as {outcome}; the node is uncordoned once it is Ready: look after it, or add {node} to \
+             spec.release of the DisruptionLedger"
+        );
+    }
     format!(
         "incident {name} ended as {outcome} and keeps the node cordoned: look after it, then uncordon it or add {node} to \
          spec.release of the DisruptionLedger"
