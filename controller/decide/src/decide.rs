@@ -173,7 +173,7 @@ impl<'a> Pass<'a> {
             node,
             &incident.name_any(),
             &call.policy.name,
-            &call.trigger.name,
+            call.trigger,
         ));
         self.actions.push(Action::OpenIncident(Box::new(incident)));
         self.opened.push(&node.name);

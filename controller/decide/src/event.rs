@@ -3,7 +3,7 @@
 use kube::ResourceExt;
 use serde::Serialize;
 use unstall_crds::condition::{BlockedReason, ConditionReason};
-use unstall_crds::policy::{BreakerState, NodeHealthPolicyStatus, RolloutStage};
+use unstall_crds::policy::{BreakerState, NodeHealthPolicyStatus, RolloutStage, Trigger};
 use unstall_crds::remediation::{NodeRemediationStatus, Outcome, Phase};
 
 use crate::Node;
@@ -94,7 +94,6 @@ pub fn of_incident(
         Phase::DroppingCaches,
         Phase::Cordoning,
         Phase::Rebooting,
-        Phase::Holding,
         Phase::HandedOver,
     ];
     if phase_before != Some(after.phase) && told.contains(&after.phase) {
@@ -119,18 +118,20 @@ pub fn of_incident(
 
 /// That an incident was opened.
 #[must_use]
-pub fn opened(node: &Node, incident: &str, policy: &str, trigger: &str) -> Event {
+pub fn opened(node: &Node, incident: &str, policy: &str, trigger: &Trigger) -> Event {
     Event {
         about: About::Node {
             name: node.name.clone(),
             uid: node.uid.clone(),
             incident: Some(incident.to_owned()),
         },
-        is_warning: true,
+        // That a node is due for a roll-out is nothing wrong.
+        is_warning: !trigger.is_rollout(),
         reason: "IncidentOpened".to_owned(),
         action: "Pending".to_owned(),
         note: fit(format!(
-            "{incident}: trigger {trigger} of policy {policy} fires"
+            "{incident}: trigger {} of policy {policy} fires",
+            trigger.name
         )),
     }
 }

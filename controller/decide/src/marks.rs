@@ -11,7 +11,7 @@ use unstall_crds::policy::{AfterFailure, RemedyKind};
 use unstall_crds::remediation::{NodeRemediation, NodeRemediationStatus, Outcome, Phase};
 
 use crate::view::View;
-use crate::{Node, record};
+use crate::{Node, judge, record};
 
 /// What changes on a Node. `None` as a value removes.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
@@ -206,10 +206,11 @@ pub fn keeps_slot(view: &View<'_>, slot: &unstall_crds::ledger::Slot) -> bool {
         return false;
     };
     let outcome = record.status.as_ref().and_then(|status| status.outcome);
+    let boot = judge::boot(view.snapshot, node);
     let came_back = node.is_ready()
-        && node.boot_id.is_some()
+        && boot.is_some()
         && slot.boot_id.is_some()
-        && node.boot_id != slot.boot_id;
+        && boot != slot.boot_id.as_deref();
     outcome != Some(Outcome::Failed) || !came_back
 }
 

@@ -36,7 +36,8 @@ impl Step<'_, '_> {
         let action = record::current_rung(&self.status).map(|rung| rung.action);
         if action == Some(RemedyKind::Cordon) {
             let text = "the node is cordoned and held for a human: uncordon it, or release it in the ledger";
-            return self.enter(Phase::Holding, None, text);
+            self.enter(Phase::Holding, None, text);
+            return self.holding();
         }
         let Some(passed) = self.pass_gates(GatePoint::BeforeDrain) else {
             return;

@@ -223,10 +223,11 @@ impl<'a> Step<'a, '_> {
         };
         let rung = self.status.rungs.iter().rev();
         let mut own = rung.filter(|rung| rung.started_at == slot.since);
-        let was_ordered = own.next().is_none_or(|rung| rung.epoch.is_some());
+        let own = own.next();
         let is_disruptive = slot.kind.is_disruptive();
         // A reboot that was never ordered counts as a cordon.
-        let correct = (is_disruptive && !was_ordered).then_some((slot.since.0, RemedyKind::Cordon));
+        let was_none = own.is_some_and(|it| it.action == RemedyKind::Reboot && it.epoch.is_none());
+        let correct = was_none.then_some((slot.since.0, RemedyKind::Cordon));
         self.actions.push(Action::ReleaseSlot(Release {
             node: self.node.name.clone(),
             remediation: self.name.clone(),

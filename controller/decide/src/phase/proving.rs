@@ -61,7 +61,7 @@ impl Step<'_, '_> {
                 self.failed(RungResult::Failed, Outcome::Failed, &text);
             }
             Verdict::Cured(after) => {
-                let text = cured(before.as_ref(), &after);
+                let text = cured(judged.trigger, before.as_ref(), &after);
                 self.measured(Proof {
                     before,
                     after: Some(after),

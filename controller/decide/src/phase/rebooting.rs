@@ -12,6 +12,9 @@ use crate::{judge, record};
 
 /// After a refusal that will not last, the order is given again after this.
 const AGAIN: SignedDuration = SignedDuration::from_secs(20);
+/// After one that waited in vain for the other refusals to end, or whose times the
+/// node's clock does not share.
+const AGAIN_AFTER_EXPIRY: SignedDuration = SignedDuration::from_secs(60);
 
 impl Step<'_, '_> {
     pub(super) fn rebooting(&mut self) {
@@ -79,7 +82,11 @@ impl Step<'_, '_> {
     /// Gives the order again under another id: the first one is answered.
     fn ask_again(&mut self, answer: &CommandStatus, id: &str) {
         let refused_at = answer.finished_at.as_ref().map(|time| time.0);
-        let at = add(refused_at.unwrap_or_else(|| self.since()), AGAIN);
+        let pause = match answer.reason {
+            Some(RefusalReason::Expired) => AGAIN_AFTER_EXPIRY,
+            _ => AGAIN,
+        };
+        let at = add(refused_at.unwrap_or_else(|| self.since()), pause);
         if self.now() < at || !self.is_still_ours() {
             return;
         }
@@ -114,10 +121,11 @@ impl Step<'_, '_> {
     }
 }
 
-/// Whether a refusal is over in a moment.
+/// Whether a refusal is over in a moment. The probe offers an order again while the
+/// actuator is busy, so that most of those come as one that has expired.
 fn is_passing(answer: &CommandStatus) -> bool {
     matches!(
         answer.reason,
-        Some(RefusalReason::Busy | RefusalReason::TooSoon)
+        Some(RefusalReason::Busy | RefusalReason::TooSoon | RefusalReason::Expired)
     )
 }

@@ -9,7 +9,7 @@ use unstall_crds::remediation::{GatePoint, Outcome, Phase, RungResult};
 use super::step::Step;
 use crate::judge::{add, signed};
 use crate::no::No;
-use crate::{record, rollout};
+use crate::{proof, record, rollout};
 
 impl Step<'_, '_> {
     pub(super) fn soaking(&mut self) {
@@ -21,8 +21,14 @@ impl Step<'_, '_> {
             return self.end_yielded(RungResult::Cured, &text);
         }
         if self.fires() {
-            let text = "the trigger fired again while the node was watched";
-            return self.failed(RungResult::Recurred, Outcome::Recurred, text);
+            let judged = self.judged();
+            let measured = judged.and_then(|it| proof::before(self.view, self.node, &it));
+            let value = measured.map_or(String::new(), |it| format!(": it is {}", it.value));
+            let text = format!("the trigger fired again while the node was watched{value}");
+            if let Some(proof) = &mut self.status.proof {
+                proof.remains = Some(text.clone());
+            }
+            return self.failed(RungResult::Recurred, Outcome::Recurred, &text);
         }
         let missing = self.missing();
         let now = self.now();

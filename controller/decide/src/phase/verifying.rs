@@ -1,5 +1,6 @@
 //! Measuring again, and what that proves.
 
+use unstall_crds::policy::Trigger;
 use unstall_crds::remediation::{Measurement, Outcome, Proof, RungResult};
 use unstall_crds::signal::{SignalName, Statistic};
 
@@ -34,7 +35,7 @@ impl Step<'_, '_> {
                 self.next_rung(RungResult::Failed, &format!("nothing is proven: {text}"));
             }
             Verdict::Cured(after) => {
-                let text = cured(before.as_ref(), &after);
+                let text = cured(judged.trigger, before.as_ref(), &after);
                 self.measured(Proof {
                     before,
                     after: Some(after),
@@ -57,10 +58,18 @@ impl Step<'_, '_> {
 }
 
 /// What was measured, beside what it was.
-pub(super) fn cured(before: Option<&Measurement>, after: &Measurement) -> String {
+pub(super) fn cured(
+    trigger: &Trigger,
+    before: Option<&Measurement>,
+    after: &Measurement,
+) -> String {
     let was = before.map_or("unknown", |m| m.value.as_str());
+    let is = &after.value;
+    if let Some(condition) = &trigger.condition {
+        return format!("condition {} is {is} (was {was})", condition.type_);
+    }
     let Some(name) = after.signal else {
-        return format!("it is {} (was {was})", after.value);
+        return format!("the node runs {is} (ran {was})");
     };
     let zombies = |m: &Measurement| {
         m.zombie_memcgs
@@ -69,9 +78,8 @@ pub(super) fn cured(before: Option<&Measurement>, after: &Measurement) -> String
     let statistic = after.statistic.map_or("value", Statistic::as_str);
     let count = before.map_or("unknown".to_owned(), zombies);
     format!(
-        "{statistic} of {} is {} (was {was}), zombie memcgs {} (were {count})",
+        "{statistic} of {} is {is} (was {was}), zombie memcgs {} (were {count})",
         SignalName::as_str(name),
-        after.value,
         zombies(after)
     )
 }

@@ -1,10 +1,10 @@
 //! Why sick or due nodes are not treated.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use kube::ResourceExt;
 use unstall_crds::condition::BlockedReason;
-use unstall_crds::policy::BlockedNodes;
+use unstall_crds::policy::{AfterFailure, BlockedNodes};
 use unstall_crds::remediation::NodeRemediation;
 
 use super::Seen;
@@ -15,8 +15,8 @@ use crate::{Node, marks, record};
 /// How many names a list for people holds at most.
 const NAMES: usize = 10;
 
-/// By reason: the open incidents on covered nodes, nodes that wait for one, and
-/// nodes that one left to a human.
+/// By reason: the open incidents on covered nodes, nodes that one left to a human,
+/// and nodes that wait for one. A node is told of once.
 pub fn of(view: &View<'_>, policy: &PolicyView<'_>, seen: &Seen<'_>) -> Vec<BlockedNodes> {
     let mut by_reason: BTreeMap<BlockedReason, BlockedNodes> = BTreeMap::new();
     let incidents = seen
@@ -39,7 +39,11 @@ pub fn of(view: &View<'_>, policy: &PolicyView<'_>, seen: &Seen<'_>) -> Vec<Bloc
             held(node, record),
         ))
     });
-    for (node, reason, message) in held_up.chain(waiting).chain(held) {
+    let mut told = BTreeSet::new();
+    for (node, reason, message) in held_up.chain(held).chain(waiting) {
+        if !told.insert(node) {
+            continue;
+        }
         let entry = by_reason.entry(reason).or_insert_with(|| BlockedNodes {
             reason,
             count: 0,
@@ -58,6 +62,13 @@ fn held(node: &Node, record: &NodeRemediation) -> String {
     let outcome = record.status.as_ref().and_then(|status| status.outcome);
     let outcome = outcome.map_or("", |outcome| outcome.as_str());
     let (name, node) = (record.name_any(), &node.name);
+    let policy = record.spec.policy.as_ref();
+    if policy.is_some_and(|it| it.after_failure == AfterFailure::Uncordon) {
+        return format!(
+            "incident {name} ended as {outcome}; the node is uncordoned once it is Ready: look after it, or add {node} to \
+             spec.release of the DisruptionLedger"
+        );
+    }
     format!(
         "incident {name} ended as {outcome} and keeps the node cordoned: look after it, then uncordon it or add {node} to \
          spec.release of the DisruptionLedger"

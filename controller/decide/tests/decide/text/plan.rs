@@ -15,9 +15,6 @@ pub fn plan(snapshot: &Snapshot, plan: &Plan) -> String {
         lines.push(format!("  {first}"));
         lines.extend(rest.into_iter().map(|line| format!("    {line}")));
     }
-    if plan.actions.is_empty() {
-        lines.push("  nothing".to_owned());
-    }
     let events = plan.events.iter().map(|event| format!("  {}", told(event)));
     lines.extend(events);
     for (name, status) in &plan.policies {
@@ -29,6 +26,9 @@ pub fn plan(snapshot: &Snapshot, plan: &Plan) -> String {
             lines.push(format!("  policy {name}"));
             lines.extend(changed.into_iter().map(|line| format!("    {line}")));
         }
+    }
+    if lines.is_empty() {
+        lines.push("  nothing".to_owned());
     }
     lines.join("\n") + "\n"
 }
