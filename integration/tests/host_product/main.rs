@@ -8,3 +8,4 @@ mod cure;
 
 mod probe;
 mod refusals;
+mod removed;
