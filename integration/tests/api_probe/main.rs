@@ -13,6 +13,7 @@ mod forward;
 mod http;
 mod node;
 
+mod next_boot;
 mod page;
 mod quiet;
 mod token;

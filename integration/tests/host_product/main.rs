@@ -6,5 +6,6 @@ mod stage;
 
 mod cure;
 
+mod next_boot;
 mod probe;
 mod refusals;

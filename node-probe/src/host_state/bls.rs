@@ -13,27 +13,31 @@ const ENTRY_MAX: usize = 64 * 1024;
 const ENTRIES_MAX: usize = 256;
 
 /// The kernel of the entry that GRUB calls `wanted`, by id or by title; `None` if
-/// there is none such.
+/// there is none such or several.
 ///
 /// # Errors
 /// If entries cannot be read, or if the kernel of that one is missing.
 pub fn named(tree: &Tree, folder: &str, wanted: &str) -> Result<Option<KernelVersion>, Untold> {
-    let id = wanted.strip_suffix(".conf").unwrap_or(wanted);
-    let mut by_title = Vec::new();
-    for name in names(tree, folder)? {
+    let names = names(tree, folder)?;
+    let of_id = names
+        .iter()
+        .find(|it| it.strip_suffix(".conf") == Some(wanted));
+    if let Some(name) = of_id {
         let path = format!("{folder}/{name}");
-        if name.strip_suffix(".conf") == Some(id) {
-            return release(tree, &path, &read(tree, &path)?).map(Some);
-        }
-        by_title.push(path);
+        return release(tree, &path, &read(tree, &path)?).map(Some);
     }
-    for path in by_title {
+    let mut of_title = Vec::new();
+    for name in names {
+        let path = format!("{folder}/{name}");
         let entry = read(tree, &path)?;
         if entry.title.as_deref() == Some(wanted) {
-            return release(tree, &path, &entry).map(Some);
+            of_title.push((path, entry));
         }
     }
-    Ok(None)
+    match &of_title[..] {
+        [(path, entry)] => release(tree, path, entry).map(Some),
+        _ => Ok(None),
+    }
 }
 
 /// The names of the entries in `folder`.

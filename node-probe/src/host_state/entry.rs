@@ -77,11 +77,11 @@ pub fn settings<'a>(path: &Path, text: &'a str) -> Result<Vec<(&'a str, &'a str)
         let last = text.lines().next_back().unwrap_or_default();
         return Err(Untold::malformed(path, "a newline at its end", last));
     }
-    let lines = text.lines().map(str::trim);
+    let lines = text.lines().map(str::trim_ascii);
     let lines = lines.filter(|line| !line.starts_with('#'));
     Ok(lines
-        .filter_map(|line| line.split_once(char::is_whitespace))
-        .map(|(key, value)| (key, value.trim()))
+        .filter_map(|line| line.split_once([' ', '\t']))
+        .map(|(key, value)| (key, value.trim_ascii()))
         .collect())
 }
 

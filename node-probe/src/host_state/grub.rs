@@ -198,7 +198,8 @@ impl Grub<'_> {
         let Some(text) = menu else {
             return Ok(MenuDefault::Hidden);
         };
-        MenuDefault::parse(text).ok_or_else(|| self.open("grub.cfg", "it sets no default entry"))
+        MenuDefault::parse(text)
+            .ok_or_else(|| self.open("grub.cfg", "it sets no default entry, or is cut"))
     }
 
     fn unknown(&self, wanted: &Wanted) -> Untold {

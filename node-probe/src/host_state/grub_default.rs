@@ -18,12 +18,13 @@ pub enum MenuDefault {
 }
 
 impl MenuDefault {
-    /// What the text of a `grub.cfg` sets; `None` if it sets nothing.
+    /// What the text of a `grub.cfg` sets; `None` if it sets nothing or is cut.
     ///
     /// The first one counts: what Fedora sets further on is for boots that failed.
     pub fn parse(text: &str) -> Option<Self> {
-        let values = text.lines().filter_map(|line| {
-            let value = line.trim().strip_prefix("set default=")?;
+        let whole = text.strip_suffix('\n')?;
+        let values = whole.lines().filter_map(|line| {
+            let value = line.trim_ascii().strip_prefix("set default=")?;
             Some(value.trim_matches(['"', '\'']))
         });
         // That of grub-reboot comes from grubenv.
@@ -94,6 +95,7 @@ fi
         assert_eq!(with("${saved_entry}"), Some(MenuDefault::Saved));
         assert_eq!(with("1>2"), Some(MenuDefault::Entry("1>2".to_owned())));
         assert_eq!(MenuDefault::parse("menuentry 'x' {\n}\n"), None);
+        assert_eq!(MenuDefault::parse("set default=\"0"), None, "it was 0>1");
     }
 
     #[test]

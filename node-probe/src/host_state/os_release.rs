@@ -57,7 +57,7 @@ impl OsRelease {
             return Err(Untold::malformed(path, "whole lines", text));
         }
         let mut said = Self::default();
-        for line in text.lines().map(str::trim) {
+        for line in text.lines().map(str::trim_ascii) {
             let Some((name, value)) = line.split_once('=') else {
                 continue;
             };
@@ -65,7 +65,9 @@ impl OsRelease {
             match name {
                 "ID" => value.clone_into(&mut said.id),
                 "VARIANT_ID" => value.clone_into(&mut said.variant),
-                "ID_LIKE" => said.like = value.split_whitespace().map(str::to_owned).collect(),
+                "ID_LIKE" => {
+                    said.like = value.split_ascii_whitespace().map(str::to_owned).collect()
+                }
                 "OSTREE_VERSION" => said.is_ostree = true,
                 _ => {}
             }
