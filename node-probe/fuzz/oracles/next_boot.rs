@@ -12,7 +12,8 @@ use std::path::Path;
 use node_probe::host_state::{HostFiles, look};
 
 use super::next_boot_files::{
-    Entry, default_entry, distribution, entry, fits, loader_default, release, variables,
+    Entry, default_entry, distribution, entry, first_kernel, fits, loader_default, release,
+    variables,
 };
 use super::rig::{Rig, agree, files, names};
 
@@ -110,7 +111,7 @@ impl<'a> Layout<'a> {
                 .any(|name| self.names.contains(&&*name.replace('K', kernel)))
         };
         let is_half = !disk(newest) && kernels.iter().any(|it| disk(it));
-        if is_half || !menu.contains(&format!("vmlinuz-{newest}")) {
+        if is_half || first_kernel(menu)? != format!("vmlinuz-{newest}") {
             return None;
         }
         let flavour = |kernel: &str| kernel.split('-').skip(2).collect::<Vec<_>>().join("-");

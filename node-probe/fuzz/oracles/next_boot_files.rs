@@ -109,6 +109,15 @@ pub fn default_entry(text: &str) -> Option<&str> {
     values.find(|value| *value != "${next_entry}")
 }
 
+/// The kernel's name on a menu's first line that loads one.
+pub fn first_kernel(menu: &str) -> Option<&str> {
+    let lines = menu.split('\n').map(super::slow::words);
+    let mut kernels = lines
+        .filter(|words| words.len() > 1 && ["linux", "linuxefi", "linux16"].contains(&words[0]));
+    let name = kernels.next()?[1].rsplit('/').next()?;
+    Some(name.strip_suffix(".efi.signed").unwrap_or(name))
+}
+
 /// An entry of the Boot Loader Specification.
 pub struct Entry {
     pub title: Option<String>,

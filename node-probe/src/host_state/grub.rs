@@ -2,7 +2,7 @@
 
 use super::bls;
 use super::error::{Untold, shown};
-use super::grub_default::{MenuDefault, Named};
+use super::grub_default::{MenuDefault, Named, first_kernel};
 use super::grub_file::Environment;
 use super::kernels::Kernels;
 use super::os_release::{FirstEntry, OsRelease};
@@ -28,9 +28,14 @@ pub struct Grub<'a> {
     pub os: &'a Result<OsRelease, Untold>,
 }
 
-/// Which entry is wanted, and who says so.
-struct Wanted {
-    entry: String,
+/// Who asks for an entry, to follow its kernel or its name.
+const NEXT: &str = "for which grubenv's next_entry asks";
+const SAVED: &str = "for which grubenv's saved_entry asks";
+const PINNED: &str = "for which GRUB_DEFAULT asks";
+
+/// An entry that is asked for, and by whom.
+struct Wanted<'a> {
+    entry: &'a str,
     by: &'static str,
 }
 
@@ -48,19 +53,10 @@ impl Grub<'_> {
         let default = self.default(menu.as_deref())?;
         let kernels = Kernels::among(self.tree.names("boot")?);
         let first = || self.first(&kernels, menu.as_deref());
-        let hidden = matches!(default, MenuDefault::Hidden);
-        let wanted = match (environment.get("next_entry"), default) {
-            (Some(entry), _) => wanted(entry, "for which grubenv's next_entry asks"),
-            (None, MenuDefault::First) => return first(),
-            (None, MenuDefault::Entry(entry)) => wanted(&entry, "for which GRUB_DEFAULT asks"),
-            (None, MenuDefault::Saved | MenuDefault::Hidden) => {
-                match environment.get("saved_entry") {
-                    Some(entry) => wanted(entry, "for which grubenv's saved_entry asks"),
-                    None => return first(),
-                }
-            }
+        let Some(wanted) = wanted(&environment, &default) else {
+            return first();
         };
-        let named = match Named::of(&wanted.entry) {
+        let named = match Named::of(wanted.entry) {
             Named::First => return first(),
             Named::Kernel(release) => release,
             Named::Nothing => return Err(self.unknown(&wanted)),
@@ -69,8 +65,8 @@ impl Grub<'_> {
             let why = format!("GRUB is to boot {named}, and there is no vmlinuz-{named}");
             return Err(Untold::open(&self.tree.shown("boot"), why));
         }
-        let is_saved = wanted.by.contains("saved_entry");
-        if hidden && is_saved && first().map(|it| it.release.to_string()) != Ok(named.to_string()) {
+        let may_not_count = wanted.by == SAVED && default == MenuDefault::Hidden;
+        if may_not_count && !first().is_ok_and(|it| it.release.as_str() == named.as_str()) {
             let why = format!(
                 "saved_entry names {named}, and whether it counts is in grub.cfg, which this user may not read"
             );
@@ -95,18 +91,11 @@ impl Grub<'_> {
                 "its default is not GRUB_DEFAULT=saved: only GRUB knows the order of its entries";
             return Err(self.open("grub.cfg", why));
         }
-        let names = [
-            ("next_entry", "for which grubenv's next_entry asks"),
-            ("saved_entry", "for which grubenv's saved_entry asks"),
-        ];
-        let wanted = names
-            .iter()
-            .find_map(|(name, by)| Some(wanted(environment.get(name)?, by)));
-        let Some(wanted) = wanted else {
+        let Some(wanted) = wanted(environment, &MenuDefault::Saved) else {
             let why = "it names no saved_entry: only GRUB knows the order of its entries";
             return Err(self.open("grubenv", why));
         };
-        match bls::named(self.tree, ENTRIES, &wanted.entry)? {
+        match bls::named(self.tree, ENTRIES, wanted.entry)? {
             Some(release) => Ok(Staged::new(release, wanted.by)),
             None => Err(self.unknown(&wanted)),
         }
@@ -132,8 +121,12 @@ impl Grub<'_> {
             );
             return Err(Untold::open(&boot, why));
         }
-        if menu.is_some_and(|text| !text.contains(&format!("vmlinuz-{newest}"))) {
-            let why = format!("it does not name vmlinuz-{newest}: run update-grub");
+        let made = menu.map(|text| first_kernel(text).unwrap_or_default());
+        if let Some(other) = made.filter(|it| *it != format!("vmlinuz-{newest}")) {
+            let why = format!(
+                "its first kernel is {:?} and not vmlinuz-{newest}, the newest: run update-grub",
+                shown(other)
+            );
             return Err(self.open("grub.cfg", &why));
         }
         match rule {
@@ -202,10 +195,10 @@ impl Grub<'_> {
             .ok_or_else(|| self.open("grub.cfg", "it sets no default entry, or is cut"))
     }
 
-    fn unknown(&self, wanted: &Wanted) -> Untold {
+    fn unknown(&self, wanted: &Wanted<'_>) -> Untold {
         let why = format!(
             "no kernel is known by {:?}, {}: name an entry by its id",
-            shown(&wanted.entry),
+            shown(wanted.entry),
             wanted.by
         );
         Untold::open(&self.tree.shown(self.dir), why)
@@ -220,9 +213,16 @@ impl Grub<'_> {
     }
 }
 
-fn wanted(entry: &str, by: &'static str) -> Wanted {
-    Wanted {
-        entry: entry.to_owned(),
-        by,
-    }
+/// The entry that is asked for; `None` for the first one. That for one boot comes
+/// before all others.
+fn wanted<'a>(environment: &'a Environment, default: &'a MenuDefault) -> Option<Wanted<'a>> {
+    let (entry, by) = match (environment.get("next_entry"), default) {
+        (Some(entry), _) => (entry, NEXT),
+        (None, MenuDefault::First) => return None,
+        (None, MenuDefault::Entry(entry)) => (entry.as_str(), PINNED),
+        (None, MenuDefault::Saved | MenuDefault::Hidden) => {
+            (environment.get("saved_entry")?, SAVED)
+        }
+    };
+    Some(Wanted { entry, by })
 }

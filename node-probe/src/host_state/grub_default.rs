@@ -37,6 +37,17 @@ impl MenuDefault {
     }
 }
 
+/// The name of the kernel that the first entry of a menu boots.
+pub fn first_kernel(text: &str) -> Option<&str> {
+    text.lines().find_map(|line| {
+        let mut words = line.split_ascii_whitespace();
+        let is_kernel = matches!(words.next(), Some("linux" | "linuxefi" | "linux16"));
+        let path = words.next().filter(|_| is_kernel)?;
+        let name = path.rsplit('/').next()?;
+        Some(name.strip_suffix(".efi.signed").unwrap_or(name))
+    })
+}
+
 /// What an entry's name says of its kernel.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Named {
@@ -96,6 +107,14 @@ fi
         assert_eq!(with("1>2"), Some(MenuDefault::Entry("1>2".to_owned())));
         assert_eq!(MenuDefault::parse("menuentry 'x' {\n}\n"), None);
         assert_eq!(MenuDefault::parse("set default=\"0"), None, "it was 0>1");
+    }
+
+    #[test]
+    fn the_first_kernel_is_that_of_the_first_linux_line() {
+        let menu = "menuentry 'linux x' {\n\tlinux\t/boot/vmlinuz-6.8.0-53-generic.efi.signed ro\n\tlinux /b\n}\n";
+        assert_eq!(first_kernel(menu), Some("vmlinuz-6.8.0-53-generic"));
+        assert_eq!(first_kernel("linuxefi /vmlinuz-5.1\n"), Some("vmlinuz-5.1"));
+        assert_eq!(first_kernel("echo linux /vmlinuz-5.1\nlinux\n"), None);
     }
 
     #[test]

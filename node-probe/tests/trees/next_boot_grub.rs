@@ -99,9 +99,11 @@ fn a_kernel_that_is_only_half_installed_is_not_staged() {
     assert!(untold(&unpacked, "boot").contains("6.1.0-41-amd64 has no initial RAM disk yet"));
     unpacked.write("boot/initrd.img-6.1.0-41-amd64", "");
     assert!(untold(&unpacked, MENU).contains("run update-grub"));
-    let mut menu = std::fs::read_to_string(unpacked.path().join(MENU)).unwrap();
-    menu.push_str("linux /boot/vmlinuz-6.1.0-41-amd64\n");
-    unpacked.write(MENU, menu);
+    let menu = std::fs::read_to_string(unpacked.path().join(MENU)).unwrap();
+    unpacked.write(
+        MENU,
+        "linux /boot/vmlinuz-6.1.0-41-amd64\n".to_owned() + &menu,
+    );
     assert_eq!(staged(&unpacked).as_deref(), Ok("6.1.0-41-amd64"));
 }
 
@@ -111,7 +113,10 @@ fn ubuntu_with_several_flavours_is_not_known() {
     tree.write("boot/vmlinuz-6.8.0-1020-aws", "");
     tree.write("boot/initrd.img-6.8.0-1020-aws", "");
     let menu = std::fs::read_to_string(tree.path().join(MENU)).unwrap();
-    tree.write(MENU, menu + "linux /boot/vmlinuz-6.8.0-1020-aws\n");
+    tree.write(
+        MENU,
+        "linux /boot/vmlinuz-6.8.0-1020-aws\n".to_owned() + &menu,
+    );
     assert!(untold(&tree, "boot").contains("several flavours (aws, generic)"));
 }
 
@@ -136,9 +141,6 @@ fn suses_link_and_its_newest_kernel_must_agree() {
     untold(&tree, at);
     std::fs::create_dir(tree.path().join(at)).unwrap();
     untold(&tree, at);
-    let dangling = host(LEAP);
-    dangling.remove("boot/vmlinuz-6.4.0-150600.23.33-default");
-    untold(&dangling, at);
 }
 
 #[test]
