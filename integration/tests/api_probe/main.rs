@@ -16,6 +16,7 @@ mod node;
 #[path = "../api_support/proxy.rs"]
 mod proxy;
 
+mod next_boot;
 mod page;
 mod quiet;
 mod token;

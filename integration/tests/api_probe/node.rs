@@ -79,6 +79,11 @@ pub struct Node {
 impl Node {
     /// Starts one behind a forwarder, and waits until it has written.
     pub fn start(name: &str, interval: &str) -> Option<Self> {
+        Self::start_with(name, &["--interval", interval])
+    }
+
+    /// The same with any arguments.
+    pub fn start_with(name: &str, arguments: &[&str]) -> Option<Self> {
         let bed = bed()?;
         let forward = Forward::to(&bed.plain);
         let server = format!("http://127.0.0.1:{}", forward.port);
@@ -86,7 +91,7 @@ impl Node {
         Some(Self::with(
             bed,
             name,
-            interval,
+            arguments,
             forward,
             &cluster,
             &json!({}),
@@ -97,7 +102,7 @@ impl Node {
     pub fn with(
         bed: &'static Bed,
         name: &str,
-        interval: &str,
+        arguments: &[&str],
         forward: Forward,
         cluster: &Value,
         user: &Value,
@@ -116,7 +121,8 @@ impl Node {
         let port = free_port();
         let log = File::create(dir.path().join("log")).unwrap();
         let child = Command::new(&bed.program)
-            .args(["probe", "--node-name", &name, "--interval", interval])
+            .args(["probe", "--node-name", &name])
+            .args(arguments)
             .args(["--listen", &format!("127.0.0.1:{port}")])
             .env("KUBECONFIG", &kubeconfig)
             .stderr(log)
@@ -148,7 +154,12 @@ impl Node {
     pub fn change(&self) -> i64 {
         let before = &self.object()["spec"]["reportInterval"];
         let next = if before == "5m" { "6m" } else { "5m" };
-        let patch = json!({"spec": {"reportInterval": next}}).to_string();
+        self.report_each(next)
+    }
+
+    /// Sets the interval of its reports, and returns the generation.
+    pub fn report_each(&self, interval: &str) -> i64 {
+        let patch = json!({"spec": {"reportInterval": interval}}).to_string();
         let (status, body) = call(&self.bed.plain, "PATCH", &self.path(), &patch);
         assert_eq!(status, 200, "{body}");
         let object: Value = serde_json::from_str(&body).unwrap();
