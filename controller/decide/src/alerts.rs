@@ -44,11 +44,18 @@ pub fn forbids(rules: &[AlertRule], alerts: &Alerts) -> Option<No> {
     };
     rules.iter().find_map(|rule| {
         let alert = firing.iter().find(|labels| matches(rule, labels))?;
-        let name = alert
-            .get("alertname")
-            .map_or("without a name", String::as_str);
-        let text = format!("alert {name} fires, which rule {} names", rule.name);
-        Some(No::new(BlockedReason::BlockedByAlert, text).on(format!("Alert/{name}")))
+        let reason = BlockedReason::BlockedByAlert;
+        let rule = &rule.name;
+        Some(match alert.get("alertname") {
+            Some(name) => {
+                let text = format!("alert {name} fires, which rule {rule} names");
+                No::new(reason, text).on(format!("Alert/{name}"))
+            }
+            None => {
+                let text = format!("an alert without a name fires, which rule {rule} names");
+                No::new(reason, text)
+            }
+        })
     })
 }
 
