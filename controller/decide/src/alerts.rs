@@ -16,6 +16,10 @@ pub fn problem(rules: &[AlertRule]) -> Option<String> {
         let mut matchers = rule.matchers.iter();
         let bad = matchers.find_map(|matcher| Some((matcher, whole(matcher)?.err()?)))?;
         let (matcher, why) = bad;
+        // The lines before the last one are a drawing.
+        let why = why.to_string();
+        let why = why.lines().last().unwrap_or_default();
+        let why = why.trim_start_matches("error: ");
         Some(format!(
             "spec.disruption.blockedBy.alerts.firing[{}].matchers: {} is no regular expression ({why}); write one, or use \
              Equal",
