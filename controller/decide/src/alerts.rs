@@ -16,6 +16,10 @@ pub fn problem(rules: &[AlertRule]) -> Option<String> {
         let mut matchers = rule.matchers.iter();
         let bad = matchers.find_map(|matcher| Some((matcher, whole(matcher)?.err()?)))?;
         let (matcher, why) = bad;
+        // The lines before the last one are a drawing.
+        let why = why.to_string();
+        let why = why.lines().last().unwrap_or_default();
+        let why = why.trim_start_matches("error: ");
         Some(format!(
             "spec.disruption.blockedBy.alerts.firing[{}].matchers: {} is no regular expression ({why}); write one, or use \
              Equal",
@@ -44,11 +48,18 @@ pub fn forbids(rules: &[AlertRule], alerts: &Alerts) -> Option<No> {
     };
     rules.iter().find_map(|rule| {
         let alert = firing.iter().find(|labels| matches(rule, labels))?;
-        let name = alert
-            .get("alertname")
-            .map_or("without a name", String::as_str);
-        let text = format!("alert {name} fires, which rule {} names", rule.name);
-        Some(No::new(BlockedReason::BlockedByAlert, text).on(format!("Alert/{name}")))
+        let reason = BlockedReason::BlockedByAlert;
+        let rule = &rule.name;
+        Some(match alert.get("alertname") {
+            Some(name) => {
+                let text = format!("alert {name} fires, which rule {rule} names");
+                No::new(reason, text).on(format!("Alert/{name}"))
+            }
+            None => {
+                let text = format!("an alert without a name fires, which rule {rule} names");
+                No::new(reason, text)
+            }
+        })
     })
 }
 

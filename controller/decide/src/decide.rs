@@ -96,6 +96,9 @@ impl<'a> Pass<'a> {
                 &outcomes.status,
             ));
             self.actions.extend(outcomes.actions);
+            if outcomes.status.outcome.is_none() {
+                self.usage.go_on(node, &name, outcomes.status.phase);
+            }
             // Of several on one node, the first that goes on stands for it.
             let known = self.after.get(node.as_str());
             if known.is_none_or(|(_, status)| status.outcome.is_some()) {

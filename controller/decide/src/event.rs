@@ -111,9 +111,30 @@ pub fn of_incident(
         && !is_told(blocker.reason)
     {
         let text = format!("{name}: {}", blocker.message);
-        events.push(event(true, blocker.reason.as_str(), text));
+        let is_warning = !ends_by_itself(blocker.reason);
+        events.push(event(is_warning, blocker.reason.as_str(), text));
     }
     events
+}
+
+/// Whether a reason ends when its time, or a turn, has come.
+fn ends_by_itself(reason: BlockedReason) -> bool {
+    use BlockedReason as Because;
+    matches!(
+        reason,
+        Because::BudgetExhausted
+            | Because::TopologyBudgetExhausted
+            | Because::ControlPlaneBudgetExhausted
+            | Because::InPlaceBudgetExhausted
+            | Because::OutsideWindow
+            | Because::ExcludedTime
+            | Because::PauseBetween
+            | Because::CoolingDown
+            | Because::CanariesFirst
+            | Because::CanaryBaking
+            | Because::WaitingForPod
+            | Because::ApiThrottled
+    )
 }
 
 /// That an incident was opened.

@@ -33,15 +33,13 @@ pub fn of(snapshot: &Snapshot, policy: &NodeHealthPolicy) -> Option<Problem> {
         return Some(invalid(text));
     }
     if let Some(bad) = window::problem(&spec.disruption.windows) {
-        let is_zone = bad.field.ends_with(".timeZone");
-        return Some(Problem {
-            reason: if is_zone {
-                ConditionReason::InvalidTimeZone
-            } else {
-                ConditionReason::InvalidSpec
-            },
-            text: bad.to_string(),
-        });
+        let reason = if bad.field.ends_with(".timeZone") {
+            ConditionReason::InvalidTimeZone
+        } else {
+            ConditionReason::InvalidSpec
+        };
+        let text = bad.to_string();
+        return Some(Problem { reason, text });
     }
     let rules = &spec.disruption.blocked_by.alerts.firing;
     if !rules.is_empty() && snapshot.alerts == Alerts::NotConfigured {

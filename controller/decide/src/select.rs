@@ -1,9 +1,15 @@
 //! Which nodes a policy covers, and who keeps us off a node.
 
-use unstall_crds::names::{annotation, taint};
+use unstall_crds::names::{annotation, node_condition, taint};
 use unstall_crds::policy::NodeHealthPolicy;
 
 use crate::Node;
+
+/// The conditions of KEP-5683 by which others say that they are at work.
+const MAINTAINED: [&str; 2] = [
+    node_condition::DRAIN_IN_PROGRESS,
+    node_condition::MAINTENANCE_IN_PROGRESS,
+];
 
 /// Whether `policy` covers `node`. An empty selector covers nothing.
 #[must_use]
@@ -34,5 +40,15 @@ pub fn owner(node: &Node) -> Option<String> {
     let by_annotation = annotations
         .filter(|(key, _)| node.annotations.contains_key(*key))
         .map(|(key, who)| format!("{who}: annotation {key} on the Node"));
-    by_taint.chain(by_annotation).next()
+    let conditions = node.conditions.iter();
+    let by_condition = conditions
+        .filter(|it| it.status == "True" && it.reason != node_condition::REASON)
+        .filter(|it| MAINTAINED.contains(&it.type_.as_str()))
+        .map(|it| {
+            format!(
+                "somebody maintains the node: condition {} on the Node is True ({})",
+                it.type_, it.reason
+            )
+        });
+    by_taint.chain(by_annotation).chain(by_condition).next()
 }

@@ -3,23 +3,38 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use unstall_crds::ledger::SlotKind;
+use jiff::Timestamp;
+use kube::ResourceExt;
+use unstall_crds::ledger::{Slot, SlotKind};
+use unstall_crds::remediation::Phase;
 
-use crate::Node;
-use crate::breaker::size;
 use crate::view::{PolicyView, View};
+use crate::{Node, record};
 
 /// Who uses the budgets.
 #[derive(Debug, Clone)]
 pub struct Usage<'a> {
     /// Nodes with a slot in the ledger or taken in this pass.
     slots: BTreeMap<&'a str, SlotKind>,
+    /// The incidents that hold them.
+    holders: BTreeMap<&'a str, Holder>,
     /// By policy: covered nodes that are away, or about to be.
     away: BTreeMap<&'a str, BTreeSet<&'a str>>,
     /// By policy, topology key and value: the same, and how many there are.
     groups: BTreeMap<&'a str, BTreeMap<&'a str, Groups<'a>>>,
     /// Nodes of the control plane that are away.
     control_plane: BTreeSet<&'a str>,
+}
+
+/// Who holds a slot.
+#[derive(Debug, Clone)]
+pub struct Holder {
+    /// The incident.
+    pub remediation: String,
+    /// Its phase, as far as this pass has come; none once it has ended.
+    pub phase: Option<Phase>,
+    /// Since when.
+    pub since: Timestamp,
 }
 
 /// The groups of one topology, by the label's value.
@@ -43,8 +58,20 @@ impl<'a> Usage<'a> {
             .slots()
             .map(|slot| (slot.node.as_str(), slot.kind))
             .collect();
+        let holder = |slot: &Slot| {
+            let mut open = view.open_on(&slot.node).iter();
+            let open = open.find(|it| it.name_any() == slot.remediation);
+            Holder {
+                remediation: slot.remediation.clone(),
+                phase: open.map(|it| record::phase(it)),
+                since: slot.since.0,
+            }
+        };
+        let holders = view.snapshot.slots();
+        let holders = holders.map(|slot| (slot.node.as_str(), holder(slot)));
         let mut usage = Self {
             slots,
+            holders: holders.collect(),
             away: BTreeMap::new(),
             groups: BTreeMap::new(),
             control_plane: BTreeSet::new(),
@@ -91,7 +118,7 @@ impl<'a> Usage<'a> {
     }
 
     fn is_away(&self, node: &Node) -> bool {
-        !node.is_available() || self.slots.get(node.name.as_str()) == Some(&SlotKind::Disruptive)
+        !node.is_available() || self.is_disrupted(&node.name)
     }
 
     /// Counts one more slot.
@@ -117,10 +144,40 @@ impl<'a> Usage<'a> {
         }
     }
 
+    /// The incident takes the slot that it was counted with.
+    pub fn hold(&mut self, node: &'a str, remediation: &str, since: Timestamp) {
+        let holder = Holder {
+            remediation: remediation.to_owned(),
+            phase: None,
+            since,
+        };
+        self.holders.insert(node, holder);
+    }
+
+    /// The phase in which the incident goes on, if it holds the node's slot.
+    pub fn go_on(&mut self, node: &str, remediation: &str, phase: Phase) {
+        let holder = self.holders.get_mut(node);
+        if let Some(holder) = holder.filter(|it| it.remediation == remediation) {
+            holder.phase = Some(phase);
+        }
+    }
+
+    /// The incident that holds the slot of `node`.
+    #[must_use]
+    pub fn holder(&self, node: &str) -> Option<&Holder> {
+        self.holders.get(node)
+    }
+
     /// Whether a slot is held for `node`, or taken in this pass.
     #[must_use]
     pub fn holds_slot(&self, node: &str) -> bool {
         self.slots.contains_key(node)
+    }
+
+    /// Whether a disruptive slot is held for `node`, or taken in this pass.
+    #[must_use]
+    pub fn is_disrupted(&self, node: &str) -> bool {
+        self.slots.get(node) == Some(&SlotKind::Disruptive)
     }
 
     /// The nodes whose slots are counted, but for `node`.
@@ -163,16 +220,21 @@ impl<'a> Usage<'a> {
         away.find(|other| **other != node).copied()
     }
 
-    /// In-place slots in use on nodes that `policy` covers, but for `node`. A node
-    /// that is gone counts, for nobody knows what it was.
-    #[must_use]
-    pub fn in_place(&self, view: &View<'_>, policy: &PolicyView<'_>, node: &str) -> u32 {
-        let used = self.slots.iter().filter(|(name, kind)| {
+    /// Nodes of in-place slots that `policy` covers, but for `node`. One that is
+    /// gone counts, for nobody knows what it was.
+    pub fn in_place<'s>(
+        &'s self,
+        view: &'s View<'_>,
+        policy: &'s PolicyView<'_>,
+        node: &'s str,
+    ) -> impl Iterator<Item = &'a str> + 's {
+        let slots = self.slots.iter();
+        let in_place = slots.filter(move |(name, kind)| {
             **kind == SlotKind::InPlace
                 && **name != node
                 && (policy.covers(name) || view.node(name).is_none())
         });
-        size(used.count())
+        in_place.map(|(name, _)| *name)
     }
 }
 

@@ -51,16 +51,20 @@ fn pods(view: &View<'_>, ask: &Ask<'_>, rules: &[BlockingPods]) -> Option<No> {
     })?;
     let mut names: Vec<String> = found.iter().map(|pod| pod.path()).collect();
     names.sort();
-    let more = names.len().saturating_sub(NAMES);
-    let more = if more > 0 {
-        format!(" and {more} more")
-    } else {
-        String::new()
-    };
     let first = names.iter().take(NAMES).cloned().collect::<Vec<_>>();
+    let pods = match names.len() {
+        1 => format!("pod {} runs", names[0]),
+        all if all > NAMES => {
+            format!(
+                "pods {} and {} more run",
+                first.join(", "),
+                all.saturating_sub(NAMES)
+            )
+        }
+        _ => format!("pods {} run", first.join(", ")),
+    };
     let text = format!(
-        "pod {}{more} runs on the node, which blockedBy.pods[{}] names",
-        first.join(", "),
+        "{pods} on the node, which blockedBy.pods[{}] names",
         rule.name
     );
     let object = format!("Pod/{}", names[0]);

@@ -1,5 +1,6 @@
 //! What the node itself, and whoever else is at work on it, forbids.
 
+use kube::ResourceExt;
 use unstall_crds::condition::BlockedReason;
 use unstall_crds::policy::RemedyKind;
 
@@ -46,7 +47,8 @@ pub fn forbids(view: &View<'_>, ask: &Ask<'_>) -> Vec<No> {
     reasons
 }
 
-/// A cordon that is not this incident's.
+/// A cordon that is not this incident's. Of one that another one at work made,
+/// that one is the reason.
 fn cordoned(view: &View<'_>, ask: &Ask<'_>) -> Option<No> {
     if !ask.node.unschedulable {
         return None;
@@ -58,6 +60,14 @@ fn cordoned(view: &View<'_>, ask: &Ask<'_>) -> Option<No> {
              of the DisruptionLedger",
             ask.node.name
         ),
+        Some(by)
+            if view
+                .open_on(&ask.node.name)
+                .iter()
+                .any(|it| it.name_any() == by) =>
+        {
+            return None;
+        }
         Some(by) => format!("incident {by} holds the node cordoned"),
         None => "somebody cordoned the node: uncordon it to let it be treated".to_owned(),
     };

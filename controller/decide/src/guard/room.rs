@@ -6,7 +6,7 @@ use super::Ask;
 use crate::no::No;
 use crate::usage::Usage;
 use crate::view::{PolicyView, View};
-use crate::{Node, breaker, record};
+use crate::{Node, breaker};
 
 /// How many users of a budget a sentence names.
 const NAMES: usize = 5;
@@ -16,7 +16,7 @@ pub fn forbids(view: &View<'_>, usage: &Usage<'_>, ask: &Ask<'_>) -> Vec<No> {
         return in_place(view, usage, ask.node).into_iter().collect();
     }
     let mut reasons = Vec::new();
-    reasons.extend(own_replica(view, ask.node));
+    reasons.extend(own_replica(view, usage, ask.node));
     reasons.extend(control_plane(view, usage, ask.node));
     for policy in view.covering(ask.node) {
         reasons.extend(unavailable(view, usage, policy, ask.node));
@@ -34,19 +34,13 @@ pub fn in_place_limit(policy: &PolicyView<'_>) -> u32 {
 
 fn in_place(view: &View<'_>, usage: &Usage<'_>, node: &Node) -> Option<No> {
     view.covering(node).find_map(|policy| {
-        let used = usage.in_place(view, policy, &node.name);
-        let limit = in_place_limit(policy);
-        (used >= limit).then(|| {
-            let slots = view.snapshot.slots().filter(|slot| {
-                !slot.kind.is_disruptive()
-                    && slot.node != node.name
-                    && (policy.covers(&slot.node) || view.node(&slot.node).is_none())
-            });
-            let users = slots.map(|slot| format!("{} ({})", slot.node, slot.remediation));
+        let used: Vec<&str> = usage.in_place(view, policy, &node.name).collect();
+        let (count, limit) = (breaker::size(used.len()), in_place_limit(policy));
+        (count >= limit).then(|| {
             let text = format!(
-                "{used} of {limit} nodes of policy {} are being cured in place: {}",
+                "{count} of {limit} nodes of policy {} are being cured in place: {}",
                 policy.name,
-                some(users.collect())
+                users(view, usage, &used)
             );
             No::new(BlockedReason::InPlaceBudgetExhausted, text)
         })
@@ -69,7 +63,7 @@ fn unavailable(
         let text = format!(
             "budget {used} of {limit} of policy {} is used by {}",
             policy.name,
-            users(view, &away)
+            users(view, usage, &away)
         );
         No::new(BlockedReason::BudgetExhausted, text)
     })
@@ -94,7 +88,7 @@ fn topologies<'a>(
                 "budget {used} of {limit} of {}={value} in policy {} is used by {}",
                 budget.key,
                 policy.name,
-                users(view, &away)
+                users(view, usage, &away)
             );
             No::new(BlockedReason::TopologyBudgetExhausted, text)
         })
@@ -110,20 +104,21 @@ fn control_plane(view: &View<'_>, usage: &Usage<'_>, node: &Node) -> Option<No> 
     let other = usage.control_plane_beside(&node.name)?;
     let text = format!(
         "another node of the control plane is away: {}",
-        users(view, &[other])
+        users(view, usage, &[other])
     );
     Some(No::new(BlockedReason::ControlPlaneBudgetExhausted, text))
 }
 
-/// A node with a replica of ours comes last, and the only ready one never goes.
-fn own_replica(view: &View<'_>, node: &Node) -> Option<No> {
+/// A node with a replica of ours comes last, and the only ready one never goes. One
+/// on a node that is being disrupted may go at any moment.
+fn own_replica(view: &View<'_>, usage: &Usage<'_>, node: &Node) -> Option<No> {
     let replicas = &view.snapshot.replicas;
     let here = replicas.iter().any(|replica| replica.node == node.name);
     if !here {
         return None;
     }
     let mut others = replicas.iter().filter(|replica| replica.node != node.name);
-    if !others.any(|replica| replica.ready) {
+    if !others.any(|replica| replica.ready && !usage.is_disrupted(&replica.node)) {
         let text =
             "the only ready replica of this controller runs on the node: run two, or move it";
         return Some(No::new(BlockedReason::LastReadyReplica, text));
@@ -132,15 +127,13 @@ fn own_replica(view: &View<'_>, node: &Node) -> Option<No> {
 }
 
 /// Who uses a budget: each node with what happens to it, and since when.
-fn users(view: &View<'_>, away: &[&str]) -> String {
+fn users(view: &View<'_>, usage: &Usage<'_>, used: &[&str]) -> String {
     let user = |name: &&str| {
-        let what = match (view.slot(name), view.node(name)) {
-            (Some(slot), _) => {
-                let incidents = view.open_on(name).iter();
-                let mut own =
-                    incidents.filter(|it| it.metadata.name.as_ref() == Some(&slot.remediation));
-                let phase = own.next().map_or("ended", |it| record::phase(it).as_str());
-                format!("{}, {phase}, since {:.0}", slot.remediation, slot.since.0)
+        let what = match (usage.holder(name), view.node(name)) {
+            (Some(holder), _) => {
+                let phase = holder.phase.map_or("ended", |phase| phase.as_str());
+                let (incident, since) = (&holder.remediation, holder.since);
+                format!("{incident}, {phase}, since {since:.0}")
             }
             (None, Some(node)) if !node.is_ready() => "not Ready".to_owned(),
             (None, Some(node)) if node.unschedulable => "cordoned".to_owned(),
@@ -149,16 +142,8 @@ fn users(view: &View<'_>, away: &[&str]) -> String {
         };
         format!("{name} ({what})")
     };
-    some(away.iter().map(user).collect())
-}
-
-/// Some of the names, and how many more there are.
-fn some(names: Vec<String>) -> String {
-    if names.is_empty() {
-        return "others that begin now".to_owned();
-    }
-    let more = names.len().saturating_sub(NAMES);
-    let first: Vec<String> = names.into_iter().take(NAMES).collect();
+    let more = used.len().saturating_sub(NAMES);
+    let first: Vec<String> = used.iter().take(NAMES).map(user).collect();
     if more > 0 {
         format!("{} and {more} more", first.join(", "))
     } else {

@@ -48,7 +48,10 @@ pub fn closed(policy: &NodeHealthPolicy, now: Timestamp) -> Option<No> {
     let seen = match window::at(windows, now) {
         Ok(seen) if seen.open => return None,
         Ok(seen) => seen,
-        Err(bad) => return Some(No::new(BlockedReason::InvalidSpec, bad.to_string())),
+        Err(bad) => {
+            let text = format!("policy {}: {bad}", policy.name_any());
+            return Some(No::new(BlockedReason::InvalidSpec, text));
+        }
     };
     let reason = match seen.excluded {
         Some(_) => BlockedReason::ExcludedTime,

@@ -31,6 +31,8 @@ impl Step<'_, '_> {
         };
         let request = self.slot_request(remedy, kind, slot);
         self.usage.take(self.view, self.node, slot);
+        let now = self.now();
+        self.usage.hold(&self.node.name, &self.name, now);
         self.actions.push(Action::TakeSlot(request));
         self.begin(remedy, self.now());
     }

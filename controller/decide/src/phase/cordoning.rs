@@ -56,9 +56,7 @@ impl Step<'_, '_> {
     /// it, or somebody rebooted it: then nothing more is done to it.
     pub(super) fn lost_or_superseded(&mut self) -> bool {
         if self.slot().is_none() {
-            if self.is_in_history() || self.now() > self.deadline() {
-                self.slot_lost();
-            }
+            self.without_slot();
             return true;
         }
         if let Some(text) = self.superseded() {

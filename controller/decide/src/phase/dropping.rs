@@ -14,6 +14,8 @@ use crate::no::No;
 /// How long a proof may take after the remedy has settled. At 1 % duty ten
 /// reads of 1 s take 17 minutes.
 pub(super) const PROOF_LIMIT: SignedDuration = SignedDuration::from_mins(30);
+/// How late the ledger is seen at times.
+const SEEN_LATE: SignedDuration = SignedDuration::from_mins(1);
 
 impl Step<'_, '_> {
     pub(super) fn dropping(&mut self) {
@@ -26,10 +28,7 @@ impl Step<'_, '_> {
             return self.dropped(&answer, remedy.settle.get());
         }
         if self.slot().is_none() {
-            if self.is_in_history() || now > deadline {
-                self.slot_lost();
-            }
-            return;
+            return self.without_slot();
         }
         if now > deadline {
             let is_ordered = self.ordered().as_ref() == Some(&id);
@@ -89,7 +88,22 @@ impl Step<'_, '_> {
         self.fail(RungResult::Failed, Outcome::Failed, text);
     }
 
-    pub(super) fn slot_lost(&mut self) {
+    /// The ledger may be seen late, but not for ever.
+    pub(super) fn without_slot(&mut self) {
+        let deadline = self.deadline();
+        if self.is_in_history() || self.now() > deadline {
+            return self.slot_lost();
+        }
+        let begun = self.status.rungs.last().map(|rung| rung.started_at.0);
+        if begun.is_some_and(|begun| add(begun, SEEN_LATE) < self.now()) {
+            let text = format!(
+                "its slot is not in the ledger: nothing is done without one, and it ends at {deadline:.0}"
+            );
+            self.block(vec![No::new(BlockedReason::SlotLost, text)]);
+        }
+    }
+
+    fn slot_lost(&mut self) {
         let text = "its slot is not in the ledger any more: nothing is done without one";
         self.end_rung(RungResult::Failed, text);
         if self.is_cordoned() {

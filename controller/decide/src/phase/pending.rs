@@ -1,6 +1,7 @@
 //! Waiting for its turn.
 
 use jiff::Timestamp;
+use kube::ResourceExt;
 use unstall_crds::condition::BlockedReason;
 use unstall_crds::health::TriggerState;
 use unstall_crds::policy::Remedy;
@@ -140,9 +141,19 @@ impl Step<'_, '_> {
             reasons.push(No::new(BlockedReason::SignalUnknown, text));
         }
         if let Some(other) = incident::before(self.view, self.node, &self.name) {
-            let text = format!("incident {other} on the node comes first");
-            let no = No::new(BlockedReason::OtherIncident, text);
-            reasons.push(no.on(format!("NodeRemediation/{other}")));
+            let mut open = self.view.open_on(&self.node.name).iter();
+            let is_open = open.any(|it| it.name_any() == other);
+            let no = |text| {
+                No::new(BlockedReason::OtherIncident, text).on(format!("NodeRemediation/{other}"))
+            };
+            if is_open {
+                // Whatever else there is, that one sees to it first.
+                let text = format!("incident {other} on the node comes first");
+                reasons.insert(0, no(text));
+            } else {
+                let text = format!("incident {other}, which ended, still holds the node's slot");
+                reasons.push(no(text));
+            }
         }
         reasons
     }

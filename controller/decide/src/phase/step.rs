@@ -68,14 +68,23 @@ pub fn advance<'a>(
             (step.status, step.actions)
         }
         None => {
-            let text = "the node is gone, or was made again under the same name";
             let template = ladder::template_at_work(remediation, &status);
             let taken_back = template.map(|template| Action::TakeBack {
                 node: spec.node_name.clone(),
                 remediation: name.clone(),
                 template,
             });
-            record::end(&mut status, Outcome::Superseded, view.snapshot.now, text);
+            let (outcome, text) = match node {
+                None if spec.policy.is_none() => (
+                    Outcome::Aborted,
+                    format!("spec.nodeName: there is no node {}", spec.node_name),
+                ),
+                _ => (
+                    Outcome::Superseded,
+                    "the node is gone, or was made again under the same name".to_owned(),
+                ),
+            };
+            record::end(&mut status, outcome, view.snapshot.now, &text);
             (status, taken_back.into_iter().collect())
         }
     };

@@ -1,11 +1,12 @@
 //! The budget, and who uses it.
 
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use unstall_crds::policy::{Budget, BudgetUse, BudgetUser, InPlaceBudget, TopologyUse};
 
 use super::Seen;
 use crate::breaker::size as count;
-use crate::guard;
 use crate::view::{PolicyView, View};
+use crate::{guard, judge};
 
 /// The API's bounds on lists.
 const USERS: usize = 32;
@@ -17,15 +18,9 @@ pub fn of(view: &View<'_>, policy: &PolicyView<'_>, seen: &Seen<'_>) -> Budget {
     let mut away: Vec<&str> = seen.usage.away(&policy.name, "").collect();
     away.sort_unstable();
     let unavailable = count(away.len());
-    let in_place = view.snapshot.slots().filter(|slot| {
-        !slot.kind.is_disruptive()
-            && policy.covers(&slot.node)
-            && !away.contains(&slot.node.as_str())
-    });
-    let users = away
-        .iter()
-        .map(|name| user(view, name))
-        .chain(in_place.map(|slot| user(view, &slot.node)));
+    let in_place: Vec<&str> = seen.usage.in_place(view, policy, "").collect();
+    let others = in_place.iter().filter(|node| !away.contains(node));
+    let users = away.iter().chain(others).map(|name| user(view, seen, name));
     Budget {
         max_unavailable,
         unavailable,
@@ -33,16 +28,16 @@ pub fn of(view: &View<'_>, policy: &PolicyView<'_>, seen: &Seen<'_>) -> Budget {
         users: users.take(USERS).collect(),
         in_place: InPlaceBudget {
             max: guard::in_place_limit(policy),
-            used: seen.usage.in_place(view, policy, ""),
+            used: count(in_place.len()),
         },
         topologies: topologies(policy, seen),
     }
 }
 
-fn user(view: &View<'_>, name: &str) -> BudgetUser {
-    let slot = view.slot(name);
+fn user(view: &View<'_>, seen: &Seen<'_>, name: &str) -> BudgetUser {
+    let holder = seen.usage.holder(name);
     let node = view.node(name);
-    let r#use = match (slot, node) {
+    let r#use = match (holder, node) {
         (Some(_), _) => BudgetUse::Slot,
         (None, Some(node)) if !node.is_ready() => BudgetUse::NotReady,
         (None, Some(node)) if node.unschedulable => BudgetUse::Unschedulable,
@@ -51,10 +46,10 @@ fn user(view: &View<'_>, name: &str) -> BudgetUser {
     BudgetUser {
         node: name.to_owned(),
         r#use,
-        remediation: slot
-            .map(|slot| slot.remediation.clone())
+        remediation: holder
+            .map(|holder| holder.remediation.clone())
             .or_else(|| node?.cordoned_by().map(ToOwned::to_owned)),
-        since: slot.map(|slot| slot.since.clone()),
+        since: holder.map(|holder| Time(judge::whole_seconds(holder.since))),
     }
 }
 

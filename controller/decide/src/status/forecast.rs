@@ -109,8 +109,9 @@ fn text_of(view: &View<'_>, policy: &PolicyView<'_>, reasons: &[No], at: Timesta
         return "now".to_owned();
     }
     let windows = [BlockedReason::OutsideWindow, BlockedReason::ExcludedTime];
-    let mut others = reasons.iter().filter(|no| !windows.contains(&no.reason));
-    let why = others.next();
+    let others = reasons.iter().filter(|no| !windows.contains(&no.reason));
+    // What ends last.
+    let why = others.max_by_key(|no| no.until);
     let why = why.map_or(String::new(), |no| format!(" ({})", no.text));
     let windows = &policy.policy.spec.disruption.windows;
     format!("at {}{why}", window::local(at, now, windows))

@@ -34,7 +34,13 @@ pub fn writing(
         say(&format!("{before} is followed by {}", new.phase));
     }
     let Some(node) = snapshot.nodes.get(&old.spec.node_name) else {
-        if new.outcome != Some(Outcome::Superseded) {
+        let never_was = old.spec.policy.is_none();
+        let expected = if never_was {
+            Outcome::Aborted
+        } else {
+            Outcome::Superseded
+        };
+        if new.outcome != Some(expected) {
             say("the node is gone");
         }
         return broken;

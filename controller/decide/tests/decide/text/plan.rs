@@ -30,7 +30,18 @@ pub fn plan(snapshot: &Snapshot, plan: &Plan) -> String {
     if lines.is_empty() {
         lines.push("  nothing".to_owned());
     }
-    lines.join("\n") + "\n"
+    without_release(&(lines.join("\n") + "\n"))
+}
+
+/// The release of the time zone database changes with every update of it.
+fn without_release(text: &str) -> String {
+    const BEFORE: &str = "(this controller has its release ";
+    let mut parts = text.split(BEFORE);
+    let first = parts.next().unwrap_or_default().to_owned();
+    parts.fold(first, |text, part| {
+        let rest = part.split_once(')').map_or("", |(_, rest)| rest);
+        text + BEFORE + "...)" + rest
+    })
 }
 
 fn told(event: &Event) -> String {
