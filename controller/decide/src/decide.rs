@@ -197,8 +197,10 @@ impl<'a> Pass<'a> {
                 it.spec.node_uid.as_ref().is_none_or(|uid| *uid == node.uid)
             };
             let named = named.filter(|(_, incident, _)| is_same(incident));
-            let mut changed = named.as_ref().map(|(_, incident, status)| {
-                let has_slot = self.usage.holds_slot(&node.name);
+            let mut changed = named.as_ref().map(|(name, incident, status)| {
+                let holder = self.usage.holder(&node.name);
+                let has_slot = self.usage.is_disrupted(&node.name)
+                    && holder.is_some_and(|holder| holder.remediation == *name);
                 (marks::of_incident(node, incident, status, has_slot), None)
             });
             if changed.as_ref().is_none_or(|(marks, _)| marks.is_empty()) {

@@ -168,12 +168,6 @@ impl<'a> Usage<'a> {
         self.holders.get(node)
     }
 
-    /// Whether a slot is held for `node`, or taken in this pass.
-    #[must_use]
-    pub fn holds_slot(&self, node: &str) -> bool {
-        self.slots.contains_key(node)
-    }
-
     /// Whether a disruptive slot is held for `node`, or taken in this pass.
     #[must_use]
     pub fn is_disrupted(&self, node: &str) -> bool {

@@ -35,8 +35,6 @@ string_enum! {
         RebootLimit,
         /// The remedy was used maxPerNodePer24h times on the node in 24 hours.
         RemedyExhausted,
-        /// Every remedy of the ladder was tried.
-        LadderExhausted,
         /// A human must approve the remedy.
         ApprovalRequired,
         /// A pod that runs on the node forbids it.

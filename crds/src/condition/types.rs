@@ -99,8 +99,6 @@ string_enum! {
         UnknownTemplateKind,
         /// The latest spec was taken in.
         UpToDate,
-        /// The latest spec is not taken in yet.
-        NewGeneration,
         /// Every needed signal is read.
         AllReadable,
         /// A needed signal cannot be read, on this node or on some covered ones.

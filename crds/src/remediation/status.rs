@@ -103,7 +103,7 @@ pub struct NodeRemediationStatus {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub completed_at: Option<Time>,
 
-    /// Ready, Blocked, Completed.
+    /// Blocked, Completed.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 16), transform = map_by(&["type"]))]
     pub conditions: Vec<Condition>,

@@ -40,6 +40,8 @@ pub struct Facts<'a, 'v> {
     pub due: Vec<&'a Node>,
     /// Its incidents, in this wave.
     pub incidents: Vec<&'a NodeRemediation>,
+    /// Nodes on which one of them is at work.
+    pub at_work: BTreeSet<&'a str>,
     /// What the status said before.
     pub before: Option<&'a RolloutProgress>,
 }
@@ -65,7 +67,6 @@ fn one<'a>(
         covered.filter(move |node| policy.state(&node.name, index) == state)
     };
     let due: Vec<&Node> = in_state(TriggerState::Firing).collect();
-    let done = in_state(TriggerState::Clear).count();
     let target = target(trigger);
     let before = before(policy.policy, trigger, target.as_deref());
     let is_new_wave = before.is_some_and(|it| it.stage == RolloutStage::Complete)
@@ -82,12 +83,20 @@ fn one<'a>(
     let incidents: Vec<_> = incidents
         .filter(|it| target.is_some() || is_of_wave(it, since))
         .collect();
+    let open = incidents.iter().filter(|it| incident::is_open(it));
+    let at_work = open.filter(|it| record::phase(it) != Phase::Pending);
+    let at_work: BTreeSet<&str> = at_work.map(|it| it.spec.node_name.as_str()).collect();
+    // What runs there is not proven before its incident is over.
+    let done = in_state(TriggerState::Clear)
+        .filter(|node| !at_work.contains(node.name.as_str()))
+        .count();
     let facts = Facts {
         view,
         policy,
         trigger,
         due,
         incidents,
+        at_work,
         before,
     };
     let halt = halt::of(&facts);
@@ -113,11 +122,8 @@ fn progress(
     stage: &stage::Stage<'_>,
     halt: Option<Halt>,
 ) -> RolloutProgress {
-    let open = facts.incidents.iter().filter(|it| incident::is_open(it));
-    let at_work = open.filter(|it| record::phase(it) != Phase::Pending);
-    let at_work: BTreeSet<&str> = at_work.map(|it| it.spec.node_name.as_str()).collect();
     let stuck = |node: &&&Node| {
-        !at_work.contains(node.name.as_str())
+        !facts.at_work.contains(node.name.as_str())
             && forbid::not_staged(facts.view, facts.trigger, node).is_some()
     };
     let (halted_at, halted_by, message) = match halt {
@@ -130,7 +136,7 @@ fn progress(
         stage: stage.stage,
         total: facts.policy.breaker.covered,
         done: size(done),
-        in_progress: size(at_work.len()),
+        in_progress: size(facts.at_work.len()),
         blocked: size(facts.due.iter().filter(stuck).count()),
         failed: size(halt::failed(facts).len()),
         started_at,

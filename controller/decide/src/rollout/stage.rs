@@ -32,7 +32,7 @@ pub fn of<'a>(facts: &Facts<'a, '_>, done: usize, halt: Option<&Halt>) -> Stage<
     if halt.is_some() {
         return plain(RolloutStage::Halted);
     }
-    if facts.due.is_empty() {
+    if facts.due.is_empty() && facts.at_work.is_empty() {
         let is_complete = done == facts.policy.covered.len();
         let mut stage = plain(if is_complete {
             RolloutStage::Complete

@@ -109,7 +109,7 @@ fn every_scenario_is_decided_as_its_file_says() {
         files.len()
     );
     assert!(
-        files.len() >= 30,
+        files.len() >= 150,
         "only {} scenarios were found",
         files.len()
     );
