@@ -35,7 +35,7 @@ impl Replica {
             .arg("--listen")
             .arg(format!("127.0.0.1:{port}"))
             .env("KUBECONFIG", kubeconfig)
-            .env("RUST_LOG", "info")
+            .env("UNSTALL_LOG", "info")
             .stdin(Stdio::null())
             .stdout(log.try_clone().unwrap())
             .stderr(log)
