@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use anyhow::{Context, Result};
 use kube::Client;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::act::{Actor, Evictions, Herald, Pace};
 use crate::client;
@@ -15,11 +16,15 @@ use crate::keys::Signer;
 use crate::lead::{Leadership, Standing, campaign};
 use crate::metrics::{Calls, Metrics};
 use crate::observe::{Heard, Memory, Nearby, OwnPods, Prometheus, PrometheusOptions, Stores};
-use crate::run::Loop;
+use crate::run::{Loop, Stop};
 use crate::serve::{self, Health};
 
 /// The label by which the chart's replicas are known.
 const REPLICAS: &str = "app.kubernetes.io/name=unstall,app.kubernetes.io/component=controller";
+
+/// How long the pass that is under way may take to its end. The chart's grace
+/// period is longer.
+const LAST_PASS: Duration = Duration::from_secs(15);
 
 /// What is made before this replica leads.
 struct Ready {
@@ -63,8 +68,7 @@ pub async fn operate(options: Run) -> Result<()> {
     };
     let elected = tokio::select! {
         elected = campaign(client.clone(), lease, standing) => elected?,
-        _ = terminate.recv() => return Ok(()),
-        _ = interrupt.recv() => return Ok(()),
+        () = told_to_end(&mut terminate, &mut interrupt) => return Ok(()),
     };
     let (leadership, keeper) = elected;
     let (epoch, key) = (leadership.epoch, signer.key_id());
@@ -78,16 +82,30 @@ pub async fn operate(options: Run) -> Result<()> {
         metrics,
         prometheus,
     };
+    let stop = Stop::default();
+    let mut work = std::pin::pin!(lead(ready, leadership.clone(), &options, stop.clone()));
     let ended = tokio::select! {
-        ended = lead(ready, leadership.clone(), &options) => ended,
+        ended = &mut work => ended,
         lost = leadership.lost() => Err(lost.into()),
-        _ = terminate.recv() => Ok(()),
-        _ = interrupt.recv() => Ok(()),
+        () = told_to_end(&mut terminate, &mut interrupt) => {
+            // A call that is under way is not dropped: it might still be carried out,
+            // beside those of the next leader.
+            stop.tell();
+            let ended = tokio::time::timeout(LAST_PASS, &mut work).await;
+            ended.unwrap_or(Ok(()))
+        }
     };
     tracing::info!("giving the lease up");
     let given_up = keeper.release().await;
     // What ended it matters more than that the lease runs out by itself.
     ended.and(given_up)
+}
+
+async fn told_to_end(terminate: &mut Signal, interrupt: &mut Signal) {
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
 }
 
 fn signer(options: &Run) -> Result<Signer> {
@@ -110,7 +128,7 @@ fn prometheus(options: &Run) -> Result<Option<Prometheus>> {
     prometheus.map(Some)
 }
 
-async fn lead(ready: Ready, leadership: Leadership, options: &Run) -> Result<()> {
+async fn lead(ready: Ready, leadership: Leadership, options: &Run, stop: Stop) -> Result<()> {
     let Ready {
         client,
         signer,
@@ -148,6 +166,7 @@ async fn lead(ready: Ready, leadership: Leadership, options: &Run) -> Result<()>
         herald,
         health,
         metrics,
+        stop,
     }
     .run()
     .await

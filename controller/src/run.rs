@@ -1,13 +1,15 @@
 //! The loop: wait, observe, decide, act.
 
-use std::cmp::Ordering;
+use std::cmp;
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
 use jiff::Timestamp;
 use kube::ResourceExt;
+use tokio::sync::Notify;
 use unstall_decide::{About, Event, Plan, Snapshot, View, plan, wanted};
 
 use crate::act::{Actor, Carried, Herald, carry_out};
@@ -39,6 +41,27 @@ pub struct Loop {
     pub health: Arc<Health>,
     /// What is counted.
     pub metrics: Arc<Metrics>,
+    /// Ends the loop between two passes.
+    pub stop: Stop,
+}
+
+/// Ends the loop between two passes.
+#[derive(Clone, Default)]
+pub struct Stop {
+    is_told: Arc<AtomicBool>,
+    wake: Arc<Notify>,
+}
+
+impl Stop {
+    /// After the pass that is under way there is no other.
+    pub fn tell(&self) {
+        self.is_told.store(true, Ordering::SeqCst);
+        self.wake.notify_one();
+    }
+
+    fn is_told(&self) -> bool {
+        self.is_told.load(Ordering::SeqCst)
+    }
 }
 
 impl Loop {
@@ -52,7 +75,11 @@ impl Loop {
             let rest = self.pass().await?;
             self.health.turned();
             self.health.is_ready();
+            if self.stop.is_told() {
+                return Ok(());
+            }
             tokio::select! {
+                () = self.stop.wake.notified() => return Ok(()),
                 () = self.stores.changed() => tokio::time::sleep(GATHER).await,
                 () = tokio::time::sleep(rest) => {}
             }
@@ -141,12 +168,12 @@ fn still_leading(seen: &Snapshot) -> Result<()> {
     };
     let stored = ledger.status.as_ref().map_or(0, |status| status.epoch);
     match stored.cmp(&seen.epoch) {
-        Ordering::Equal => Ok(()),
-        Ordering::Greater => bail!(
+        cmp::Ordering::Equal => Ok(()),
+        cmp::Ordering::Greater => bail!(
             "another controller leads (epoch {stored}, this one led {}): ending so as not to act beside it",
             seen.epoch
         ),
-        Ordering::Less => bail!(
+        cmp::Ordering::Less => bail!(
             "the DisruptionLedger was made anew (epoch {stored}, this one led {}): ending, the next start leads by it",
             seen.epoch
         ),

@@ -34,13 +34,17 @@ impl Drop for Watch {
     }
 }
 
+/// What a watch is called in metrics, and how an object becomes a key and what is
+/// kept of it.
+pub type Kept<K, T> = (&'static str, fn(K) -> (String, T));
+
 /// Keeps `table` as the watch tells, and says when it `changed`.
 pub fn watch<K, T>(
     api: Api<K>,
     config: watcher::Config,
     table: &Arc<Table<T>>,
     told: &Told,
-    (name, convert): (&'static str, fn(K) -> (String, T)),
+    (name, convert): Kept<K, T>,
 ) -> Watch
 where
     K: Resource + Clone + Debug + DeserializeOwned + Send + 'static,
