@@ -6,7 +6,7 @@ use kube::ResourceExt;
 use unstall_crds::command::CommandPayload;
 use unstall_crds::health::HealthTrigger;
 use unstall_crds::policy::{Remedy, TemplateReference};
-use unstall_crds::remediation::{NodeRemediation, NodeRemediationStatus};
+use unstall_crds::remediation::{NodeRemediation, NodeRemediationStatus, PolicySnapshot};
 use unstall_decide::{Action, Marks, NodeCondition, PodOrder, Release, SlotRequest, Snapshot};
 
 use super::clock::{clock, clock_of};
@@ -39,12 +39,11 @@ fn line(action: &Action) -> String {
         Action::SetTriggers {
             node,
             triggers: list,
-            report_interval,
+            report_interval: every,
             clear_command,
             seen: _,
         } => {
-            let list = triggers(list);
-            let every = report_interval.as_str();
+            let (list, every) = (triggers(list), every.as_str());
             let command = if *clear_command { "; no command" } else { "" };
             format!("SetTriggers {node}: {list}; reports every {every}{command}")
         }
@@ -53,13 +52,7 @@ fn line(action: &Action) -> String {
             remediation,
             policy,
             seen: _,
-        } => {
-            let ladder = ladder(&policy.remedies);
-            format!(
-                "Adopt {remediation}: policy {}, ladder {ladder}",
-                policy.uid
-            )
-        }
+        } => adopted(remediation, policy),
         Action::TakeSlot(request) => taken(request),
         Action::SendCommand {
             node,
@@ -76,8 +69,9 @@ fn line(action: &Action) -> String {
             absent,
             seen: _,
         } => {
-            let absent = absent.as_ref();
-            let absent = absent.map_or(String::new(), |it| format!("; if {it} is gone"));
+            let absent = absent
+                .as_ref()
+                .map_or(String::new(), |it| format!("; if {it} is gone"));
             format!("MarkNode {node}: {}{absent}", marked(marks))
         }
         Action::SetConditions { node, set, remove } => {
@@ -99,13 +93,19 @@ fn line(action: &Action) -> String {
             released,
             approved,
             seen: _,
-        } => format!(
-            "TidyLedger: released [{}], approved [{}]",
-            released.join(", "),
-            approved.join(", ")
-        ),
+        } => tidied(released, approved),
         Action::Forget { remediation, uid } => format!("Forget {remediation} ({uid})"),
     }
+}
+
+fn adopted(incident: &str, policy: &PolicySnapshot) -> String {
+    let ladder = ladder(&policy.remedies);
+    format!("Adopt {incident}: policy {}, ladder {ladder}", policy.uid)
+}
+
+fn tidied(released: &[String], approved: &[String]) -> String {
+    let (released, approved) = (released.join(", "), approved.join(", "));
+    format!("TidyLedger: released [{released}], approved [{approved}]")
 }
 
 fn triggers(triggers: &[HealthTrigger]) -> String {
