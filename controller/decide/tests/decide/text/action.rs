@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use kube::ResourceExt;
 use unstall_crds::command::CommandPayload;
-use unstall_crds::health::HealthTrigger;
+use unstall_crds::health::{HealthTrigger, NodeHealth};
 use unstall_crds::policy::{Remedy, TemplateReference};
 use unstall_crds::remediation::{NodeRemediation, NodeRemediationStatus, PolicySnapshot};
 use unstall_decide::{Action, Marks, NodeCondition, PodOrder, Release, SlotRequest, Snapshot};
@@ -28,13 +28,7 @@ pub fn lines(snapshot: &Snapshot, action: &Action) -> (String, Vec<String>) {
 
 fn line(action: &Action) -> String {
     match action {
-        Action::CreateHealth(health) => format!(
-            "CreateHealth {} of {}: {}; reports every {}",
-            health.name_any(),
-            health.spec.node_uid,
-            triggers(&health.spec.triggers),
-            health.spec.report_interval.as_str()
-        ),
+        Action::CreateHealth(health) => created(health),
         Action::DeleteHealth { node, node_uid } => format!("DeleteHealth {node} of {node_uid}"),
         Action::SetTriggers {
             node,
@@ -96,6 +90,13 @@ fn line(action: &Action) -> String {
         } => tidied(released, approved),
         Action::Forget { remediation, uid } => format!("Forget {remediation} ({uid})"),
     }
+}
+
+fn created(health: &NodeHealth) -> String {
+    let (name, uid) = (health.name_any(), &health.spec.node_uid);
+    let list = triggers(&health.spec.triggers);
+    let every = health.spec.report_interval.as_str();
+    format!("CreateHealth {name} of {uid}: {list}; reports every {every}")
 }
 
 fn adopted(incident: &str, policy: &PolicySnapshot) -> String {
