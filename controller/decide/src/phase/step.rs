@@ -67,26 +67,7 @@ pub fn advance<'a>(
             step.run();
             (step.status, step.actions)
         }
-        None => {
-            let template = ladder::template_at_work(remediation, &status);
-            let taken_back = template.map(|template| Action::TakeBack {
-                node: spec.node_name.clone(),
-                remediation: name.clone(),
-                template,
-            });
-            let (outcome, text) = match node {
-                None if spec.policy.is_none() => (
-                    Outcome::Aborted,
-                    format!("spec.nodeName: there is no node {}", spec.node_name),
-                ),
-                _ => (
-                    Outcome::Superseded,
-                    "the node is gone, or was made again under the same name".to_owned(),
-                ),
-            };
-            record::end(&mut status, outcome, view.snapshot.now, &text);
-            (status, taken_back.into_iter().collect())
-        }
+        None => gone(view, remediation, node, status),
     };
     if status != before {
         // Before what is done to the node, so that it is on record first; after
@@ -109,6 +90,31 @@ pub fn advance<'a>(
         actions.insert(at.unwrap_or(actions.len()), write);
     }
     Outcomes { actions, status }
+}
+
+/// The node of an incident is gone, is another one by now, or never was.
+fn gone(
+    view: &View<'_>,
+    remediation: &NodeRemediation,
+    node: Option<&Node>,
+    mut status: NodeRemediationStatus,
+) -> (NodeRemediationStatus, Vec<Action>) {
+    let spec = &remediation.spec;
+    let template = ladder::template_at_work(remediation, &status);
+    let taken_back = template.map(|template| Action::TakeBack {
+        node: spec.node_name.clone(),
+        remediation: remediation.name_any(),
+        template,
+    });
+    let (outcome, text) = if node.is_none() && spec.policy.is_none() {
+        let text = format!("spec.nodeName: there is no node {}", spec.node_name);
+        (Outcome::Aborted, text)
+    } else {
+        let text = "the node is gone, or was made again under the same name";
+        (Outcome::Superseded, text.to_owned())
+    };
+    record::end(&mut status, outcome, view.snapshot.now, &text);
+    (status, taken_back.into_iter().collect())
 }
 
 /// The name of the policy that supplies the ladder: an incident that a human made

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use kube::ResourceExt;
 use unstall_crds::command::CommandPayload;
-use unstall_crds::health::HealthTrigger;
+use unstall_crds::health::{HealthTrigger, NodeHealth};
 use unstall_crds::policy::{Remedy, TemplateReference};
-use unstall_crds::remediation::{NodeRemediation, NodeRemediationStatus};
+use unstall_crds::remediation::{NodeRemediation, NodeRemediationStatus, PolicySnapshot};
 use unstall_decide::{Action, Marks, NodeCondition, PodOrder, Release, SlotRequest, Snapshot};
 
 use super::clock::{clock, clock_of};
@@ -28,23 +28,16 @@ pub fn lines(snapshot: &Snapshot, action: &Action) -> (String, Vec<String>) {
 
 fn line(action: &Action) -> String {
     match action {
-        Action::CreateHealth(health) => format!(
-            "CreateHealth {} of {}: {}; reports every {}",
-            health.name_any(),
-            health.spec.node_uid,
-            triggers(&health.spec.triggers),
-            health.spec.report_interval.as_str()
-        ),
+        Action::CreateHealth(health) => created(health),
         Action::DeleteHealth { node, node_uid } => format!("DeleteHealth {node} of {node_uid}"),
         Action::SetTriggers {
             node,
             triggers: list,
-            report_interval,
+            report_interval: every,
             clear_command,
             seen: _,
         } => {
-            let list = triggers(list);
-            let every = report_interval.as_str();
+            let (list, every) = (triggers(list), every.as_str());
             let command = if *clear_command { "; no command" } else { "" };
             format!("SetTriggers {node}: {list}; reports every {every}{command}")
         }
@@ -53,13 +46,7 @@ fn line(action: &Action) -> String {
             remediation,
             policy,
             seen: _,
-        } => {
-            let ladder = ladder(&policy.remedies);
-            format!(
-                "Adopt {remediation}: policy {}, ladder {ladder}",
-                policy.uid
-            )
-        }
+        } => adopted(remediation, policy),
         Action::TakeSlot(request) => taken(request),
         Action::SendCommand {
             node,
@@ -81,8 +68,9 @@ fn line(action: &Action) -> String {
             absent,
             seen: _,
         } => {
-            let absent = absent.as_ref();
-            let absent = absent.map_or(String::new(), |it| format!("; if {it} is gone"));
+            let absent = absent
+                .as_ref()
+                .map_or(String::new(), |it| format!("; if {it} is gone"));
             format!("MarkNode {node}: {}{absent}", marked(marks))
         }
         Action::SetConditions { node, set, remove } => {
@@ -104,13 +92,26 @@ fn line(action: &Action) -> String {
             released,
             approved,
             seen: _,
-        } => format!(
-            "TidyLedger: released [{}], approved [{}]",
-            released.join(", "),
-            approved.join(", ")
-        ),
+        } => tidied(released, approved),
         Action::Forget { remediation, uid } => format!("Forget {remediation} ({uid})"),
     }
+}
+
+fn created(health: &NodeHealth) -> String {
+    let (name, uid) = (health.name_any(), &health.spec.node_uid);
+    let list = triggers(&health.spec.triggers);
+    let every = health.spec.report_interval.as_str();
+    format!("CreateHealth {name} of {uid}: {list}; reports every {every}")
+}
+
+fn adopted(incident: &str, policy: &PolicySnapshot) -> String {
+    let ladder = ladder(&policy.remedies);
+    format!("Adopt {incident}: policy {}, ladder {ladder}", policy.uid)
+}
+
+fn tidied(released: &[String], approved: &[String]) -> String {
+    let (released, approved) = (released.join(", "), approved.join(", "));
+    format!("TidyLedger: released [{released}], approved [{approved}]")
 }
 
 fn triggers(triggers: &[HealthTrigger]) -> String {

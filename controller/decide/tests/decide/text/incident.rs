@@ -1,6 +1,6 @@
 //! The status of an incident.
 
-use unstall_crds::remediation::NodeRemediationStatus;
+use unstall_crds::remediation::{NodeRemediationStatus, PhaseRecord};
 
 use super::clock::clock_of;
 use super::delta::Lines;
@@ -65,18 +65,18 @@ pub fn lines(status: &NodeRemediationStatus) -> Lines {
         add("proof", Some(proven(proof)));
     }
     for (number, phase) in (1..).zip(&status.phases) {
-        let end = phase.finished_at.as_ref().map_or(String::new(), clock_of);
-        let message = phase.message.as_deref().unwrap_or("-");
-        let text = format!(
-            "{} {}-{end} {message}",
-            phase.phase,
-            clock_of(&phase.started_at)
-        );
-        add(&format!("phase {number}"), Some(text));
+        add(&format!("phase {number}"), Some(passed(phase)));
     }
     for condition in &status.conditions {
         let text = format!("{} {}", condition.status, condition.reason);
         add(&condition.type_, Some(text));
     }
     lines
+}
+
+fn passed(phase: &PhaseRecord) -> String {
+    let end = phase.finished_at.as_ref().map_or(String::new(), clock_of);
+    let message = phase.message.as_deref().unwrap_or("-");
+    let start = clock_of(&phase.started_at);
+    format!("{} {start}-{end} {message}", phase.phase)
 }

@@ -79,6 +79,14 @@ impl World {
             Action::SetConditions { node, set, remove } => {
                 self.set_conditions(&node, set, &remove)?;
             }
+            action => self.act_on_others(action)?,
+        }
+        Ok(())
+    }
+
+    /// The same, of what is done to pods and other remediators, and what is tidied.
+    fn act_on_others(&mut self, action: Action) -> Result<(), String> {
+        match action {
             Action::Evict(order) => self.send_away(&order, true)?,
             Action::DeletePod(order) => self.send_away(&order, false)?,
             Action::HandOver { remediation, .. } if self.templates => {
@@ -101,6 +109,7 @@ impl World {
                     it.name_any() != remediation || it.uid().unwrap_or_default() != uid
                 });
             }
+            other => unreachable!("{other:?}"),
         }
         Ok(())
     }
