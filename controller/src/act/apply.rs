@@ -1,6 +1,6 @@
 //! One action.
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use kube::api::{Api, DeleteParams, Patch, PatchParams, Preconditions};
 use kube::{Error, ResourceExt};
 use serde::Serialize;
@@ -37,11 +37,7 @@ pub async fn apply(actor: &Actor, seen: &Snapshot, action: Action) -> Result<()>
             }
             health::patch(actor, &node, spec, seen).await
         }
-        Action::OpenIncident(incident) => {
-            let trigger = incident.spec.trigger.as_deref().unwrap_or_default();
-            tracing::info!(incident = incident.name_any(), trigger, "opening incident");
-            create(&incidents, &incident, "cannot create NodeRemediation").await
-        }
+        Action::OpenIncident(incident) => open(&incidents, &incident).await,
         Action::Adopt {
             remediation,
             policy,
@@ -73,6 +69,33 @@ pub async fn apply(actor: &Actor, seen: &Snapshot, action: Action) -> Result<()>
             status,
             seen: version,
         } => status::write_remediation(actor, seen, &remediation, *status, version).await,
+        Action::MarkNode { .. }
+        | Action::SetConditions { .. }
+        | Action::Evict(_)
+        | Action::DeletePod(_)
+        | Action::HandOver { .. }
+        | Action::TakeBack { .. } => on_node(actor, action).await,
+        Action::Forget { remediation, uid } => forget(&incidents, &remediation, uid).await,
+    }
+}
+
+async fn open(incidents: &Api<NodeRemediation>, incident: &NodeRemediation) -> Result<()> {
+    let trigger = incident.spec.trigger.as_deref().unwrap_or_default();
+    tracing::info!(incident = incident.name_any(), trigger, "opening incident");
+    create(incidents, incident, "cannot create NodeRemediation").await
+}
+
+async fn forget(incidents: &Api<NodeRemediation>, name: &str, uid: String) -> Result<()> {
+    tracing::info!(
+        incident = name,
+        "deleting the record of an incident that ended long ago"
+    );
+    delete(incidents, name, uid, "cannot delete NodeRemediation").await
+}
+
+/// What is done to a Node, to its pods, or by others to it.
+async fn on_node(actor: &Actor, action: Action) -> Result<()> {
+    match action {
         Action::MarkNode {
             node,
             node_uid,
@@ -95,19 +118,7 @@ pub async fn apply(actor: &Actor, seen: &Snapshot, action: Action) -> Result<()>
             remediation,
             template,
         } => hand_over::take_back(actor, &node, &remediation, &template).await,
-        Action::Forget { remediation, uid } => {
-            tracing::info!(
-                incident = remediation,
-                "deleting the record of an incident that ended long ago"
-            );
-            delete(
-                &incidents,
-                &remediation,
-                uid,
-                "cannot delete NodeRemediation",
-            )
-            .await
-        }
+        other => bail!("{other:?} is nothing that is done to a Node"),
     }
 }
 
