@@ -3,7 +3,7 @@
 .DEFAULT_GOAL := help
 CLUSTER = cargo --locked run -q -p unstall-integration --bin cluster --
 
-.PHONY: help demo demo-down test check bench cluster-up cluster-down cluster-status generate fuzz mutate
+.PHONY: help demo demo-down test check bench bench-plan cluster-up cluster-down cluster-status generate fuzz mutate
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -23,6 +23,9 @@ check: ## what this machine's own kernel says; no cluster, no root
 bench: ## what the probe costs, beside the least that it could (15 min; root; ONLY="cycle walk")
 	@RUSTFLAGS="-C target-feature=+crt-static" cargo --locked bench -q -p node-probe --bench cost \
 		--target $$(rustc -vV | sed -n 's/^host: //p') -- $(ONLY)
+
+bench-plan: ## how much CPU a plan takes at 1,000, 5,000 and 15,000 nodes
+	@cargo --locked bench -q -p unstall-decide --bench plan
 
 cluster-up: ## a real cluster with this machine as its node
 	@$(CLUSTER) up

@@ -140,19 +140,18 @@ impl<'a> Pass<'a> {
                 incident: None,
                 is_begun: false,
             };
-            let reasons = guard::forbids(self.view, &usage, &ask);
             if call.trigger.is_rollout() {
                 // A node that is due is no incident until its turn has come.
                 let used_up = ladder::used_up(self.view, node, remedy);
                 let used_up = used_up.map(|it| No::new(BlockedReason::RemedyExhausted, it.text));
-                let is_approval = |no: &No| no.reason == BlockedReason::ApprovalRequired;
-                let first = reasons.into_iter().find(|no| !is_approval(no)).or(used_up);
-                if let Some(no) = first {
+                let first = guard::first(self.view, &usage, &ask);
+                if let Some(no) = first.or(used_up) {
                     self.wait(node, &call, no);
                     continue;
                 }
             } else if room == 0 || self.view.snapshot.unreadable_incident(&node.name).is_some() {
-                let no = reasons.into_iter().next().unwrap_or_else(|| {
+                let mut reasons = guard::forbids(self.view, &usage, &ask).into_iter();
+                let no = reasons.next().unwrap_or_else(|| {
                     let text = format!("{WAITING} incidents wait already");
                     No::new(BlockedReason::BudgetExhausted, text)
                 });

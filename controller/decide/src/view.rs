@@ -25,6 +25,8 @@ type Places<'a> = hashbrown::HashMap<&'a str, usize, foldhash::fast::FixedState>
 pub struct View<'a> {
     /// The snapshot.
     pub snapshot: &'a Snapshot,
+    /// What the ledger forbids on every node.
+    pub ledger: Option<No>,
     policies: Vec<PolicyView<'a>>,
     rows: Vec<Row<'a>>,
     places: Places<'a>,
@@ -91,6 +93,7 @@ impl<'a> View<'a> {
         });
         let names = rows.iter().filter_map(|row| Some(row.node?.name.as_str()));
         let mut view = Self {
+            ledger: guard::ledger(snapshot),
             snapshot,
             policies,
             places: names.zip(0..).collect(),

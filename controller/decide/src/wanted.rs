@@ -59,7 +59,7 @@ fn of_incident(view: &View<'_>, it: &NodeRemediation, wanted: &mut Wanted, limit
     let status = it.status.as_ref();
     let needs_pods = match phase {
         Phase::Cordoning | Phase::Draining => true,
-        Phase::Pending => has_blocking_pods(view, node),
+        Phase::Pending => is_next_a_reboot(it) || has_blocking_pods(view, node),
         _ => false,
     };
     if needs_pods && wanted.pods.len() < limit {
@@ -74,6 +74,13 @@ fn of_incident(view: &View<'_>, it: &NodeRemediation, wanted: &mut Wanted, limit
             .handed_over
             .extend(template.map(|template| (it.name_any(), node.clone(), template)));
     }
+}
+
+/// Whether what comes next empties the node.
+fn is_next_a_reboot(it: &NodeRemediation) -> bool {
+    let rungs = it.status.as_ref().map_or(0, |status| status.rungs.len());
+    let next = ladder::of(it).get(rungs);
+    next.is_some_and(|remedy| remedy.reboot.is_some())
 }
 
 fn has_blocking_pods(view: &View<'_>, node: &str) -> bool {

@@ -1,5 +1,6 @@
 //! What is asked, and all the answers in their order.
 
+use unstall_crds::condition::BlockedReason;
 use unstall_crds::policy::{Remedy, RemedyKind, Trigger};
 
 use super::{fleet, node, room, switches, time};
@@ -48,16 +49,40 @@ impl Ask<'_> {
 /// What forbids it, the most important first. Empty: nothing does.
 #[must_use]
 pub fn forbids(view: &View<'_>, usage: &Usage<'_>, ask: &Ask<'_>) -> Vec<No> {
-    let mut reasons = switches::forbid(view, ask);
-    reasons.extend(node::forbids(view, ask));
-    reasons.extend(fleet::forbids(view, ask));
+    all(view, usage, ask).collect()
+}
+
+/// The first that forbids it, whatever a human would approve of: a fleet of
+/// thousands that is due is asked about node by node.
+#[must_use]
+pub fn first(view: &View<'_>, usage: &Usage<'_>, ask: &Ask<'_>) -> Option<No> {
+    all(view, usage, ask).find(|no| no.reason != BlockedReason::ApprovalRequired)
+}
+
+/// Each group is looked at when those before it are through.
+fn all<'x>(
+    view: &'x View<'_>,
+    usage: &'x Usage<'_>,
+    ask: &'x Ask<'_>,
+) -> impl Iterator<Item = No> + 'x {
+    type Group = fn(&View<'_>, &Usage<'_>, &Ask<'_>) -> Vec<No>;
+    let groups: [Group; 6] = [
+        |view, _, ask| switches::forbid(view, ask),
+        |view, _, ask| node::forbids(view, ask),
+        |view, _, ask| fleet::forbids(view, ask),
+        |view, _, ask| rolled_out(view, ask),
+        |view, _, ask| time::forbids(view, ask),
+        room::forbids,
+    ];
+    groups
+        .into_iter()
+        .flat_map(move |group| group(view, usage, ask))
+}
+
+fn rolled_out(view: &View<'_>, ask: &Ask<'_>) -> Vec<No> {
     let policy = view.policy(ask.policy);
-    if let (Some(policy), Some(trigger)) = (policy, ask.trigger)
-        && let Some(rollout) = policy.rollout(&trigger.name)
-    {
-        reasons.extend(rollout::forbids(view, rollout, ask.node));
-    }
-    reasons.extend(time::forbids(view, ask));
-    reasons.extend(room::forbids(view, usage, ask));
-    reasons
+    let rollout = policy.and_then(|policy| policy.rollout(&ask.trigger?.name));
+    rollout.map_or_else(Vec::new, |rollout| {
+        rollout::forbids(view, rollout, ask.node)
+    })
 }

@@ -13,6 +13,7 @@ mod time;
 
 mod room;
 
-pub use ask::{Ask, forbids};
+pub use ask::{Ask, first, forbids};
 pub use room::in_place_limit;
+pub use switches::ledger;
 pub use time::{closed, uses_in_24h};

@@ -4,6 +4,7 @@ use unstall_crds::condition::BlockedReason;
 use unstall_crds::policy::{Approval, Mode};
 
 use super::Ask;
+use crate::Snapshot;
 use crate::no::No;
 use crate::snapshot::UnreadableKind;
 use crate::view::View;
@@ -14,7 +15,7 @@ const MAX_HISTORY: usize = 3000;
 const MAX_SLOTS: usize = 1024;
 
 pub fn forbid(view: &View<'_>, ask: &Ask<'_>) -> Vec<No> {
-    let mut reasons: Vec<No> = ledger(view).into_iter().collect();
+    let mut reasons: Vec<No> = view.ledger.iter().cloned().collect();
     for policy in view.covering(ask.node) {
         if let Some(problem) = policy
             .problem
@@ -43,8 +44,9 @@ pub fn forbid(view: &View<'_>, ask: &Ask<'_>) -> Vec<No> {
     reasons
 }
 
-fn ledger(view: &View<'_>) -> Option<No> {
-    let snapshot = view.snapshot;
+/// What the ledger forbids on every node.
+#[must_use]
+pub fn ledger(snapshot: &Snapshot) -> Option<No> {
     if let Some(ledger) = snapshot.unreadable(UnreadableKind::DisruptionLedger).next() {
         let text = format!("the DisruptionLedger cannot be read: {}", ledger.why);
         return Some(No::new(BlockedReason::InvalidSpec, text));

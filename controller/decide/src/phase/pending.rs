@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use kube::ResourceExt;
 use unstall_crds::condition::BlockedReason;
 use unstall_crds::health::TriggerState;
-use unstall_crds::policy::Remedy;
+use unstall_crds::policy::{DrainTimeoutAction, Remedy, RemedyKind};
 use unstall_crds::remediation::{Outcome, Phase, RungResult};
 
 use super::step::Step;
@@ -12,7 +12,7 @@ use crate::guard::{self, Ask};
 use crate::judge::Hearing;
 use crate::ladder::Next;
 use crate::no::No;
-use crate::{incident, ladder, record};
+use crate::{drain, incident, ladder, record};
 
 impl Step<'_, '_> {
     pub(super) fn pending(&mut self) {
@@ -140,6 +140,9 @@ impl Step<'_, '_> {
             );
             reasons.push(No::new(BlockedReason::SignalUnknown, text));
         }
+        if kind == RemedyKind::Reboot && reasons.is_empty() {
+            reasons.extend(self.undrainable());
+        }
         if let Some(other) = incident::before(self.view, self.node, &self.name) {
             let mut open = self.view.open_on(&self.node.name).iter();
             let is_open = open.any(|it| it.name_any() == other);
@@ -156,6 +159,30 @@ impl Step<'_, '_> {
             }
         }
         reasons
+    }
+
+    /// Pods that would hold a drain up until a human looks after them: the node is
+    /// left alone rather than cordoned, emptied of the others, and given back.
+    fn undrainable(&self) -> Vec<No> {
+        let policy = self.remediation.spec.policy.as_ref();
+        let drain = policy.map(|it| &it.drain);
+        let Some(drain) = drain.filter(|it| it.on_timeout == DrainTimeoutAction::Abort) else {
+            return Vec::new();
+        };
+        let Some(pods) = self.view.snapshot.pods.get(&self.node.name) else {
+            let text = "the node's pods are not known yet";
+            return vec![No::new(BlockedReason::PodsUnknown, text)];
+        };
+        let for_good = [
+            BlockedReason::EmptyDirData,
+            BlockedReason::UnmanagedPod,
+            BlockedReason::DoNotDisrupt,
+        ];
+        let held_up = drain::forecast(drain, pods, None).into_iter();
+        held_up
+            .map(No::from)
+            .filter(|no| for_good.contains(&no.reason))
+            .collect()
     }
 
     /// The slot was taken at `since` in a pass that was cut off after it. Much
