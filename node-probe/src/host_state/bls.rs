@@ -78,8 +78,14 @@ pub fn release(tree: &Tree, path: &str, entry: &Entry) -> Result<KernelVersion, 
     // from the host's where /boot is no partition.
     let partition = path.split_once("/loader/").map_or("", |(front, _)| front);
     for kernel in [format!("{partition}/{linux}"), linux.to_owned()] {
-        if tree.is_file(&kernel)? {
-            return Ok(release);
+        match tree.is_file(&kernel) {
+            Ok(true) => return Ok(release),
+            Ok(false) => {}
+            // Its path is as long as whoever wrote the entry made it.
+            Err(error) => {
+                let why = format!("its kernel {linux:.128} cannot be seen: {}", error.words());
+                return Err(Untold::open(&shown, why));
+            }
         }
     }
     Err(Untold::open(

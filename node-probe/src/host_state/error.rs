@@ -76,6 +76,15 @@ impl Untold {
         }
     }
 
+    /// What happened, without the path.
+    pub(super) fn words(&self) -> &str {
+        match self {
+            Self::Io { errno, .. } => errno.desc(),
+            Self::Malformed { expected, .. } => expected,
+            Self::Open { why, .. } => why,
+        }
+    }
+
     /// Whether there simply is no such file.
     pub(super) fn is_missing(&self) -> bool {
         matches!(

@@ -218,6 +218,11 @@ fn entries_that_tell_no_kernel_are_not_guessed() {
             "kernel /vmlinuz-5.1 is not there",
         ),
         (
+            with(&|it| it.write(&new, format!("version 5.1\nlinux {}\n", "x".repeat(5_000)))),
+            &new,
+            "cannot be seen: File name too long",
+        ),
+        (
             with(&|it| it.write(&new, "version 5.14.0-1\n")),
             &new,
             "names no kernel",
