@@ -36,7 +36,7 @@ cluster-status: ## what clusters of ours this machine runs
 generate: ## write the CRDs from the types
 	@cargo --locked run -q -p unstall-crds --features generate --bin crdgen
 
-fuzz: ## feed every reader of the probe what a fuzzer thinks of (17 targets, SECONDS_EACH=600; resumable)
+fuzz: ## feed every reader of the probe what a fuzzer thinks of (18 targets, SECONDS_EACH=600; resumable)
 	@node-probe/fuzz/run
 
 mutate: ## take each rule, check and reason away in turn: which test turns red? (4 min; ONLY=rules)

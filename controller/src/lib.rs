@@ -1,18 +1,35 @@
 //! The controller: observe, decide, act.
 //!
-//! [`run`] is the loop. `observe` turns the cluster into a plain snapshot,
-//! `unstall_decide` turns that into a plan, `act` carries the plan out.
+//! `operate` is the process from its start to its end, [`Loop`] what a leader does:
+//! `observe` turns the cluster into a plain snapshot, `unstall_decide` turns that
+//! into a plan, `act` carries the plan out.
 
 mod config;
 pub use config::{Cli, Command};
 
-mod client;
+pub mod client;
+mod metrics;
+mod serve;
+
 pub mod keys;
-mod lead;
+pub mod lead;
 
 mod observe;
+pub use observe::{budget, pod};
 
 mod act;
+pub use act::{Herald, Told, evict};
 
+mod operate;
 mod run;
-pub use run::run;
+pub use run::Loop;
+
+mod capture;
+mod cleanup;
+mod simulate;
+
+mod commands;
+pub use commands::{exit_code, run};
+
+#[cfg(test)]
+mod testing;

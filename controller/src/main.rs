@@ -3,21 +3,16 @@
 use std::process::ExitCode;
 
 use clap::Parser;
-use tracing_subscriber::EnvFilter;
-use unstall_controller::{Cli, run};
+use unstall_controller::{Cli, exit_code, run};
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_ansi(false)
-        .init();
+    cli.logs.start();
     match run(cli) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("unstall-controller: {error:#}");
-            ExitCode::FAILURE
+            exit_code(&error)
         }
     }
 }

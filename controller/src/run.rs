@@ -1,118 +1,163 @@
 //! The loop: wait, observe, decide, act.
 
-use std::cmp::Ordering;
+use std::cmp;
 use std::collections::BTreeSet;
-use std::fs;
-use std::time::Duration;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 use jiff::Timestamp;
-use tokio::signal::unix::{SignalKind, signal};
-use unstall_decide::{Snapshot, decide};
+use kube::ResourceExt;
+use tokio::sync::Notify;
+use unstall_decide::{About, Event, Plan, Snapshot, View, plan, wanted};
 
-use crate::act::{Actor, apply, write_policies};
-use crate::config::{Cli, Command, Keys, Run};
-use crate::keys::{self, InstallKeys, Signer};
-use crate::observe::{Heard, Stores, snapshot};
-use crate::{client, lead};
+use crate::act::{Actor, Carried, Herald, carry_out};
+use crate::metrics::{Metrics, Turn, figures};
+use crate::observe::{Memory, Nearby, Stores, snapshot};
+use crate::serve::Health;
 
 /// Deadlines and silence come without an event, so the loop also looks by
-/// itself this often.
-const LOOK_EVERY: Duration = Duration::from_secs(2);
+/// itself: this often while an incident is open,
+const LOOK_AT_WORK: Duration = Duration::from_secs(2);
+/// and this often while none is.
+const LOOK_AT_REST: Duration = Duration::from_secs(15);
 /// Changes come in bursts; one pass serves all of a burst.
 const GATHER: Duration = Duration::from_millis(100);
 
-/// Runs the command line.
-///
-/// # Errors
-/// What ended it.
-pub fn run(cli: Cli) -> Result<()> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()?;
-    match cli.command {
-        Command::Run(options) => runtime.block_on(reconcile(options)),
-        Command::Keys(options) => runtime.block_on(make_keys(options)),
+/// What the loop needs.
+pub struct Loop {
+    /// Who acts.
+    pub actor: Actor,
+    /// What is always watched.
+    pub stores: Stores,
+    /// What is watched while it is needed.
+    pub nearby: Nearby,
+    /// What this process knows beside the cluster's objects.
+    pub memory: Memory,
+    /// Writes Events.
+    pub herald: Herald,
+    /// How the process is.
+    pub health: Arc<Health>,
+    /// What is counted.
+    pub metrics: Arc<Metrics>,
+    /// Ends the loop between two passes.
+    pub stop: Stop,
+}
+
+/// Ends the loop between two passes.
+#[derive(Clone, Default)]
+pub struct Stop {
+    is_told: Arc<AtomicBool>,
+    wake: Arc<Notify>,
+}
+
+impl Stop {
+    /// After the pass that is under way there is no other.
+    pub fn tell(&self) {
+        self.is_told.store(true, Ordering::SeqCst);
+        self.wake.notify_one();
+    }
+
+    fn is_told(&self) -> bool {
+        self.is_told.load(Ordering::SeqCst)
     }
 }
 
-async fn make_keys(options: Keys) -> Result<()> {
-    let Keys {
-        namespace,
-        secret,
-        config_map,
-    } = options;
-    let client = client::connect().await?;
-    let said = keys::install(
-        client,
-        &InstallKeys {
-            namespace,
-            secret,
-            config_map,
-        },
-    )
-    .await?;
-    println!("{said}");
-    Ok(())
-}
-
-async fn reconcile(options: Run) -> Result<()> {
-    let path = options.signing_key.display();
-    let pem = fs::read_to_string(&options.signing_key)
-        .with_context(|| format!("cannot read the signing key {path}"))?;
-    let signer = Signer::from_pem(&pem).with_context(|| format!("{path}"))?;
-    let client = client::connect().await?;
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    tokio::select! {
-        ended = lead_and_loop(client, signer, &options.identity) => ended,
-        _ = terminate.recv() => Ok(()),
-        _ = interrupt.recv() => Ok(()),
+impl Loop {
+    /// Goes on until this process does not lead any more, or an error ends it.
+    ///
+    /// # Errors
+    /// That leadership was lost, or that the ledger is not the one it leads by.
+    pub async fn run(mut self) -> Result<()> {
+        loop {
+            self.actor.check()?;
+            let rest = self.pass().await?;
+            self.health.turned();
+            self.health.is_ready();
+            if self.stop.is_told() {
+                return Ok(());
+            }
+            tokio::select! {
+                () = self.stop.wake.notified() => return Ok(()),
+                () = self.stores.changed() => tokio::time::sleep(GATHER).await,
+                () = tokio::time::sleep(rest) => {}
+            }
+        }
     }
-}
 
-async fn lead_and_loop(client: kube::Client, signer: Signer, identity: &str) -> Result<()> {
-    let epoch = lead::acquire(&client, identity).await?;
-    tracing::info!(epoch, key = signer.key_id(), identity, "leading");
-    let stores = Stores::start(&client);
-    stores.synced().await?;
-    let actor = Actor {
-        client,
-        signer,
-        epoch,
-    };
-    let mut heard = Heard::default();
-    loop {
-        let seen = snapshot(&stores, &mut heard, Timestamp::now(), epoch);
+    /// One pass; returns how long to rest if nothing changes.
+    async fn pass(&mut self) -> Result<Duration> {
+        let started = Instant::now();
+        let seen = self.look();
         still_leading(&seen)?;
-        if let Err(error) = pass(&actor, &seen).await {
-            // Conflicts and lost answers are everyday: the next pass looks
-            // again and decides anew.
-            tracing::warn!("pass cut short: {error:#}");
+        let names_alerts = seen
+            .policies
+            .iter()
+            .any(|it| !it.spec.disruption.blocked_by.alerts.firing.is_empty());
+        let deciding = Instant::now();
+        let view = View::new(&seen);
+        let plan = plan(&view);
+        let decided_in = deciding.elapsed();
+        tracing::debug!(
+            actions = plan.actions.len(),
+            nodes = seen.nodes.len(),
+            ?decided_in,
+            "decided"
+        );
+        self.nearby.want(&wanted(&view), names_alerts);
+        let carried = carry_out(&self.actor, &view, &plan, &self.metrics).await;
+        let is_done = carried.as_ref().is_ok_and(|it| it.left.is_empty());
+        match carried {
+            Ok(carried) => self.tell(&plan, &carried).await,
+            Err(error) => {
+                self.actor.check()?;
+                tracing::warn!("pass cut short: {error:#}");
+            }
         }
-        tokio::select! {
-            () = stores.changed() => tokio::time::sleep(GATHER).await,
-            () = tokio::time::sleep(LOOK_EVERY) => {}
-        }
+        let names: BTreeSet<String> = view.open().map(ResourceExt::name_any).collect();
+        self.actor
+            .paced
+            .keep(|what| what.starts_with("policy/") || names.contains(what));
+        self.metrics.show(&figures(&view, &plan));
+        self.metrics.turned(&Turn {
+            took: started.elapsed(),
+            decided_in,
+            is_done,
+        });
+        let is_at_rest = view.open().next().is_none();
+        Ok(if is_at_rest {
+            LOOK_AT_REST
+        } else {
+            LOOK_AT_WORK
+        })
     }
-}
 
-/// Carries out the plan. What fails for one node leaves the others their turn;
-/// for that node the rest of the pass is left, because its order matters.
-async fn pass(actor: &Actor, seen: &Snapshot) -> Result<()> {
-    let plan = decide(seen);
-    let mut failed = BTreeSet::new();
-    for action in plan.actions {
-        let about = action.about(&seen.remediations);
-        if failed.contains(&about) {
-            continue;
-        }
-        if let Err(error) = apply(actor, action).await {
-            tracing::warn!(about, "left for the next pass: {error:#}");
-            failed.insert(about);
+    /// Tells what changed. What was not carried out is told with the pass that does.
+    async fn tell(&self, plan: &Plan, carried: &Carried) {
+        let is_done = |event: &&Event| match &event.about {
+            About::Node { name, .. } => !carried.left.contains(name),
+            About::Policy { .. } => true,
+        };
+        let events: Vec<Event> = plan.events.iter().filter(is_done).cloned().collect();
+        if !events.is_empty() {
+            self.metrics.told(&self.herald.tell(&events).await);
         }
     }
-    write_policies(&actor.client, &seen.policies, plan.policies).await
+
+    fn look(&mut self) -> Snapshot {
+        let now = Timestamp::now();
+        let answers = self.actor.evictions.answers(now);
+        let epoch = self.actor.epoch();
+        snapshot(
+            &self.stores,
+            &self.nearby,
+            &mut self.memory,
+            answers,
+            now,
+            epoch,
+        )
+    }
 }
 
 /// Ends this process when the ledger is not the one that it leads by: the next
@@ -123,12 +168,12 @@ fn still_leading(seen: &Snapshot) -> Result<()> {
     };
     let stored = ledger.status.as_ref().map_or(0, |status| status.epoch);
     match stored.cmp(&seen.epoch) {
-        Ordering::Equal => Ok(()),
-        Ordering::Greater => bail!(
+        cmp::Ordering::Equal => Ok(()),
+        cmp::Ordering::Greater => bail!(
             "another controller leads (epoch {stored}, this one led {}): ending so as not to act beside it",
             seen.epoch
         ),
-        Ordering::Less => bail!(
+        cmp::Ordering::Less => bail!(
             "the DisruptionLedger was made anew (epoch {stored}, this one led {}): ending, the next start leads by it",
             seen.epoch
         ),

@@ -39,6 +39,8 @@ pub mod annotation {
     /// On a Node: what else we set there, by [`crate::names::mark`], separated by
     /// commas. What stood there before us is not in it, and stays.
     pub const MARKS: &str = "unstall.dev/marks";
+    /// On a pod that a kubelet made from a file: it is only a picture of it.
+    pub const MIRROR_POD: &str = "kubernetes.io/config.mirror";
     /// Annotations of other actors that are at work on the Node, each with who
     /// sets it.
     pub const OF_OTHERS: [(&str, &str); 1] = [(
@@ -65,8 +67,10 @@ pub mod label {
         "node.kubernetes.io/exclude-from-external-load-balancers";
 }
 
-/// Taints of other actors.
+/// Taints.
 pub mod taint {
+    /// Kubernetes' own on a cordoned node.
+    pub const UNSCHEDULABLE: &str = "node.kubernetes.io/unschedulable";
     /// Unstall keeps its hands off nodes that carry one of these; each with who
     /// sets it.
     pub const OF_OTHERS: [(&str, &str); 11] = [

@@ -4,6 +4,8 @@ pub mod cluster;
 pub mod incident;
 pub mod vm;
 
+pub mod fleet;
+
 pub mod product;
 
 pub mod demo;

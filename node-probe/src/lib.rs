@@ -15,6 +15,9 @@ pub mod sampler;
 pub mod judge;
 
 #[cfg(feature = "cluster")]
+pub mod host_state;
+
+#[cfg(feature = "cluster")]
 mod log;
 
 #[cfg(feature = "cluster")]

@@ -90,7 +90,7 @@ fn missing(
     policy: &NodeHealthPolicy,
     node: &Node,
 ) -> BTreeMap<SignalName, String> {
-    let health = view.snapshot.health(node);
+    let health = view.health(node);
     let heard = health.filter(|_| view.hearing(node) == Hearing::Heard);
     let Some(health) = heard else {
         return BTreeMap::new();

@@ -1,13 +1,11 @@
 //! The breaker: when many nodes look sick at once, the picture is wrong more
 //! often than the nodes are.
 
-use std::collections::BTreeMap;
-
 use jiff::Timestamp;
 use unstall_crds::health::TriggerState;
+use unstall_crds::policy::NodeHealthPolicy;
 
 use crate::judge::Hearing;
-use crate::view::PolicyView;
 use crate::{Node, Snapshot};
 
 /// How many nodes of a policy are unhealthy, and how many may be.
@@ -29,26 +27,27 @@ impl Count {
     }
 }
 
-/// Counts the nodes of `policy`.
+/// The counts of `policy`, of whose covered nodes so many are unhealthy.
 #[must_use]
-pub fn count(policy: &PolicyView<'_>, hearing: &BTreeMap<&str, Hearing>) -> Count {
-    let mut covered = policy.covered.iter();
-    let covered_count = size(covered.len());
-    let unhealthy = covered
-        .by_ref()
-        .filter(|node| is_unhealthy(policy, node, hearing.get(node.name.as_str())))
-        .count();
-    let disruption = &policy.policy.spec.disruption;
+pub fn count(policy: &NodeHealthPolicy, covered: usize, unhealthy: usize) -> Count {
+    let covered = size(covered);
+    let disruption = &policy.spec.disruption;
     Count {
-        covered: covered_count,
+        covered,
         unhealthy: size(unhealthy),
-        limit: disruption.stop_when_unhealthy.ceil_of(covered_count).max(1),
+        limit: disruption.stop_when_unhealthy.ceil_of(covered).max(1),
     }
 }
 
-fn is_unhealthy(policy: &PolicyView<'_>, node: &Node, hearing: Option<&Hearing>) -> bool {
-    let triggers = policy.policy.spec.triggers.iter();
-    let mut states = triggers.zip(policy.states(&node.name));
+/// Whether `node` counts as unhealthy, with the `states` of the policy's triggers.
+#[must_use]
+pub fn is_unhealthy(
+    policy: &NodeHealthPolicy,
+    states: &[TriggerState],
+    node: &Node,
+    hearing: Option<&Hearing>,
+) -> bool {
+    let mut states = policy.spec.triggers.iter().zip(states);
     !node.is_ready()
         || matches!(hearing, Some(Hearing::Silent { .. }))
         || states.any(|(trigger, state)| !trigger.is_rollout() && *state == TriggerState::Firing)

@@ -91,8 +91,9 @@ fn maintenance(
     let drain = status.drain.as_ref();
     let is_empty = drain.is_none_or(|drain| drain.left.is_empty());
     let holds = match type_ {
+        // What begins at once is not planned first.
         name::MAINTENANCE_PLANNED => {
-            is_disruptive && matches!(status.phase, Phase::Pending | Phase::Cordoning)
+            is_disruptive && status.phase == Phase::Pending && !status.blockers.is_empty()
         }
         name::DRAIN_IN_PROGRESS => status.phase == Phase::Draining,
         name::DRAINED => reboots && after_drain && is_empty,
@@ -119,7 +120,7 @@ fn stall(view: &View<'_>, node: &Node) -> Option<NodeCondition> {
         Hearing::NoProbe => return None,
         Hearing::Silent { .. } => unknown("ProbeSilent", "the node's probe missed its reports"),
         Hearing::Heard => {
-            let health = view.snapshot.health(node)?.status.as_ref()?;
+            let health = view.health(node)?.status.as_ref()?;
             match health.verdict {
                 None | Some(Verdict::Unknown) => unknown(
                     "ProbeUncertain",

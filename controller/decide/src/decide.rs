@@ -10,13 +10,13 @@ use unstall_crds::remediation::{NodeRemediation, NodeRemediationStatus, Phase};
 
 use crate::event::{self, Event};
 use crate::guard::{self, Ask};
+use crate::health::Wishes;
 use crate::incident::{self, Call};
 use crate::no::No;
 use crate::usage::Usage;
 use crate::view::View;
 use crate::{
-    Action, Node, Plan, Snapshot, conditions, health, ladder, left_over, marks, order, phase,
-    status,
+    Action, Node, Plan, Snapshot, conditions, ladder, left_over, marks, order, phase, status,
 };
 
 /// Incidents that wait at once. What is more than that is counted in the status of
@@ -42,8 +42,9 @@ pub fn plan<'a>(view: &'a View<'a>) -> Plan {
         opened: Vec::new(),
         waiting: BTreeMap::new(),
     };
+    let mut wishes = Wishes::default();
     for node in view.nodes() {
-        pass.actions.extend(health::object(view, node));
+        pass.actions.extend(wishes.object(view, node));
     }
     pass.advance();
     pass.open();
@@ -142,7 +143,7 @@ impl<'a> Pass<'a> {
             let reasons = guard::forbids(self.view, &usage, &ask);
             if call.trigger.is_rollout() {
                 // A node that is due is no incident until its turn has come.
-                let used_up = ladder::used_up(self.view.snapshot, node, remedy);
+                let used_up = ladder::used_up(self.view, node, remedy);
                 let used_up = used_up.map(|it| No::new(BlockedReason::RemedyExhausted, it.text));
                 let is_approval = |no: &No| no.reason == BlockedReason::ApprovalRequired;
                 let first = reasons.into_iter().find(|no| !is_approval(no)).or(used_up);
@@ -150,7 +151,7 @@ impl<'a> Pass<'a> {
                     self.wait(node, &call, no);
                     continue;
                 }
-            } else if room == 0 {
+            } else if room == 0 || self.view.snapshot.unreadable_incident(&node.name).is_some() {
                 let no = reasons.into_iter().next().unwrap_or_else(|| {
                     let text = format!("{WAITING} incidents wait already");
                     No::new(BlockedReason::BudgetExhausted, text)

@@ -1,6 +1,7 @@
 //! What people are told, once for each change.
 
 use kube::ResourceExt;
+use serde::Serialize;
 use unstall_crds::condition::{BlockedReason, ConditionReason};
 use unstall_crds::policy::{BreakerState, NodeHealthPolicyStatus, RolloutStage, Trigger};
 use unstall_crds::remediation::{NodeRemediationStatus, Outcome, Phase};
@@ -12,7 +13,7 @@ use crate::view::PolicyView;
 const NOTE: usize = 1024;
 
 /// What people are told of.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub enum About {
     /// A Node, and the incident on it.
     Node {
@@ -33,7 +34,8 @@ pub enum About {
 }
 
 /// An Event.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Event {
     /// What it is about.
     pub about: About,
@@ -91,9 +93,7 @@ pub fn of_incident(
     let told = [
         Phase::DroppingCaches,
         Phase::Cordoning,
-        Phase::Draining,
         Phase::Rebooting,
-        Phase::Soaking,
         Phase::HandedOver,
     ];
     if phase_before != Some(after.phase) && told.contains(&after.phase) {

@@ -1,11 +1,15 @@
 //! What keeps a node's `NodeHealth` as it must be.
 
+use std::collections::BTreeMap;
+
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference};
 use kube::ResourceExt;
 use unstall_crds::command::CommandPayload;
 use unstall_crds::health::{HealthTrigger, NodeHealth, NodeHealthSpec};
+use unstall_crds::remediation::Phase;
 use unstall_crds::units::GoDuration;
 
+use crate::snapshot::UnreadableKind;
 use crate::view::View;
 use crate::{Action, Node, record};
 
@@ -15,51 +19,98 @@ const QUIET_REPORT_SECONDS: u32 = 300;
 /// While an incident is open, so that silence shows soon.
 const INCIDENT_REPORT_SECONDS: u32 = 30;
 
-/// What is to be done about the `NodeHealth` of `node`.
+/// How often a probe reports while an incident is open on its node.
 #[must_use]
-pub fn object(view: &View<'_>, node: &Node) -> Option<Action> {
-    let triggers = triggers(view, node);
-    let seconds = if view.open_on(&node.name).is_empty() {
-        QUIET_REPORT_SECONDS
-    } else {
-        INCIDENT_REPORT_SECONDS
-    };
-    let report_interval = GoDuration::from_secs(seconds);
-    let Some(health) = view.snapshot.healths.get(&node.name) else {
-        let spec = NodeHealthSpec {
-            node_uid: node.uid.clone(),
-            triggers,
-            report_interval,
-            peers: Vec::new(),
-            command: None,
+pub fn quick() -> GoDuration {
+    GoDuration::from_secs(INCIDENT_REPORT_SECONDS)
+}
+
+/// What probes are to judge, by the policies that cover their nodes: most nodes are
+/// covered by the same.
+#[derive(Default)]
+pub struct Wishes {
+    by_policies: BTreeMap<Vec<String>, Vec<HealthTrigger>>,
+}
+
+impl Wishes {
+    /// What is to be done about the `NodeHealth` of `node`.
+    pub fn object(&mut self, view: &View<'_>, node: &Node) -> Option<Action> {
+        let mut unreadable = view.snapshot.unreadable(UnreadableKind::NodeHealth);
+        if unreadable.any(|it| it.name == node.name) {
+            return None;
+        }
+        let triggers = self.triggers(view, node);
+        let report_interval = if view.open_on(&node.name).is_empty() {
+            GoDuration::from_secs(QUIET_REPORT_SECONDS)
+        } else {
+            quick()
         };
-        let metadata = ObjectMeta {
+        let health = view.health(node);
+        let Some(health) = health else {
+            // It is another node's of that name, or not there.
+            let other = view.snapshot.healths.get(&node.name);
+            return Some(match other {
+                Some(other) => Action::DeleteHealth {
+                    node: node.name.clone(),
+                    node_uid: other.spec.node_uid.clone(),
+                },
+                None => Action::CreateHealth(Box::new(new(node, triggers, report_interval))),
+            });
+        };
+        let is_timed = health.spec.report_interval.get() == report_interval.get()
+            || goes_with_a_command(view, node, health);
+        let same = health.spec.triggers == *triggers && is_timed;
+        (!same).then(|| Action::SetTriggers {
+            node: node.name.clone(),
+            triggers: triggers.to_vec(),
+            report_interval,
+            clear_command: is_stale(view, health),
+            seen: health.resource_version(),
+        })
+    }
+
+    /// The signal triggers of every policy that covers `node`, Observe included:
+    /// forecasts need them too.
+    fn triggers(&mut self, view: &View<'_>, node: &Node) -> &[HealthTrigger] {
+        let names = view.covering(node).map(|policy| policy.name.clone());
+        let entry = self.by_policies.entry(names.collect());
+        entry.or_insert_with(|| triggers(view, node))
+    }
+}
+
+/// Whether the command that an incident is about to give brings the interval with
+/// it: one write less.
+fn goes_with_a_command(view: &View<'_>, node: &Node, health: &NodeHealth) -> bool {
+    let [incident] = view.open_on(&node.name) else {
+        return false;
+    };
+    let waits = incident
+        .status
+        .as_ref()
+        .is_some_and(|it| !it.blockers.is_empty());
+    match record::phase(incident) {
+        Phase::Pending => !waits,
+        Phase::DroppingCaches => health.spec.command.is_none(),
+        _ => false,
+    }
+}
+
+fn new(node: &Node, triggers: &[HealthTrigger], report_interval: GoDuration) -> NodeHealth {
+    NodeHealth {
+        metadata: ObjectMeta {
             name: Some(node.name.clone()),
             owner_references: Some(vec![owner(node)]),
             ..ObjectMeta::default()
-        };
-        return Some(Action::CreateHealth(Box::new(NodeHealth {
-            metadata,
-            spec,
-            status: None,
-        })));
-    };
-    if health.spec.node_uid != node.uid {
-        let node_uid = health.spec.node_uid.clone();
-        return Some(Action::DeleteHealth {
-            node: node.name.clone(),
-            node_uid,
-        });
+        },
+        spec: NodeHealthSpec {
+            node_uid: node.uid.clone(),
+            triggers: triggers.to_vec(),
+            report_interval,
+            peers: Vec::new(),
+            command: None,
+        },
+        status: None,
     }
-    let same = health.spec.triggers == triggers
-        && health.spec.report_interval.get() == report_interval.get();
-    (!same).then(|| Action::SetTriggers {
-        node: node.name.clone(),
-        triggers,
-        report_interval,
-        clear_command: is_stale(view, health),
-        seen: health.resource_version(),
-    })
 }
 
 /// Whether the command that `health` holds is of no incident at work. One that
@@ -77,8 +128,6 @@ pub fn is_stale(view: &View<'_>, health: &NodeHealth) -> bool {
     !at_work.any(|rung| rung.command_id.as_deref() == Some(&payload.id))
 }
 
-/// The signal triggers of every policy that covers `node`, Observe included:
-/// forecasts need them too.
 fn triggers(view: &View<'_>, node: &Node) -> Vec<HealthTrigger> {
     let mut triggers = Vec::new();
     for policy in view.covering(node) {

@@ -26,20 +26,17 @@ pub enum Hearing {
     NoProbe,
 }
 
-/// Whether the probe of `node` is heard. By this controller's own clock: a
-/// node's may be wrong.
+/// Whether a probe is heard that says `health` and was heard last at `since`, by
+/// this controller's own clock: a node's may be wrong.
 #[must_use]
-pub fn hearing(snapshot: &Snapshot, node: &Node) -> Hearing {
-    let Some(health) = snapshot.health(node) else {
-        return Hearing::NoProbe;
-    };
-    let beat = health.status.as_ref().and_then(|it| it.heartbeat.as_ref());
-    let (Some(_), Some(since)) = (beat, snapshot.heard.get(&node.name)) else {
+pub fn hearing(now: Timestamp, health: Option<&NodeHealth>, since: Option<Timestamp>) -> Hearing {
+    let beat = health.and_then(|health| health.status.as_ref()?.heartbeat.as_ref());
+    let (Some(health), Some(_), Some(since)) = (health, beat, since) else {
         return Hearing::NoProbe;
     };
     let interval = signed(health.spec.report_interval.get());
-    if snapshot.now.duration_since(*since) > interval * MISSED_REPORTS {
-        return Hearing::Silent { since: *since };
+    if now.duration_since(since) > interval * MISSED_REPORTS {
+        return Hearing::Silent { since };
     }
     Hearing::Heard
 }
@@ -58,25 +55,24 @@ pub fn trigger_status<'a>(
     })
 }
 
-/// Whether a trigger fires on `node`, whose probe is heard or not. Whatever is
-/// not known does not fire.
+/// Whether a trigger fires on `node`, whose probe says `health` if it is heard.
+/// Whatever is not known does not fire.
 #[must_use]
 pub fn state(
-    snapshot: &Snapshot,
+    now: Timestamp,
     node: &Node,
-    is_heard: bool,
+    health: Option<&NodeHealth>,
     policy: &str,
     trigger: &Trigger,
     hash: &str,
 ) -> TriggerState {
-    let health = snapshot.health(node).filter(|_| is_heard);
     if trigger.signal.is_some() {
         return health
             .and_then(|health| trigger_status(health, policy, &trigger.name, hash))
             .map_or(TriggerState::Unknown, |status| status.state);
     }
     if let Some(condition) = &trigger.condition {
-        return gated(trigger, node, || lasting(snapshot.now, node, condition));
+        return gated(trigger, node, || lasting(now, node, condition));
     }
     if let Some(kernel) = &trigger.kernel {
         return outdated(node, health, kernel);

@@ -4,7 +4,8 @@ use jiff::Timestamp;
 use unstall_crds::policy::{Remedy, TemplateReference, WhenExhausted};
 use unstall_crds::remediation::{NodeRemediation, NodeRemediationStatus};
 
-use crate::{Node, Snapshot, guard, record};
+use crate::view::View;
+use crate::{Node, guard, record};
 
 /// What the ladder says.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -54,7 +55,7 @@ pub fn template_at_work(
 /// The next rung after those that `status` records.
 #[must_use]
 pub fn next<'a>(
-    snapshot: &Snapshot,
+    view: &View<'_>,
     node: &Node,
     remediation: &'a NodeRemediation,
     status: &NodeRemediationStatus,
@@ -65,10 +66,10 @@ pub fn next<'a>(
     let Some(remedy) = left.first() else {
         return Next::Exhausted;
     };
-    let Some(used_up) = used_up(snapshot, node, remedy) else {
+    let Some(used_up) = used_up(view, node, remedy) else {
         return Next::Try(remedy);
     };
-    if !record::was_tried(status) && !leads_on(snapshot, node, left) {
+    if !record::was_tried(status) && !leads_on(view, node, left) {
         return Next::Wait(used_up);
     }
     match remedy.when_exhausted {
@@ -78,20 +79,20 @@ pub fn next<'a>(
 }
 
 /// Whether the rungs that are `left` come to one that may be used.
-fn leads_on(snapshot: &Snapshot, node: &Node, left: &[Remedy]) -> bool {
+fn leads_on(view: &View<'_>, node: &Node, left: &[Remedy]) -> bool {
     let stops = |remedy: &&Remedy| {
-        used_up(snapshot, node, remedy).is_none() || remedy.when_exhausted == WhenExhausted::Stop
+        used_up(view, node, remedy).is_none() || remedy.when_exhausted == WhenExhausted::Stop
     };
     left.iter()
         .find(stops)
-        .is_some_and(|remedy| used_up(snapshot, node, remedy).is_none())
+        .is_some_and(|remedy| used_up(view, node, remedy).is_none())
 }
 
 /// Why `remedy` may not be used on `node` again for now.
 #[must_use]
-pub fn used_up(snapshot: &Snapshot, node: &Node, remedy: &Remedy) -> Option<UsedUp> {
+pub fn used_up(view: &View<'_>, node: &Node, remedy: &Remedy) -> Option<UsedUp> {
     let max = usize::from(remedy.max_per_node_per_24h);
-    let (uses, until) = guard::uses_in_24h(snapshot, node, &remedy.name, max);
+    let (uses, until) = guard::uses_in_24h(view, node, &remedy.name, max);
     let again = until.map_or(String::new(), |at| format!("; again from {at:.0} on"));
     (uses >= max).then(|| UsedUp {
         text: format!(

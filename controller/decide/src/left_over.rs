@@ -16,7 +16,7 @@ use crate::{Action, health, incident, judge, marks};
 pub fn actions(view: &View<'_>, planned: &[Action]) -> Vec<Action> {
     let mut actions = slots(view, planned);
     // What belongs to an earlier node is deleted as a whole.
-    let healths = view.nodes().filter_map(|node| view.snapshot.health(node));
+    let healths = view.nodes().filter_map(|node| view.health(node));
     let stale = healths.filter(|it| health::is_stale(view, it));
     let clears = stale
         .filter(|it| !is_written(planned, &it.name_any()))
@@ -44,6 +44,7 @@ fn slots(view: &View<'_>, planned: &[Action]) -> Vec<Action> {
         .slots()
         .filter(|slot| !open.contains(&slot.remediation) && !is_given_back(&slot.node))
         .filter(|slot| !marks::keeps_slot(view, slot))
+        .filter(|slot| view.snapshot.unreadable_incident(&slot.node).is_none())
         .map(|slot| {
             Action::ReleaseSlot(Release {
                 node: slot.node.clone(),

@@ -23,7 +23,7 @@ mod alerts;
 mod breaker;
 mod guard;
 mod usage;
-mod window;
+pub mod window;
 
 mod incident;
 mod ladder;
@@ -32,7 +32,7 @@ mod proof;
 mod record;
 mod rollout;
 
-mod drain;
+pub mod drain;
 mod phase;
 
 mod conditions;
@@ -50,11 +50,12 @@ mod wanted;
 pub use conditions::all_of_ours;
 pub use decide::{decide, plan};
 pub use event::{About, Event};
+pub use judge::Hearing;
 pub use marks::{Marks, cleared};
 pub use node::{Node, NodeCondition};
 pub use plan::{Action, Plan, PodOrder, Release, SlotRequest};
 pub use pods::{DisruptionBudget, EvictionAnswer, Owner, Pod, PodPhase, PodRef, Said};
 pub use problem::template_key;
-pub use snapshot::{Alerts, HandedOver, Limits, Replica, Snapshot};
-pub use view::View;
+pub use snapshot::{Alerts, HandedOver, Limits, Replica, Snapshot, Unreadable, UnreadableKind};
+pub use view::{PolicyView, View};
 pub use wanted::{Wanted, wanted};

@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 
 use kube::ResourceExt;
+use serde::Serialize;
 use unstall_crds::names::{annotation, label, mark};
 use unstall_crds::policy::{AfterFailure, RemedyKind};
 use unstall_crds::remediation::{NodeRemediation, NodeRemediationStatus, Outcome, Phase};
@@ -13,7 +14,8 @@ use crate::view::View;
 use crate::{Node, judge, record};
 
 /// What changes on a Node. `None` as a value removes.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Marks {
     /// The cordon, where it changes.
     pub unschedulable: Option<bool>,
@@ -143,7 +145,8 @@ pub fn left_over(view: &View<'_>, node: &Node) -> Option<(Marks, Option<String>)
         let mut open = view.open_on(&node.name).iter();
         open.any(|it| it.name_any() == name)
     };
-    if !traces || by.is_some_and(is_at_work) {
+    let is_unreadable = view.snapshot.unreadable_incident(&node.name).is_some();
+    if !traces || is_unreadable || by.is_some_and(is_at_work) {
         return None;
     }
     if by.is_none() && !view.open_on(&node.name).is_empty() {

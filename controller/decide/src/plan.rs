@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use kube::ResourceExt;
+use serde::Serialize;
 use unstall_crds::command::CommandPayload;
 use unstall_crds::health::{HealthTrigger, NodeHealth};
 use unstall_crds::ledger::{HistoryEntry, Slot};
@@ -20,7 +21,8 @@ use crate::view::View;
 /// Everything that is to be done about one snapshot, in this order. After an
 /// action that failed, those about the same node are left to the next pass,
 /// which sees what became of it.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Plan {
     /// The writes.
     pub actions: Vec<Action>,
@@ -34,7 +36,8 @@ pub struct Plan {
 
 /// One write. Each names what it is based on, by its resourceVersion or by
 /// what it must hold; it is refused when the live object is something else.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all_fields = "camelCase")]
 pub enum Action {
     /// Create a node's `NodeHealth`, owned by the node.
     CreateHealth(Box<NodeHealth>),
@@ -81,6 +84,8 @@ pub enum Action {
         remediation: String,
         /// What is ordered.
         payload: CommandPayload,
+        /// How often the probe reports from then on.
+        report_interval: GoDuration,
     },
     /// Take a command back.
     ClearCommand {
@@ -165,7 +170,8 @@ pub enum Action {
 }
 
 /// A pod that has to go.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct PodOrder {
     /// The node, which must carry the incident's cordon.
     pub node: String,
@@ -178,7 +184,8 @@ pub struct PodOrder {
 }
 
 /// A slot and what is remembered of it beyond its release.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct SlotRequest {
     /// The slot. One that the same incident holds for the node is replaced.
     pub slot: Slot,
@@ -190,7 +197,8 @@ pub struct SlotRequest {
 }
 
 /// A slot that is given back.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Release {
     /// The node.
     pub node: String,

@@ -58,15 +58,9 @@ impl<'a> Judged<'a> {
     #[must_use]
     pub fn state(&self, view: &View<'_>, node: &Node) -> TriggerState {
         let is_heard = view.hearing(node) == Hearing::Heard;
-        let snapshot = view.snapshot;
-        judge::state(
-            snapshot,
-            node,
-            is_heard,
-            self.policy,
-            self.trigger,
-            &self.hash,
-        )
+        let heard = view.health(node).filter(|_| is_heard);
+        let now = view.snapshot.now;
+        judge::state(now, node, heard, self.policy, self.trigger, &self.hash)
     }
 
     fn value(&self, health: &NodeHealth) -> Option<Reading> {
@@ -85,7 +79,7 @@ impl<'a> Judged<'a> {
 pub fn before(view: &View<'_>, node: &Node, judged: &Judged<'_>) -> Option<Measurement> {
     let now = view.snapshot.now;
     if let Some(signal) = &judged.trigger.signal {
-        let health = view.snapshot.health(node)?;
+        let health = view.health(node)?;
         let at = judge::signal(health, signal.name)?.sampled_at.clone()?;
         let value = judged.value(health)?;
         return Some(measured(signal, value, judge::zombies(health, None), at));
@@ -126,7 +120,7 @@ pub fn since_command(
     let Some(signal) = judged.trigger.signal.as_ref() else {
         return since_boot(view, node, judged, before);
     };
-    let Some(health) = view.snapshot.health(node) else {
+    let Some(health) = view.health(node) else {
         return Verdict::Waiting("the node's probe is not there any more".to_owned());
     };
     let Some(value) = judged.since_command(health) else {
@@ -150,7 +144,7 @@ pub fn since_boot(
     let state = judged.state(view, node);
     let trigger = judged.trigger;
     if let Some(signal) = &trigger.signal {
-        let health = view.snapshot.health(node);
+        let health = view.health(node);
         let heard = health.filter(|_| state != TriggerState::Unknown);
         let known = heard.and_then(|health| Some((health, judged.value(health)?)));
         let Some((health, value)) = known else {

@@ -55,6 +55,9 @@ pub struct Snapshot {
     /// Objects of other remediators that were made for incidents, by the
     /// incident's name: whether each is there.
     pub handed_over: BTreeMap<String, HandedOver>,
+    /// Objects that could not be read: from a newer version, or written past the
+    /// schema. Nothing is done where one might matter.
+    pub unreadable: Vec<Unreadable>,
     /// Bounds of what is looked at and kept.
     #[serde(skip)]
     pub limits: Limits,
@@ -103,6 +106,31 @@ pub enum Alerts {
     Firing(Vec<BTreeMap<String, String>>),
 }
 
+/// An object that could not be read.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Unreadable {
+    /// Its kind.
+    pub kind: UnreadableKind,
+    /// Its name.
+    pub name: String,
+    /// Why.
+    pub why: String,
+}
+
+/// What could not be read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum UnreadableKind {
+    /// A policy.
+    NodeHealthPolicy,
+    /// What a probe says.
+    NodeHealth,
+    /// An incident.
+    NodeRemediation,
+    /// The ledger.
+    DisruptionLedger,
+}
+
 /// A replica of this controller.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -136,6 +164,23 @@ impl Snapshot {
             .get(&node.name)
             .map(Arc::as_ref)
             .filter(|health| health.spec.node_uid == node.uid)
+    }
+
+    /// The object of this kind and name that could not be read.
+    pub fn unreadable(&self, kind: UnreadableKind) -> impl Iterator<Item = &Unreadable> {
+        self.unreadable.iter().filter(move |it| it.kind == kind)
+    }
+
+    /// The incident on `node` that could not be read: its name is the node's with
+    /// a number.
+    #[must_use]
+    pub fn unreadable_incident(&self, node: &str) -> Option<&Unreadable> {
+        let mut incidents = self.unreadable(UnreadableKind::NodeRemediation);
+        incidents.find(|it| {
+            let rest = it.name.strip_prefix(node);
+            let number = rest.and_then(|rest| rest.strip_prefix('-'));
+            number.is_some_and(|number| number.parse::<u64>().is_ok())
+        })
     }
 
     /// The slots of the ledger.

@@ -41,7 +41,7 @@ pub struct Holder {
 }
 
 /// The groups of one topology, by the label's value.
-type Groups<'a> = BTreeMap<String, Group<'a>>;
+type Groups<'a> = BTreeMap<&'a str, Group<'a>>;
 
 /// One group of a topology.
 #[derive(Debug, Clone, Default)]
@@ -198,7 +198,7 @@ impl<'a> Usage<'a> {
     #[must_use]
     pub fn group(&self, policy: &str, key: &str, node: &Node) -> Option<&Group<'a>> {
         let groups = self.groups.get(policy)?.get(key)?;
-        groups.get(&value(node, key))
+        groups.get(value(node, key))
     }
 
     /// The groups of `policy` by the topology key.
@@ -206,9 +206,12 @@ impl<'a> Usage<'a> {
         &'s self,
         policy: &str,
         key: &str,
-    ) -> impl Iterator<Item = (&'s String, &'s Group<'a>)> + use<'s, 'a> {
+    ) -> impl Iterator<Item = (&'a str, &'s Group<'a>)> + use<'s, 'a> {
         let groups = self.groups.get(policy).and_then(|it| it.get(key));
-        groups.into_iter().flatten()
+        groups
+            .into_iter()
+            .flatten()
+            .map(|(value, group)| (*value, group))
     }
 
     /// Another node of the control plane that is away.
@@ -234,6 +237,6 @@ impl<'a> Usage<'a> {
 }
 
 /// The value of the label; empty for nodes without it.
-fn value(node: &Node, key: &str) -> String {
-    node.labels.get(key).cloned().unwrap_or_default()
+fn value<'n>(node: &'n Node, key: &str) -> &'n str {
+    node.labels.get(key).map_or("", String::as_str)
 }

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use kube::ResourceExt;
-use unstall_crds::health::TriggerState;
-use unstall_crds::ledger::Slot;
+use unstall_crds::health::{NodeHealth, TriggerState};
+use unstall_crds::ledger::{HistoryEntry, Slot};
 use unstall_crds::policy::{NodeHealthPolicy, Trigger};
 use unstall_crds::remediation::NodeRemediation;
 
@@ -17,16 +17,33 @@ use crate::problem::{self, Problem};
 use crate::rollout::{self, Rollout};
 use crate::{Node, Snapshot, alerts, guard, incident, select};
 
+/// Places of names in a list. The hash is the same in every run, and nothing goes
+/// through it in its order.
+type Places<'a> = hashbrown::HashMap<&'a str, usize, foldhash::fast::FixedState>;
+
 /// The snapshot and what follows from it.
 pub struct View<'a> {
     /// The snapshot.
     pub snapshot: &'a Snapshot,
     policies: Vec<PolicyView<'a>>,
-    covering: BTreeMap<&'a str, Vec<usize>>,
-    hearing: BTreeMap<&'a str, Hearing>,
-    slots: BTreeMap<&'a str, &'a Slot>,
-    open: BTreeMap<&'a str, Vec<&'a NodeRemediation>>,
-    ended: BTreeMap<&'a str, Vec<&'a NodeRemediation>>,
+    rows: Vec<Row<'a>>,
+    places: Places<'a>,
+    /// Slots and incidents of nodes that are gone.
+    gone: BTreeMap<&'a str, Row<'a>>,
+}
+
+/// A node, and all that is known of it. Worked out once, for it is asked thousands
+/// of times.
+#[derive(Default)]
+struct Row<'a> {
+    node: Option<&'a Node>,
+    health: Option<&'a NodeHealth>,
+    hearing: Option<Hearing>,
+    covering: Vec<usize>,
+    slot: Option<&'a Slot>,
+    open: Vec<&'a NodeRemediation>,
+    ended: Vec<&'a NodeRemediation>,
+    history: Vec<&'a HistoryEntry>,
 }
 
 /// A policy, and the nodes that it covers.
@@ -49,21 +66,20 @@ pub struct PolicyView<'a> {
     pub rollouts: Vec<Rollout<'a>>,
     /// The hash of each trigger's signal, by which the probes' answers are known.
     pub hashes: Vec<String>,
-    states: BTreeMap<&'a str, Vec<TriggerState>>,
+    rows: Places<'a>,
+    /// As many for each covered node as there are triggers.
+    states: Vec<TriggerState>,
 }
 
 impl<'a> View<'a> {
     /// Works everything out.
     #[must_use]
     pub fn new(snapshot: &'a Snapshot) -> Self {
-        let nodes = || snapshot.nodes.values().map(Arc::as_ref);
-        let hearing: BTreeMap<_, _> = nodes()
-            .map(|node| (node.name.as_str(), judge::hearing(snapshot, node)))
-            .collect();
+        let rows = rows(snapshot);
         let mut policies: Vec<PolicyView<'a>> = snapshot
             .policies
             .iter()
-            .map(|policy| PolicyView::new(snapshot, policy, &hearing))
+            .map(|policy| PolicyView::new(snapshot, policy, &rows))
             .collect();
         policies.sort_by_key(|view| {
             let created = view.policy.creation_timestamp().map(|time| time.0);
@@ -73,32 +89,15 @@ impl<'a> View<'a> {
                 view.name.clone(),
             )
         });
-        let mut covering: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
-        for (index, view) in policies.iter().enumerate() {
-            for node in &view.covered {
-                covering.entry(&node.name).or_default().push(index);
-            }
-        }
-        let mut open: BTreeMap<&str, Vec<&NodeRemediation>> = BTreeMap::new();
-        let mut ended = open.clone();
-        for incident in snapshot.remediations.iter().map(Arc::as_ref) {
-            let is_open = incident::is_open(incident);
-            let side = if is_open { &mut open } else { &mut ended };
-            let on = side.entry(&incident.spec.node_name).or_default();
-            on.push(incident);
-        }
+        let names = rows.iter().filter_map(|row| Some(row.node?.name.as_str()));
         let mut view = Self {
             snapshot,
             policies,
-            covering,
-            hearing,
-            slots: snapshot
-                .slots()
-                .map(|slot| (slot.node.as_str(), slot))
-                .collect(),
-            open,
-            ended,
+            places: names.zip(0..).collect(),
+            rows,
+            gone: BTreeMap::new(),
         };
+        view.join();
         let rollouts: Vec<_> = view
             .policies
             .iter()
@@ -108,6 +107,47 @@ impl<'a> View<'a> {
             policy.rollouts = rollouts;
         }
         view
+    }
+
+    /// Puts policies, slots, incidents and history to their nodes.
+    fn join(&mut self) {
+        for (index, policy) in self.policies.iter().enumerate() {
+            for node in &policy.covered {
+                if let Some(place) = self.places.get(node.name.as_str()) {
+                    self.rows[*place].covering.push(index);
+                }
+            }
+        }
+        let snapshot = self.snapshot;
+        for slot in snapshot.slots() {
+            self.row_mut(&slot.node).slot = Some(slot);
+        }
+        for incident in snapshot.remediations.iter().map(Arc::as_ref) {
+            let row = self.row_mut(&incident.spec.node_name);
+            if incident::is_open(incident) {
+                row.open.push(incident);
+            } else {
+                row.ended.push(incident);
+            }
+        }
+        let ledger = snapshot.ledger.iter().filter_map(|it| it.status.as_ref());
+        for entry in ledger.flat_map(|status| &status.history) {
+            self.row_mut(&entry.node).history.push(entry);
+        }
+    }
+
+    fn row_mut(&mut self, name: &'a str) -> &mut Row<'a> {
+        match self.places.get(name) {
+            Some(place) => &mut self.rows[*place],
+            None => self.gone.entry(name).or_default(),
+        }
+    }
+
+    fn row(&self, name: &str) -> Option<&Row<'a>> {
+        match self.places.get(name) {
+            Some(place) => self.rows.get(*place),
+            None => self.gone.get(name),
+        }
     }
 
     /// Every policy: the highest priority first, of equals the oldest, of those
@@ -125,7 +165,7 @@ impl<'a> View<'a> {
 
     /// The policies that cover `node`, in the same order.
     pub fn covering(&self, node: &Node) -> impl Iterator<Item = &PolicyView<'a>> {
-        let indices = self.covering.get(node.name.as_str());
+        let indices = self.row(&node.name).map(|row| &row.covering);
         indices
             .into_iter()
             .flatten()
@@ -140,32 +180,45 @@ impl<'a> View<'a> {
     /// The node of this name.
     #[must_use]
     pub fn node(&self, name: &str) -> Option<&'a Node> {
-        self.snapshot.nodes.get(name).map(Arc::as_ref)
+        self.row(name)?.node
+    }
+
+    /// The `NodeHealth` of `node`, unless it speaks of an earlier node of that
+    /// name.
+    #[must_use]
+    pub fn health(&self, node: &Node) -> Option<&'a NodeHealth> {
+        self.row(&node.name)?.health
     }
 
     /// Whether the probe of `node` can be relied on.
     #[must_use]
     pub fn hearing(&self, node: &Node) -> Hearing {
-        let heard = self.hearing.get(node.name.as_str());
-        heard.cloned().unwrap_or(Hearing::NoProbe)
+        let heard = self.row(&node.name).and_then(|row| row.hearing.clone());
+        heard.unwrap_or(Hearing::NoProbe)
     }
 
     /// The slot that is held for `node`.
     #[must_use]
     pub fn slot(&self, node: &str) -> Option<&'a Slot> {
-        self.slots.get(node).copied()
+        self.row(node)?.slot
     }
 
     /// The incidents on `node` that have not ended.
     #[must_use]
     pub fn open_on(&self, node: &str) -> &[&'a NodeRemediation] {
-        self.open.get(node).map_or(&[], Vec::as_slice)
+        self.row(node).map_or(&[], |row| &row.open)
     }
 
     /// The incidents on `node` that have ended and are on record.
     #[must_use]
     pub fn ended_on(&self, node: &str) -> &[&'a NodeRemediation] {
-        self.ended.get(node).map_or(&[], Vec::as_slice)
+        self.row(node).map_or(&[], |row| &row.ended)
+    }
+
+    /// What was done to `node` and still counts.
+    #[must_use]
+    pub fn history(&self, node: &str) -> &[&'a HistoryEntry] {
+        self.row(node).map_or(&[], |row| &row.history)
     }
 
     /// Every incident on record, ended or not.
@@ -173,45 +226,47 @@ impl<'a> View<'a> {
         self.snapshot.remediations.iter().map(Arc::as_ref)
     }
 
-    /// Every incident that has not ended, by node.
+    /// Every incident that has not ended.
     pub fn open(&self) -> impl Iterator<Item = &'a NodeRemediation> {
-        self.open.values().flatten().copied()
+        self.incidents().filter(|it| incident::is_open(it))
     }
 }
 
+/// The nodes with what probes say of them: both lists are in the order of names.
+fn rows(snapshot: &Snapshot) -> Vec<Row<'_>> {
+    let mut healths = snapshot.healths.iter().peekable();
+    let mut heard = snapshot.heard.iter().peekable();
+    let nodes = snapshot.nodes.values().map(Arc::as_ref);
+    let row = |node: &'_ Node| {
+        while healths.next_if(|(name, _)| **name < node.name).is_some() {}
+        while heard.next_if(|(name, _)| **name < node.name).is_some() {}
+        let health = healths.next_if(|(name, _)| **name == node.name);
+        let since = heard.next_if(|(name, _)| **name == node.name);
+        let health = health.map(|(_, health)| health.as_ref());
+        let health = health.filter(|health| health.spec.node_uid == node.uid);
+        (health, since.map(|(_, since)| *since))
+    };
+    let with = nodes.scan(row, |row, node| Some((node, row(node))));
+    with.map(|(node, (health, since))| Row {
+        node: Some(node),
+        health,
+        hearing: Some(judge::hearing(snapshot.now, health, since)),
+        ..Row::default()
+    })
+    .collect()
+}
+
 impl<'a> PolicyView<'a> {
-    fn new(
-        snapshot: &'a Snapshot,
-        policy: &'a NodeHealthPolicy,
-        hearing: &BTreeMap<&str, Hearing>,
-    ) -> Self {
-        let name = policy.name_any();
+    fn new(snapshot: &'a Snapshot, policy: &'a NodeHealthPolicy, rows: &[Row<'a>]) -> Self {
         let hashes: Vec<String> = policy
             .spec
             .triggers
             .iter()
             .map(Trigger::signal_hash)
             .collect();
-        let covered: Vec<&Node> = snapshot
-            .nodes
-            .values()
-            .map(Arc::as_ref)
-            .filter(|node| select::covers(policy, node))
-            .collect();
-        let states: BTreeMap<&str, Vec<TriggerState>> = covered
-            .iter()
-            .map(|node| {
-                let heard = hearing.get(node.name.as_str()) == Some(&Hearing::Heard);
-                let triggers = policy.spec.triggers.iter().zip(&hashes);
-                let states = triggers.map(|(trigger, hash)| {
-                    judge::state(snapshot, node, heard, &name, trigger, hash)
-                });
-                (node.name.as_str(), states.collect())
-            })
-            .collect();
         let mut view = Self {
             policy,
-            name,
+            name: policy.name_any(),
             problem: problem::of(snapshot, policy),
             breaker: Count::default(),
             alert: alerts::forbids(
@@ -220,33 +275,56 @@ impl<'a> PolicyView<'a> {
             ),
             closed: guard::closed(policy, snapshot.now),
             rollouts: Vec::new(),
-            covered,
+            covered: Vec::new(),
             hashes,
-            states,
+            rows: Places::default(),
+            states: Vec::new(),
         };
-        view.breaker = breaker::count(&view, hearing);
+        let mut unhealthy = 0;
+        for row in rows {
+            let Some(node) = row.node.filter(|node| select::covers(policy, node)) else {
+                continue;
+            };
+            let heard = row.health.filter(|_| row.hearing == Some(Hearing::Heard));
+            let triggers = policy.spec.triggers.iter().zip(&view.hashes);
+            let states = triggers.map(|(trigger, hash)| {
+                judge::state(snapshot.now, node, heard, &view.name, trigger, hash)
+            });
+            view.states.extend(states);
+            view.rows.insert(&node.name, view.covered.len());
+            view.covered.push(node);
+            let states = view.states(&node.name);
+            if breaker::is_unhealthy(policy, states, node, row.hearing.as_ref()) {
+                unhealthy += 1;
+            }
+        }
+        view.breaker = breaker::count(policy, view.covered.len(), unhealthy);
         view
     }
 
     /// Whether it covers `node`.
     #[must_use]
     pub fn covers(&self, node: &str) -> bool {
-        self.states.contains_key(node)
+        self.rows.contains_key(node)
     }
 
     /// Whether the trigger at `index` fires on `node`. Whatever is not known does
     /// not fire.
     #[must_use]
     pub fn state(&self, node: &str, index: usize) -> TriggerState {
-        let states = self.states.get(node);
-        let state = states.and_then(|states| states.get(index));
+        let state = self.states(node).get(index);
         state.copied().unwrap_or(TriggerState::Unknown)
     }
 
     /// The states of all triggers on `node`.
     #[must_use]
     pub fn states(&self, node: &str) -> &[TriggerState] {
-        self.states.get(node).map_or(&[], Vec::as_slice)
+        let count = self.hashes.len();
+        let states = self.rows.get(node).and_then(|row| {
+            let first = row * count;
+            self.states.get(first..first + count)
+        });
+        states.unwrap_or_default()
     }
 
     /// The trigger of this name, with its index.

@@ -7,7 +7,7 @@ use unstall_crds::policy::{Mode, RemedyKind, TemplateReference};
 use unstall_crds::remediation::{NodeRemediation, Phase};
 
 use crate::view::View;
-use crate::{Snapshot, incident, ladder, order, record};
+use crate::{incident, ladder, order, record};
 
 /// What the next snapshot has to hold.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -28,19 +28,19 @@ pub struct Wanted {
 
 /// What is needed to decide on the next snapshot.
 #[must_use]
-pub fn wanted(snapshot: &Snapshot) -> Wanted {
-    let view = View::new(snapshot);
+pub fn wanted(view: &View<'_>) -> Wanted {
+    let snapshot = view.snapshot;
     let mut wanted = Wanted::default();
     let limit = snapshot.limits.pod_nodes;
-    for it in order::incidents(&view) {
-        of_incident(&view, it, &mut wanted, limit);
+    for it in order::incidents(view) {
+        of_incident(view, it, &mut wanted, limit);
     }
     for mode in [Mode::Enforce, Mode::Observe] {
-        for (node, call) in order::calls(&view, mode).into_iter().take(limit) {
+        for (node, call) in order::calls(view, mode).into_iter().take(limit) {
             let kind = incident::first_remedy(&call).map(|(_, kind)| kind);
             let is_reboot = kind == Some(RemedyKind::Reboot);
             let is_forecast = mode == Mode::Observe && is_reboot;
-            if (is_forecast || has_blocking_pods(&view, &node.name)) && wanted.pods.len() < limit {
+            if (is_forecast || has_blocking_pods(view, &node.name)) && wanted.pods.len() < limit {
                 wanted.pods.insert(node.name.clone());
                 wanted.budgets |= is_forecast;
             }

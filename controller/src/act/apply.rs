@@ -1,133 +1,143 @@
 //! One action.
 
-use anyhow::Result;
-use kube::api::{Api, DeleteParams, Patch, PatchParams, PostParams, Preconditions};
-use kube::{Client, Error, ResourceExt};
+use anyhow::{Result, bail};
+use kube::api::{Api, DeleteParams, Patch, PatchParams, Preconditions};
+use kube::{Error, ResourceExt};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
-use unstall_crds::health::NodeHealth;
 use unstall_crds::names::manager;
 use unstall_crds::remediation::NodeRemediation;
-use unstall_decide::Action;
+use unstall_decide::{Action, Snapshot};
 
-use super::{command, slot, status};
+use super::actor::{Actor, params};
+use super::{command, evictions, hand_over, health, node, slot, status};
 use crate::client::bounded;
-use crate::keys::Signer;
 
-/// Who acts.
-pub struct Actor {
-    /// The API server.
-    pub client: Client,
-    /// Signs commands.
-    pub signer: Signer,
-    /// The epoch in which this controller leads.
-    pub epoch: i64,
-}
-
-/// Carries out `action`.
+/// Carries out `action`, which was decided on `seen`.
 ///
 /// # Errors
 /// When the API server refuses, or the live object is not what the plan saw.
-pub async fn apply(actor: &Actor, action: Action) -> Result<()> {
-    let healths: Api<NodeHealth> = Api::all(actor.client.clone());
+pub async fn apply(actor: &Actor, seen: &Snapshot, action: Action) -> Result<()> {
+    actor.check()?;
+    let incidents: Api<NodeRemediation> = Api::all(actor.client.clone());
     match action {
-        Action::CreateHealth(health) => {
-            tracing::info!(node = health.name_any(), "creating NodeHealth");
-            create(&healths, &health, "cannot create NodeHealth").await
-        }
-        Action::DeleteHealth { node, node_uid } => delete_health(&healths, &node, &node_uid).await,
+        Action::CreateHealth(new) => health::create(actor, &new).await,
+        Action::DeleteHealth { node, node_uid } => health::delete(actor, &node, &node_uid).await,
         Action::SetTriggers {
             node,
             triggers,
             report_interval,
+            clear_command,
             seen,
         } => {
-            let spec = json!({"triggers": triggers, "reportInterval": report_interval});
-            patch_spec(&healths, &node, spec, seen).await
+            let mut spec = json!({"triggers": triggers, "reportInterval": report_interval});
+            if clear_command {
+                spec["command"] = Value::Null;
+            }
+            health::patch(actor, &node, spec, seen).await
         }
-        Action::OpenIncident(incident) => {
-            let trigger = incident.spec.trigger.as_deref().unwrap_or_default();
-            tracing::info!(incident = incident.name_any(), trigger, "opening incident");
-            let incidents: Api<NodeRemediation> = Api::all(actor.client.clone());
-            create(&incidents, &incident, "cannot create NodeRemediation").await
+        Action::OpenIncident(incident) => open(&incidents, &incident).await,
+        Action::Adopt {
+            remediation,
+            policy,
+            seen,
+        } => {
+            let patch = json!({"metadata": {"resourceVersion": seen}, "spec": {"policy": policy}});
+            let what = format!("cannot write the policy into NodeRemediation {remediation}");
+            merge(&incidents, &remediation, &patch, &what).await
         }
         Action::TakeSlot(request) => slot::take(actor, request).await,
-        Action::ReleaseSlot { node, remediation } => {
-            slot::release(actor, &node, &remediation).await
-        }
+        Action::ReleaseSlot(release) => slot::release(actor, &release).await,
+        Action::TidyLedger {
+            released,
+            approved,
+            seen,
+        } => slot::tidy(actor, &released, &approved, seen).await,
         Action::SendCommand {
             node,
             remediation,
             payload,
-        } => command::send(actor, &healths, &node, &remediation, &payload).await,
+            report_interval,
+        } => command::send(actor, &node, &remediation, &payload, &report_interval).await,
         Action::ClearCommand { node, seen } => {
             tracing::info!(node, "taking the command back");
-            patch_spec(&healths, &node, json!({"command": Value::Null}), seen).await
+            health::patch(actor, &node, json!({"command": Value::Null}), seen).await
         }
         Action::SetStatus {
             remediation,
             status,
-            seen,
-        } => status::write_remediation(&actor.client, &remediation, *status, seen).await,
+            seen: version,
+        } => status::write_remediation(actor, seen, &remediation, *status, version).await,
+        Action::MarkNode { .. }
+        | Action::SetConditions { .. }
+        | Action::Evict(_)
+        | Action::DeletePod(_)
+        | Action::HandOver { .. }
+        | Action::TakeBack { .. } => on_node(actor, action).await,
+        Action::Forget { remediation, uid } => forget(&incidents, &remediation, uid).await,
     }
 }
 
-/// Patches a `NodeHealth`'s spec, if nothing changed since `resource_version`.
-pub async fn patch_spec(
-    api: &Api<NodeHealth>,
-    node: &str,
-    spec: Value,
-    resource_version: Option<String>,
-) -> Result<()> {
-    let mut patch = json!({"spec": spec});
-    if let Some(version) = resource_version {
-        patch["metadata"] = json!({"resourceVersion": version});
+async fn open(incidents: &Api<NodeRemediation>, incident: &NodeRemediation) -> Result<()> {
+    let trigger = incident.spec.trigger.as_deref().unwrap_or_default();
+    tracing::info!(incident = incident.name_any(), trigger, "opening incident");
+    create(incidents, incident, "cannot create NodeRemediation").await
+}
+
+async fn forget(incidents: &Api<NodeRemediation>, name: &str, uid: String) -> Result<()> {
+    tracing::info!(
+        incident = name,
+        "deleting the record of an incident that ended long ago"
+    );
+    delete(incidents, name, uid, "cannot delete NodeRemediation").await
+}
+
+/// What is done to a Node, to its pods, or by others to it.
+async fn on_node(actor: &Actor, action: Action) -> Result<()> {
+    match action {
+        Action::MarkNode {
+            node,
+            node_uid,
+            marks,
+            absent,
+            seen,
+        } => node::mark(actor, &node, &node_uid, &marks, absent.as_deref(), seen).await,
+        Action::SetConditions { node, set, remove } => {
+            node::set_conditions(actor, &node, &set, &remove).await
+        }
+        Action::Evict(order) => evictions::begin(actor, order, true).await,
+        Action::DeletePod(order) => evictions::begin(actor, order, false).await,
+        Action::HandOver {
+            node,
+            remediation,
+            template,
+        } => hand_over::make(actor, &node, &remediation, &template).await,
+        Action::TakeBack {
+            node,
+            remediation,
+            template,
+        } => hand_over::take_back(actor, &node, &remediation, &template).await,
+        other => bail!("{other:?} is nothing that is done to a Node"),
     }
+}
+
+/// Writes `patch`.
+pub async fn merge<K>(api: &Api<K>, name: &str, patch: &Value, what: &str) -> Result<()>
+where
+    K: Clone + std::fmt::Debug + DeserializeOwned,
+{
     let params = PatchParams {
         field_manager: Some(manager::CONTROLLER.into()),
         ..PatchParams::default()
     };
-    let patch = Patch::Merge(&patch);
-    let what = format!("cannot write the spec of NodeHealth {node}");
-    bounded(&what, api.patch(node, &params, &patch)).await?;
+    bounded(what, api.patch(name, &params, &Patch::Merge(patch))).await?;
     Ok(())
-}
-
-async fn delete_health(api: &Api<NodeHealth>, node: &str, node_uid: &str) -> Result<()> {
-    let Some(live) = bounded("cannot read NodeHealth", api.get_opt(node)).await? else {
-        return Ok(());
-    };
-    if live.spec.node_uid != node_uid {
-        return Ok(());
-    }
-    tracing::info!(
-        node,
-        "deleting the NodeHealth of an earlier node of this name"
-    );
-    let uid = live.metadata.uid;
-    let params = DeleteParams {
-        preconditions: Some(Preconditions {
-            uid,
-            resource_version: None,
-        }),
-        ..DeleteParams::default()
-    };
-    bounded("cannot delete NodeHealth", api.delete(node, &params)).await?;
-    Ok(())
-}
-
-/// The parameters of every write: who writes.
-pub fn params() -> PostParams {
-    PostParams {
-        field_manager: Some(manager::CONTROLLER.into()),
-        ..PostParams::default()
-    }
 }
 
 /// Creates an object; one that is there already was made in an earlier pass,
 /// which the watch has not shown yet.
-async fn create<K>(api: &Api<K>, object: &K, what: &str) -> Result<()>
+pub async fn create<K>(api: &Api<K>, object: &K, what: &str) -> Result<()>
 where
     K: Clone + std::fmt::Debug + Serialize + DeserializeOwned,
 {
@@ -135,6 +145,27 @@ where
     let call = async {
         match api.create(&params, object).await {
             Err(Error::Api(status)) if status.is_already_exists() => Ok(()),
+            other => other.map(|_| ()),
+        }
+    };
+    bounded(what, call).await
+}
+
+/// Deletes the object with this UID; one that is gone is what was wanted.
+pub async fn delete<K>(api: &Api<K>, name: &str, uid: String, what: &str) -> Result<()>
+where
+    K: Clone + std::fmt::Debug + DeserializeOwned,
+{
+    let params = DeleteParams {
+        preconditions: Some(Preconditions {
+            uid: Some(uid),
+            resource_version: None,
+        }),
+        ..DeleteParams::default()
+    };
+    let call = async {
+        match api.delete(name, &params).await {
+            Err(Error::Api(status)) if status.is_not_found() => Ok(()),
             other => other.map(|_| ()),
         }
     };

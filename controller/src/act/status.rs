@@ -1,51 +1,91 @@
 //! Statuses of incidents and policies.
 
 use std::collections::BTreeMap;
+use std::sync::PoisonError;
+use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
+use kube::ResourceExt;
 use kube::api::Api;
-use kube::{Client, ResourceExt};
-use unstall_crds::policy::{NodeHealthPolicy, NodeHealthPolicyStatus};
+use serde_json::json;
+use unstall_crds::condition::{ConditionReason, ConditionStatus, ConditionType};
+use unstall_crds::policy::{NodeHealthPolicy, NodeHealthPolicyStatus, RolloutStage};
 use unstall_crds::remediation::{NodeRemediation, NodeRemediationStatus};
+use unstall_decide::{Snapshot, UnreadableKind};
 
-use super::apply::params;
+use super::actor::{Actor, params};
 use crate::client::bounded;
 
-/// Writes how an incident goes, if nobody wrote to it since `seen`: what was
+/// The counts of a drain change with every pod: they are written this often.
+const PROGRESS_PAUSE: Duration = Duration::from_secs(10);
+/// The counts of a policy change with every phase of every incident.
+const POLICY_PAUSE: Duration = Duration::from_secs(15);
+
+/// Writes how an incident goes, if nobody wrote to it since it was seen: what was
 /// decided on an older view is not wanted any more.
 pub async fn write_remediation(
-    client: &Client,
+    actor: &Actor,
+    seen: &Snapshot,
     name: &str,
     status: NodeRemediationStatus,
-    seen: Option<String>,
+    version: Option<String>,
 ) -> Result<()> {
-    let api: Api<NodeRemediation> = Api::all(client.clone());
-    let mut live = bounded("cannot read NodeRemediation", api.get(name)).await?;
-    let phase = status.phase;
-    let moved = live
+    let mut all = seen.remediations.iter();
+    let found = all.find(|it| it.name_any() == name);
+    let mut next: NodeRemediation = found
+        .with_context(|| format!("NodeRemediation {name} was not seen"))?
+        .as_ref()
+        .clone();
+    let is_small = next
         .status
         .as_ref()
-        .is_none_or(|before| before.phase != phase);
-    if moved {
-        let message = status.message.as_deref().unwrap_or_default();
-        let outcome = status.outcome.map_or("", |outcome| outcome.as_str());
-        tracing::info!(incident = name, %phase, outcome, message, "incident moves");
+        .is_some_and(|old| is_progress(old, &status));
+    if is_small && !actor.paced.is_due(name, PROGRESS_PAUSE) {
+        return Ok(());
     }
-    live.status = Some(status);
-    live.metadata.resource_version = seen;
+    tell(name, next.status.as_ref(), &status);
+    next.status = Some(status);
+    next.metadata.resource_version = version;
+    let api: Api<NodeRemediation> = Api::all(actor.client.clone());
     let what = format!("cannot write the status of NodeRemediation {name}");
-    bounded(&what, api.replace_status(name, &params(), &live)).await?;
+    bounded(&what, api.replace_status(name, &params(), &next)).await?;
+    actor.paced.written(name);
     Ok(())
 }
 
-/// Writes the statuses of those of `seen` that changed.
+/// Whether nothing but the counts of a drain changed.
+fn is_progress(old: &NodeRemediationStatus, new: &NodeRemediationStatus) -> bool {
+    let without = |status: &NodeRemediationStatus| NodeRemediationStatus {
+        drain: None,
+        ..status.clone()
+    };
+    without(old) == without(new) && new.drain.is_some()
+}
+
+/// One line for each decision that changed, with its reason.
+fn tell(name: &str, before: Option<&NodeRemediationStatus>, after: &NodeRemediationStatus) {
+    let message = after.message.as_deref().unwrap_or_default();
+    let outcome = after.outcome.map_or("", |outcome| outcome.as_str());
+    if before.is_none_or(|before| before.phase != after.phase) {
+        tracing::info!(incident = name, phase = %after.phase, outcome, message, "incident moves");
+    }
+    let first = |status: &NodeRemediationStatus| status.blockers.first().map(|it| it.reason);
+    if let Some(blocker) = after.blockers.first()
+        && before.and_then(first) != Some(blocker.reason)
+    {
+        let reason = blocker.reason.as_str();
+        tracing::info!(incident = name, phase = %after.phase, reason, message = blocker.message, "incident waits");
+    }
+}
+
+/// Writes the statuses of those policies that changed.
 pub async fn write_policies(
-    client: &Client,
-    seen: &[NodeHealthPolicy],
-    statuses: BTreeMap<String, NodeHealthPolicyStatus>,
+    actor: &Actor,
+    seen: &Snapshot,
+    statuses: &BTreeMap<String, NodeHealthPolicyStatus>,
 ) -> Result<()> {
-    let api: Api<NodeHealthPolicy> = Api::all(client.clone());
-    for policy in seen {
+    let api: Api<NodeHealthPolicy> = Api::all(actor.client.clone());
+    for policy in &seen.policies {
         let name = policy.name_any();
         let Some(status) = statuses.get(&name) else {
             continue;
@@ -53,11 +93,85 @@ pub async fn write_policies(
         if policy.status.as_ref() == Some(status) {
             continue;
         }
+        let of_policy = format!("policy/{name}");
+        if is_counts(policy.status.as_ref(), status)
+            && !actor.paced.is_due(&of_policy, POLICY_PAUSE)
+        {
+            continue;
+        }
+        actor.check()?;
         // Based on the object that was judged: a newer one is judged next.
         let mut next = policy.clone();
         next.status = Some(status.clone());
         let what = format!("cannot write the status of NodeHealthPolicy {name}");
         bounded(&what, api.replace_status(&name, &params(), &next)).await?;
+        actor.paced.written(&of_policy);
+    }
+    unreadable(actor, seen).await
+}
+
+/// Whether nothing changed but counts and texts: neither a condition, nor the spec
+/// that was judged, nor the stage of a roll-out.
+fn is_counts(old: Option<&NodeHealthPolicyStatus>, new: &NodeHealthPolicyStatus) -> bool {
+    let Some(old) = old else {
+        return false;
+    };
+    let holds = |status: &NodeHealthPolicyStatus| -> Vec<(String, ConditionStatus, String)> {
+        let conditions = status.conditions.iter();
+        conditions
+            .map(|it| (it.type_.clone(), it.status, it.reason.clone()))
+            .collect()
+    };
+    let stages = |status: &NodeHealthPolicyStatus| -> Vec<RolloutStage> {
+        status.rollouts.iter().map(|it| it.stage).collect()
+    };
+    old.observed_generation == new.observed_generation
+        && holds(old) == holds(new)
+        && stages(old) == stages(new)
+}
+
+/// Says on a policy that cannot be read why that is, once.
+async fn unreadable(actor: &Actor, seen: &Snapshot) -> Result<()> {
+    for broken in &seen.unreadable {
+        let key = format!("{:?}/{}", broken.kind, broken.name);
+        {
+            let said = actor.said.lock().unwrap_or_else(PoisonError::into_inner);
+            if said.get(&key) == Some(&broken.why) {
+                continue;
+            }
+        }
+        tracing::warn!(kind = ?broken.kind, name = broken.name, why = broken.why, "object cannot be read");
+        if broken.kind == UnreadableKind::NodeHealthPolicy {
+            let message: String = format!(
+                "nothing of this policy is carried out: it cannot be read by this version: {}",
+                broken.why
+            );
+            let condition = json!({
+                "type": ConditionType::Ready,
+                "status": "False",
+                "reason": ConditionReason::InvalidSpec,
+                "message": message.chars().take(1024).collect::<String>(),
+                "lastTransitionTime": seen.now,
+            });
+            let patch = json!({"status": {
+                "summary": "not carried out: see condition Ready",
+                "conditions": [condition],
+            }});
+            let params = kube::api::PatchParams::default();
+            let patch = kube::api::Patch::Merge(&patch);
+            let what = format!(
+                "cannot write the status of NodeHealthPolicy {}",
+                broken.name
+            );
+            // The answer holds the object, which cannot be read.
+            let raw: Api<kube::api::DynamicObject> = Api::all_with(
+                actor.client.clone(),
+                &kube::api::ApiResource::erase::<NodeHealthPolicy>(&()),
+            );
+            bounded(&what, raw.patch_status(&broken.name, &params, &patch)).await?;
+        }
+        let mut said = actor.said.lock().unwrap_or_else(PoisonError::into_inner);
+        said.insert(key, broken.why.clone());
     }
     Ok(())
 }

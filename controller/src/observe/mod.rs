@@ -1,10 +1,30 @@
 //! Cluster -> `Snapshot`.
 
+mod table;
+
+mod node;
+mod stores;
 mod watch;
+
+pub mod budget;
+pub mod pod;
+
+mod nearby;
+mod pods;
+
+mod alerts;
+mod hand_over;
 
 mod heard;
 mod snapshot;
 
+mod capture;
+
+pub use alerts::{Prometheus, PrometheusOptions};
+pub use capture::capture;
+pub use hand_over::api as dynamic_api;
 pub use heard::Heard;
-pub use snapshot::snapshot;
-pub use watch::Stores;
+pub use nearby::{Nearby, OwnPods};
+pub use node::plain;
+pub use snapshot::{Memory, snapshot};
+pub use stores::Stores;

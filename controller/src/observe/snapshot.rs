@@ -1,76 +1,91 @@
 //! Stores and time -> plain snapshot.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use jiff::Timestamp;
-use k8s_openapi::api::core::v1::Node as KubeNode;
-use kube::ResourceExt;
 use unstall_crds::names::LEDGER;
-use unstall_decide::{Node, Snapshot};
+use unstall_decide::{EvictionAnswer, Limits, Snapshot, Unreadable, UnreadableKind};
 
-use super::{Heard, Stores};
+use super::stores::Readable;
+use super::{Heard, Nearby, Stores};
 
-/// What the stores hold at `now`.
-#[must_use]
-pub fn snapshot(stores: &Stores, heard: &mut Heard, now: Timestamp, epoch: i64) -> Snapshot {
-    let healths: BTreeMap<String, _> = stores
-        .healths
-        .state()
-        .iter()
-        .map(|health| (health.name_any(), health.as_ref().clone()))
-        .collect();
-    heard.update(now, healths.values());
-    let nodes = stores
-        .nodes
-        .state()
-        .iter()
-        .map(|node| (node.name_any(), plain(node)))
-        .collect();
-    let ledgers = stores.ledgers.state();
-    let mut policies: Vec<_> = stores
-        .policies
-        .state()
-        .iter()
-        .map(|p| p.as_ref().clone())
-        .collect();
-    policies.sort_by_key(ResourceExt::name_any);
-    let mut remediations: Vec<_> = stores
-        .remediations
-        .state()
-        .iter()
-        .map(|r| r.as_ref().clone())
-        .collect();
-    remediations.sort_by_key(ResourceExt::name_any);
-    Snapshot {
-        now,
-        epoch,
-        policies,
-        nodes,
-        healths,
-        heard: heard.times(),
-        remediations,
-        ledger: ledgers
-            .iter()
-            .find(|l| l.name_any() == LEDGER)
-            .map(|l| l.as_ref().clone()),
-    }
+/// What this process knows beside the cluster's objects.
+pub struct Memory {
+    /// When probes were heard.
+    pub heard: Heard,
+    /// Bounds of what is looked at and kept.
+    pub limits: Limits,
 }
 
-fn plain(node: &KubeNode) -> Node {
-    let conditions = node
-        .status
-        .iter()
-        .flat_map(|status| status.conditions.iter().flatten());
-    let ready = conditions
-        .filter(|c| c.type_ == "Ready")
-        .any(|c| c.status == "True");
-    Node {
-        name: node.name_any(),
-        uid: node.uid().unwrap_or_default(),
-        labels: node.labels().clone(),
-        annotations: node.annotations().clone(),
-        ready,
-        unschedulable: node.spec.as_ref().and_then(|s| s.unschedulable) == Some(true),
-        deleting: node.metadata.deletion_timestamp.is_some(),
+/// What is known at `now`.
+#[must_use]
+pub fn snapshot(
+    stores: &Stores,
+    nearby: &Nearby,
+    memory: &mut Memory,
+    evictions: BTreeMap<String, EvictionAnswer>,
+    now: Timestamp,
+    epoch: i64,
+) -> Snapshot {
+    let mut unreadable = Vec::new();
+    let healths = good(
+        stores.healths.all(),
+        UnreadableKind::NodeHealth,
+        &mut unreadable,
+    );
+    memory.heard.update(now, healths.values().map(Arc::as_ref));
+    let policies = good(
+        stores.policies.all(),
+        UnreadableKind::NodeHealthPolicy,
+        &mut unreadable,
+    );
+    let remediations = good(
+        stores.remediations.all(),
+        UnreadableKind::NodeRemediation,
+        &mut unreadable,
+    );
+    let mut ledgers = good(
+        stores.ledgers.all(),
+        UnreadableKind::DisruptionLedger,
+        &mut unreadable,
+    );
+    let mut snapshot = Snapshot {
+        now,
+        epoch,
+        policies: policies.into_values().map(Arc::unwrap_or_clone).collect(),
+        nodes: stores.nodes.all().unwrap_or_default(),
+        healths,
+        heard: memory.heard.times(),
+        remediations: remediations.into_values().collect(),
+        ledger: ledgers.remove(LEDGER).map(Arc::unwrap_or_clone),
+        evictions,
+        unreadable,
+        limits: memory.limits,
+        ..Snapshot::default()
+    };
+    nearby.tell(&mut snapshot);
+    snapshot
+}
+
+/// Those that could be read; the others go to `unreadable`.
+fn good<K>(
+    all: Option<BTreeMap<String, Arc<Readable<K>>>>,
+    kind: UnreadableKind,
+    unreadable: &mut Vec<Unreadable>,
+) -> BTreeMap<String, Arc<K>> {
+    let mut good = BTreeMap::new();
+    for (name, object) in all.unwrap_or_default() {
+        match object.as_ref() {
+            Ok(read) => {
+                good.insert(name, Arc::clone(read));
+            }
+            Err(why) => unreadable.push(Unreadable {
+                kind,
+                name,
+                why: why.clone(),
+            }),
+        }
     }
+    good
 }

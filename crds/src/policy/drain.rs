@@ -11,6 +11,8 @@ use crate::units::GoDuration;
 /// How a node is emptied. Names and defaults are those of `kubectl drain`;
 /// DaemonSet and static pods always stay, PodDisruptionBudgets are always
 /// respected by Evict, and a pod is never deleted without its grace period.
+/// Pods of lower priority leave first, critical ones when all others are gone.
+/// Pods that tolerate the cordon would come straight back: they are skipped.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
 #[schemars(
@@ -37,21 +39,25 @@ pub struct Drain {
     pub on_timeout: DrainTimeoutAction,
 
     /// The grace period of every pod, in place of its own
-    /// terminationGracePeriodSeconds. 1s to 1h, default none: each pod's own.
+    /// terminationGracePeriodSeconds. 1s to 1h, default none: each pod's own, 1s
+    /// where that is 0.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(transform = duration_between("drain.gracePeriod", "1s", "1h", "30s"))]
     pub grace_period: Option<GoDuration>,
 
     /// Evict pods with emptyDir volumes, whose data is lost. Default false: such
-    /// a pod blocks the drain and is named in the status.
+    /// a pod blocks the drain and is named in the status, also where a rule says
+    /// Evict or Delete; Wait and Skip lose no data.
     pub delete_empty_dir_data: bool,
 
     /// Evict pods that no controller will replace. Default false: such a pod
-    /// blocks the drain and is named in the status.
+    /// blocks the drain and is named in the status, also where a rule says Evict
+    /// or Delete; Wait and Skip leave it alone.
     pub force: bool,
 
-    /// Do not wait for pods that have been terminating for longer than this, as
-    /// with a stuck finalizer. 1m to 24h, default none: wait for all.
+    /// Do not wait for pods that are still there so long after the end of their
+    /// grace period, as with a stuck finalizer. 1m to 24h, default none: wait for
+    /// all.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(transform = duration_between("drain.skipWaitForDeleteTimeout", "1m", "24h", "10m"))]
     pub skip_wait_for_delete_timeout: Option<GoDuration>,
@@ -64,7 +70,10 @@ pub struct Drain {
     pub exclude_from_load_balancers: GoDuration,
 
     /// Pods that need something else than plain eviction. The first rule that
-    /// matches a pod counts for it; a pod without a rule is evicted. At most 16.
+    /// matches a pod counts for it; a pod without a rule is evicted. One that
+    /// asks by annotation not to be disrupted blocks the drain unless a rule with
+    /// podSelector or namespaces matches it. Pods that have ended are evicted
+    /// whatever their rule waits for. At most 16.
     #[schemars(length(max = 16), transform = map_by_name)]
     pub rules: Vec<DrainRule>,
 }
@@ -91,8 +100,9 @@ pub struct DrainRule {
     #[schemars(length(min = 1, max = 32), inner(length(min = 1, max = 63)), transform = set)]
     pub namespaces: Option<Vec<String>>,
 
-    /// The steps, one after the other, counted from the beginning of the drain.
-    /// A pod that is gone needs no further step. 1 to 8.
+    /// The steps, one after the other, counted from the beginning of the drain,
+    /// also for a pod that comes later. A pod that is gone needs no further step,
+    /// nor one that is terminating and in time. 1 to 8.
     #[schemars(
         length(min = 1, max = 8),
         transform = atomic,
@@ -124,8 +134,8 @@ pub struct DrainStep {
     pub action: DrainAction,
 
     /// How long the step lasts before the next one begins. 1s to 24h. Not with
-    /// Skip and Abort; the last step may leave it out and then lasts until
-    /// drain.timeout.
+    /// Skip and Abort; the last step may leave it out and lasts until
+    /// drain.timeout in any case.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(transform = duration_between("drain.rules.steps.for", "1s", "24h", "15m"))]
     pub r#for: Option<GoDuration>,

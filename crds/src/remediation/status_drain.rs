@@ -17,9 +17,11 @@ pub struct DrainProgress {
     pub gone: u32,
     /// Pods that are terminating.
     pub terminating: u32,
-    /// Pods that a rule leaves on the node.
+    /// Pods that are left on the node: by a rule, or because they tolerate the
+    /// cordon.
     pub skipped: u32,
-    /// Pods that are left, at most 20 of them.
+    /// Pods that have to leave and are still there, at most 20 of them: first
+    /// those that something holds up.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 20), transform = atomic)]
     pub left: Vec<LeftPod>,
@@ -52,11 +54,12 @@ pub struct LeftPod {
     /// The pod's name.
     #[schemars(length(min = 1, max = 253))]
     pub name: String,
-    /// Why it is still there; absent while its turn has not come.
+    /// Why it is still there; absent while its turn has not come, and while it
+    /// terminates in time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<BlockedReason>,
-    /// The same in a sentence, with the name of what forbids it. At most 256
-    /// characters.
+    /// The same in a sentence, with the name of what forbids it, or what it
+    /// waits for. At most 256 characters.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 256))]
     pub message: Option<String>,

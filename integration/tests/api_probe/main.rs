@@ -9,10 +9,14 @@
     reason = "a helper of a test fails as the test does"
 )]
 
+#[path = "../api_support/forward.rs"]
 mod forward;
 mod http;
 mod node;
+#[path = "../api_support/proxy.rs"]
+mod proxy;
 
+mod next_boot;
 mod page;
 mod quiet;
 mod token;

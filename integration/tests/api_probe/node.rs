@@ -1,13 +1,11 @@
 //! A probe of this machine that runs as a process, with a `NodeHealth` of its own.
 
 use std::fs::{self, File};
-use std::io::{BufRead, BufReader};
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU16, Ordering};
-use std::sync::mpsc::channel;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
@@ -18,6 +16,7 @@ use unstall_integration::workspace::build_program;
 
 use crate::forward::Forward;
 use crate::http::call;
+use crate::proxy::proxy;
 
 const LIMIT: Duration = Duration::from_secs(60);
 const OBJECTS: &str = "/apis/unstall.dev/v1alpha1/nodehealths";
@@ -67,31 +66,6 @@ fn make() -> Result<Bed, String> {
     })
 }
 
-/// Starts `kubectl proxy`, which ends with this process, and returns its address.
-fn proxy(kubectl: &Kubectl) -> String {
-    let mut command = Command::new("setpriv");
-    command
-        .args(["--pdeathsig", "KILL"])
-        .arg(kubectl.program())
-        .args(["proxy", "--port=0"])
-        .env("KUBECONFIG", kubectl.kubeconfig())
-        .stdout(Stdio::piped());
-    let (send, said) = channel();
-    // It ends with the thread that started it, which must not be that of one test.
-    std::thread::spawn(move || {
-        let mut child = command.spawn().unwrap();
-        let mut line = String::new();
-        let mut out = BufReader::new(child.stdout.take().unwrap());
-        out.read_line(&mut line).unwrap();
-        send.send(line).unwrap();
-        child.wait().unwrap();
-    });
-    let line = said.recv().unwrap();
-    let address = line.trim().rsplit(' ').next().unwrap();
-    assert!(address.starts_with("127.0.0.1:"), "{line}");
-    address.to_owned()
-}
-
 /// The probe of a node of this name.
 pub struct Node {
     pub name: String,
@@ -105,6 +79,11 @@ pub struct Node {
 impl Node {
     /// Starts one behind a forwarder, and waits until it has written.
     pub fn start(name: &str, interval: &str) -> Option<Self> {
+        Self::start_with(name, &["--interval", interval])
+    }
+
+    /// The same with any arguments.
+    pub fn start_with(name: &str, arguments: &[&str]) -> Option<Self> {
         let bed = bed()?;
         let forward = Forward::to(&bed.plain);
         let server = format!("http://127.0.0.1:{}", forward.port);
@@ -112,7 +91,7 @@ impl Node {
         Some(Self::with(
             bed,
             name,
-            interval,
+            arguments,
             forward,
             &cluster,
             &json!({}),
@@ -123,7 +102,7 @@ impl Node {
     pub fn with(
         bed: &'static Bed,
         name: &str,
-        interval: &str,
+        arguments: &[&str],
         forward: Forward,
         cluster: &Value,
         user: &Value,
@@ -142,7 +121,8 @@ impl Node {
         let port = free_port();
         let log = File::create(dir.path().join("log")).unwrap();
         let child = Command::new(&bed.program)
-            .args(["probe", "--node-name", &name, "--interval", interval])
+            .args(["probe", "--node-name", &name])
+            .args(arguments)
             .args(["--listen", &format!("127.0.0.1:{port}")])
             .env("KUBECONFIG", &kubeconfig)
             .stderr(log)
@@ -174,7 +154,12 @@ impl Node {
     pub fn change(&self) -> i64 {
         let before = &self.object()["spec"]["reportInterval"];
         let next = if before == "5m" { "6m" } else { "5m" };
-        let patch = json!({"spec": {"reportInterval": next}}).to_string();
+        self.report_each(next)
+    }
+
+    /// Sets the interval of its reports, and returns the generation.
+    pub fn report_each(&self, interval: &str) -> i64 {
+        let patch = json!({"spec": {"reportInterval": interval}}).to_string();
         let (status, body) = call(&self.bed.plain, "PATCH", &self.path(), &patch);
         assert_eq!(status, 200, "{body}");
         let object: Value = serde_json::from_str(&body).unwrap();

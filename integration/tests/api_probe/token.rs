@@ -89,7 +89,7 @@ fn a_replaced_token_is_used_and_its_predecessor_not_missed() {
     let user = json!({"tokenFile": dir.path().join("token")});
     let cluster = &config["clusters"][0]["cluster"];
     let unused = Forward::to("127.0.0.1:1");
-    let mut node = Node::with(bed, "token", "1s", unused, cluster, &user);
+    let mut node = Node::with(bed, "token", &["--interval", "1s"], unused, cluster, &user);
     let measured = node.measured();
     lay(dir.path(), 2, &account.bound("second"));
     account.end("first");

@@ -143,7 +143,7 @@ fn observe_changes_nothing_and_says_what_it_would_do() {
     });
     let forecast = |path| text(objects.policy(), path).unwrap_or_default();
     assert_eq!(forecast("/status/forecast/0/remedy"), "drop");
-    assert!(forecast("/status/forecast/0/message").starts_with("would apply drop to"));
+    assert!(forecast("/status/forecast/0/message").starts_with("would drop caches on "));
     std::thread::sleep(Duration::from_secs(10));
     let objects = stage.objects();
     assert_eq!(objects.remediations().count(), 0);

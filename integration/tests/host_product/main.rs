@@ -6,5 +6,7 @@ mod stage;
 
 mod cure;
 
+mod next_boot;
 mod probe;
 mod refusals;
+mod removed;

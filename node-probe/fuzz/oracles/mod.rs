@@ -29,6 +29,10 @@ pub mod keys;
 #[cfg(feature = "cluster")]
 pub mod meminfo;
 #[cfg(feature = "cluster")]
+pub mod next_boot;
+#[cfg(feature = "cluster")]
+mod next_boot_files;
+#[cfg(feature = "cluster")]
 pub mod node_health;
 #[cfg(feature = "cluster")]
 pub mod wire;
@@ -51,13 +55,14 @@ pub const SAMPLE: [Target; 11] = [
     ("softnet", softnet::check),
 ];
 
-/// Those of the actuator and of what is published.
+/// Those of the actuator, of the host's files and of what is published.
 #[cfg(feature = "cluster")]
-pub const CLUSTER: [Target; 6] = [
+pub const CLUSTER: [Target; 7] = [
     ("command", command::check),
     ("journal", journal::check),
     ("keys", keys::check),
     ("meminfo", meminfo::check),
+    ("next_boot", next_boot::check),
     ("node_health", node_health::check),
     ("wire", wire::check),
 ];

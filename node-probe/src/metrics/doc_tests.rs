@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::record::{Metrics, Moment};
 use crate::judge::testing::{at, observation, rule};
 use crate::judge::{Judge, Level};
+use crate::publish::status::NextBoot;
 use crate::sample::{Share, SoftnetRise};
 
 const DOCUMENT: &str = include_str!("../../../docs/metrics.md");
@@ -86,11 +87,17 @@ fn page() -> String {
     seen.surroundings.steal = share();
     metrics.observe(&seen);
     metrics.wrote(true);
+    let staged = "6.1.0-40-amd64".parse().unwrap();
     metrics.render(&Moment {
         judge: &judge,
         level: Level::Watch,
         in_flight: None,
         actuator: true,
+        running: Some("6.1.0-39-amd64"),
+        next_boot: NextBoot {
+            staged: Some(&staged),
+            reboot_required: Some(false),
+        },
     })
 }
 

@@ -9,7 +9,7 @@ use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::{Registry, Unit};
 
-use super::labels::{Alone, Build, OfResult, OfSignal, OfTrigger, OfVerdict, Read};
+use super::labels::{Alone, Build, OfKernel, OfResult, OfSignal, OfTrigger, OfVerdict, Read};
 use crate::cli::version;
 
 /// A gauge of seconds, a ratio or a count.
@@ -41,6 +41,8 @@ pub struct Families {
     pub trigger: Family<OfTrigger, Gauge>,
     pub writes: Family<OfResult, Counter>,
     pub actuator: Gauge,
+    pub kernel: Family<OfKernel, Gauge>,
+    pub reboot_required: Family<Alone, Gauge>,
 }
 
 impl Families {
@@ -72,10 +74,13 @@ impl Families {
             trigger: Family::default(),
             writes: Family::default(),
             actuator: Gauge::default(),
+            kernel: Family::default(),
+            reboot_required: Family::default(),
         };
         families.register_measured(registry);
         families.register_surroundings(registry);
         families.register_said(registry);
+        families.register_next_boot(registry);
         families
     }
 
@@ -179,6 +184,19 @@ impl Families {
             "unstall_probe_actuator_available",
             "Whether an actuator answers beside this probe",
             self.actuator.clone(),
+        );
+    }
+
+    fn register_next_boot(&self, registry: &mut Registry) {
+        registry.register(
+            "unstall_kernel",
+            "The running kernel and the one that the next boot would run, always 1; staged is empty while not known",
+            self.kernel.clone(),
+        );
+        registry.register(
+            "unstall_reboot_required",
+            "Whether the distribution asks for a reboot (1) or not (0); absent while not known",
+            self.reboot_required.clone(),
         );
     }
 }

@@ -44,6 +44,15 @@ pub struct OfResult {
     pub result: &'static str,
 }
 
+/// A kernel beside the one that follows it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct OfKernel {
+    /// The running one.
+    pub running: String,
+    /// The next boot's; empty, which is absent to Prometheus, where it is not known.
+    pub staged: String,
+}
+
 /// The build.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub struct Build {

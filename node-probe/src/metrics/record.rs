@@ -7,8 +7,9 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::registry::Registry;
 
 use super::families::{Families, Value};
-use super::labels::{Alone, OfResult, OfSignal, OfTrigger, OfVerdict, Read};
+use super::labels::{Alone, OfKernel, OfResult, OfSignal, OfTrigger, OfVerdict, Read};
 use crate::judge::{Distrust, Judge, Level, Reading, Signal, State, leaf_reading, reading};
+use crate::publish::status::NextBoot;
 use crate::sample::Observation;
 
 /// The states of a trigger.
@@ -38,6 +39,10 @@ pub struct Moment<'a> {
     pub in_flight: Option<Duration>,
     /// Whether an actuator answers.
     pub actuator: bool,
+    /// The running kernel, if it can be read.
+    pub running: Option<&'a str>,
+    /// What the host's files say of its next boot.
+    pub next_boot: NextBoot<'a>,
 }
 
 /// All metrics of a probe.
@@ -150,10 +155,34 @@ impl Metrics {
         let in_flight = moment.in_flight.unwrap_or_default();
         families.in_flight.set(in_flight.as_secs_f64());
         families.actuator.set(moment.actuator.into());
+        self.next_boot(moment);
         let mut text = String::new();
         // Writing to a string cannot fail.
         let _ = encode(&mut text, &self.registry);
         text
+    }
+
+    fn next_boot(&self, moment: &Moment<'_>) {
+        let families = &self.families;
+        // What held before must not linger beside it.
+        families.kernel.clear();
+        if let Some(running) = moment.running {
+            let staged = moment.next_boot.staged;
+            let label = OfKernel {
+                running: running.to_owned(),
+                staged: staged.map(ToString::to_string).unwrap_or_default(),
+            };
+            families.kernel.get_or_create(&label).set(1);
+        }
+        match moment.next_boot.reboot_required {
+            Some(asked) => {
+                families
+                    .reboot_required
+                    .get_or_create(&[])
+                    .set(asked.into());
+            }
+            None => families.reboot_required.clear(),
+        }
     }
 }
 
@@ -180,7 +209,33 @@ mod tests {
             level: Level::Watch,
             in_flight: Some(Duration::from_millis(1_500)),
             actuator: true,
+            running: Some("6.1.0-39-amd64"),
+            next_boot: NextBoot::default(),
         })
+    }
+
+    #[test]
+    fn a_next_boot_is_told_as_it_is_known_now() {
+        let (metrics, judge) = (Metrics::default(), Judge::default());
+        let staged = "6.1.0-40-amd64".parse().unwrap();
+        let told = metrics.render(&Moment {
+            judge: &judge,
+            level: Level::Watch,
+            in_flight: None,
+            actuator: true,
+            running: Some("6.1.0-39-amd64"),
+            next_boot: NextBoot {
+                staged: Some(&staged),
+                reboot_required: Some(true),
+            },
+        });
+        let both = "unstall_kernel{running=\"6.1.0-39-amd64\",staged=\"6.1.0-40-amd64\"} 1\n";
+        assert!(told.contains(both), "{told}");
+        assert!(told.contains("unstall_reboot_required{} 1\n"), "{told}");
+        let told = page(&metrics, &judge);
+        let alone = "unstall_kernel{running=\"6.1.0-39-amd64\",staged=\"\"} 1\n";
+        assert!(told.contains(alone) && !told.contains(both), "{told}");
+        assert!(!told.contains("unstall_reboot_required{"), "{told}");
     }
 
     #[test]

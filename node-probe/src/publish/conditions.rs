@@ -116,7 +116,7 @@ mod tests {
     use super::*;
     use crate::judge::Corroborator;
     use crate::judge::testing::{at, observation, rule};
-    use crate::publish::status::Facts;
+    use crate::publish::status::{Facts, NextBoot};
     use std::time::Duration;
     use unstall_crds::health::NodeHealthStatus;
 
@@ -148,6 +148,7 @@ mod tests {
                 kernel_release: None,
                 cgroup_version: None,
             },
+            next_boot: NextBoot::default(),
             started: at(0),
             asked: &[Asked::Rule(rule)],
             generation: Some(3),

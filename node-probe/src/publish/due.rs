@@ -53,6 +53,7 @@ fn essence(status: &NodeHealthStatus) -> impl PartialEq {
         (
             status.observed_generation,
             status.boot_id.clone(),
+            status.kernel.clone(),
             status.verdict,
         ),
         (
@@ -127,6 +128,38 @@ mod tests {
             is_due(&with(next), &with("Warming"), written, interval, at(1_001))
         };
         assert!(is_news("Unknown") && !is_news("Known"));
+    }
+
+    #[test]
+    fn a_kernel_that_was_staged_and_a_reboot_that_is_asked_for_are_news() {
+        let with = |kernel: serde_json::Value| NodeHealthStatus {
+            kernel: serde_json::from_value(kernel).unwrap(),
+            ..Default::default()
+        };
+        let old = with(serde_json::json!({"running": "6.1.0-39-amd64"}));
+        let written = Some(Written {
+            at: at(1_000),
+            jitter: 0,
+        });
+        for (kernel, is_news) in [
+            (serde_json::json!({"running": "6.1.0-39-amd64"}), false),
+            (
+                serde_json::json!({"running": "6.1.0-39-amd64", "staged": "6.1.0-40-amd64"}),
+                true,
+            ),
+            (
+                serde_json::json!({"running": "6.1.0-39-amd64", "rebootRequired": false}),
+                true,
+            ),
+        ] {
+            let next = with(kernel);
+            let interval = Duration::from_mins(5);
+            assert_eq!(
+                is_due(&next, &old, written, interval, at(1_001)),
+                is_news,
+                "{next:?}"
+            );
+        }
     }
 
     #[test]

@@ -3,8 +3,8 @@
 //! Reading order: what is asked ([`rules`]), what is said ([`status`], [`diagnosis`], [`conditions`]), when it
 //! is worth a write ([`due`]), what became of the latest command ([`errand`])
 //! and what was measured [`around`] it, and what still holds after a restart
-//! ([`resume`]); then the I/O: the talk with the actuator, the API object, and
-//! the loop that joins them.
+//! ([`resume`]); then the I/O: the talk with the actuator, looks at the host's
+//! files, the API object, and the loop that joins them.
 
 pub mod rules;
 
@@ -21,6 +21,7 @@ pub mod errand;
 pub mod resume;
 
 mod command;
+mod host_look;
 mod object;
 
 mod run;

@@ -15,11 +15,13 @@ use unstall_crds::units::KernelVersion;
 use super::command::{self, Live};
 use super::due::{Written, is_due};
 use super::errand::{Errand, Orders, Said};
+use super::host_look::HostLooks;
 use super::object::{self, Target};
 use super::resume::resumed;
 use super::rules::{Asked, asked, rules};
 use super::status::{Facts, Inputs, Now, status};
 use crate::cli::duration;
+use crate::host_state::{HostFiles, SentinelPath};
 use crate::jitter::Jitter;
 use crate::judge::{Judge, Proof, Thresholds};
 use crate::log;
@@ -31,6 +33,8 @@ use crate::time::MonotonicTime;
 
 /// Something is looked at at least this often: samples go stale, writes fail.
 const TICK: Duration = Duration::from_secs(5);
+/// Until the object says how often to report.
+const REPORT_INTERVAL: Duration = Duration::from_mins(5);
 /// After a failed write: doubled each time, from the first to the last.
 const RETRY_FIRST: Duration = Duration::from_secs(2);
 const RETRY_LAST: Duration = Duration::from_secs(60);
@@ -50,6 +54,14 @@ pub struct ProbeArgs {
     /// Where to answer /metrics, /healthz and /readyz: :9469 for every address, or ADDRESS:PORT
     #[arg(long, value_name = "ADDRESS")]
     listen: Option<Address>,
+    /// Where the host's boot, etc/os-release and run are: / on a host, /host in a pod; without it
+    /// neither the kernel of the next boot nor a wanted reboot is reported
+    #[arg(long, value_name = "DIR")]
+    host_root: Option<PathBuf>,
+    /// File on the host that says by being there that a reboot is wanted; by default the
+    /// distribution's own, /run/reboot-required
+    #[arg(long, value_name = "PATH", requires = "host_root")]
+    reboot_sentinel: Option<SentinelPath>,
     /// Unix socket of the actuator; without it every command goes unanswered
     #[arg(long, value_name = "PATH")]
     actuator_socket: Option<PathBuf>,
@@ -102,7 +114,13 @@ async fn probe(args: ProbeArgs, pace: Pace) -> Result<(), String> {
         tokio::spawn(serve(listen(address).await?, pages));
     }
     let (wrote, mut writes) = mpsc::unbounded_channel();
-    let mut probe = Probe::new(client.clone(), orders, wrote, facts(&roots));
+    let (told, mut looks) = mpsc::unbounded_channel();
+    let files = args.host_root.map(|root| HostFiles {
+        root,
+        sentinel: args.reboot_sentinel,
+    });
+    let looker = HostLooks::new(files, told);
+    let mut probe = Probe::new(client.clone(), orders, wrote, facts(&roots), looker);
     if let Some(socket) = args.actuator_socket {
         probe.has_actuator = true;
         let live = Live {
@@ -125,6 +143,7 @@ async fn probe(args: ProbeArgs, pace: Pace) -> Result<(), String> {
             Some(object) = objects.recv() => probe.take_object(object),
             Some(answer) = answers.recv() => probe.hear(answer),
             Some(write) = writes.recv() => probe.wrote(write),
+            Some(state) = looks.recv() => probe.looks.take(state),
             Some(page) = asked.recv() => {
                 probe.answer(page, sampler.in_flight());
                 continue;
@@ -152,6 +171,7 @@ struct Probe {
     orders: watch::Sender<Orders>,
     wrote: mpsc::UnboundedSender<Wrote>,
     facts: Facts,
+    looks: HostLooks,
     started: MonotonicTime,
     kernel: Option<KernelVersion>,
     judge: Judge,
@@ -172,6 +192,7 @@ impl Probe {
         orders: watch::Sender<Orders>,
         wrote: mpsc::UnboundedSender<Wrote>,
         facts: Facts,
+        looks: HostLooks,
     ) -> Self {
         Self {
             client,
@@ -183,6 +204,7 @@ impl Probe {
                 .as_ref()
                 .and_then(|text| text.parse().ok()),
             facts,
+            looks,
             started: monotonic(),
             judge: Judge::new(Thresholds::default()),
             metrics: Metrics::default(),
@@ -206,12 +228,15 @@ impl Probe {
         // Whoever asked may have hung up.
         match page {
             Page::Metrics(to) => {
-                let verdict = self.judge.verdict(monotonic()).while_in_flight(in_flight);
+                let now = monotonic();
+                let verdict = self.judge.verdict(now).while_in_flight(in_flight);
                 let _ = to.send(self.metrics.render(&Moment {
                     judge: &self.judge,
                     level: verdict.level,
                     in_flight,
                     actuator: self.errand.silence().is_none(),
+                    running: self.facts.kernel_release.as_deref(),
+                    next_boot: self.looks.known(self.report_interval(), now),
                 }));
             }
             Page::Ready(to) => drop(to.send(self.readiness())),
@@ -266,6 +291,11 @@ impl Probe {
         self.order();
     }
 
+    fn report_interval(&self) -> Duration {
+        let object = self.object.as_ref();
+        object.map_or(REPORT_INTERVAL, |it| it.spec.report_interval.get())
+    }
+
     /// Tells whoever speaks with the actuator, if anything changed.
     fn order(&self) {
         let command = self.object.as_ref().and_then(|o| o.spec.command.clone());
@@ -298,13 +328,16 @@ impl Probe {
         let now = now();
         self.judge.evaluate(now.monotonic);
         self.errand.measure(&self.judge, now);
+        let interval = self.report_interval();
+        self.looks.begin(interval, now.monotonic);
         let Some(object) = &self.object else { return };
         let is_paused = self.retry.is_some_and(|(after, _)| now.monotonic < after);
-        if is_paused || self.is_writing {
+        if is_paused || self.is_writing || self.looks.is_awaited(now.monotonic) {
             return;
         }
         let inputs = Inputs {
             facts: &self.facts,
+            next_boot: self.looks.known(interval, now.monotonic),
             started: self.started,
             asked: &self.asked,
             generation: object.metadata.generation,
@@ -316,7 +349,6 @@ impl Probe {
             before: &self.on_record,
         };
         let next = status(&self.judge, &inputs, now);
-        let interval = object.spec.report_interval.get();
         if !is_due(
             &next,
             &self.on_record,

@@ -10,6 +10,7 @@ use unstall_crds::health::{
     SignalState, SignalStatus, TriggerState, TriggerStatus, Verdict as ApiVerdict,
 };
 use unstall_crds::signal::SignalName;
+use unstall_crds::units::KernelVersion;
 
 use super::conditions::{conditions, not_given};
 use super::diagnosis::{diagnosis, sentences};
@@ -52,11 +53,23 @@ impl Now {
     }
 }
 
+/// What the host's files say of its next boot; nothing stands for what they do not
+/// tell.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct NextBoot<'a> {
+    /// The kernel that it would run.
+    pub staged: Option<&'a KernelVersion>,
+    /// Whether the distribution asks for it.
+    pub reboot_required: Option<bool>,
+}
+
 /// What the status is made of, beside the judge.
 #[derive(Clone, Debug)]
 pub struct Inputs<'a> {
     /// The constants.
     pub facts: &'a Facts,
+    /// What may change with every look at the host's files.
+    pub next_boot: NextBoot<'a>,
     /// When this run of the probe began.
     pub started: MonotonicTime,
     /// The triggers of the spec.
@@ -103,7 +116,7 @@ pub fn status(judge: &Judge, inputs: &Inputs<'_>, now: Now) -> NodeHealthStatus 
     NodeHealthStatus {
         observed_generation: inputs.generation,
         boot_id: inputs.facts.boot_id.clone(),
-        kernel: kernel(inputs.facts),
+        kernel: kernel(inputs),
         probe: Some(probe(inputs, now)),
         heartbeat: Some(Time(now.wall)),
         verdict: Some(level),
@@ -178,12 +191,12 @@ fn probe(inputs: &Inputs<'_>, now: Now) -> ProbeInfo {
     }
 }
 
-fn kernel(facts: &Facts) -> Option<Kernel> {
-    let running = facts.kernel_release.as_ref()?.parse().ok()?;
+fn kernel(inputs: &Inputs<'_>) -> Option<Kernel> {
+    let running = inputs.facts.kernel_release.as_ref()?.parse().ok()?;
     Some(Kernel {
         running,
-        staged: None,
-        reboot_required: None,
+        staged: inputs.next_boot.staged.cloned(),
+        reboot_required: inputs.next_boot.reboot_required,
     })
 }
 

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::status::{Facts, Inputs, Now, status};
+use super::status::{Facts, Inputs, NextBoot, Now, status};
 use crate::judge::Judge;
 use crate::judge::testing::observation;
 use crate::time::MonotonicTime;
@@ -42,6 +42,7 @@ fn said_with(
     let at = |seconds| MonotonicTime::from_boot(Duration::from_secs(seconds));
     let inputs = Inputs {
         facts: &facts,
+        next_boot: NextBoot::default(),
         started: at(started),
         asked: &[],
         generation: Some(1),

@@ -124,6 +124,57 @@ fn what_is_not_known_is_not_printed_as_zero() {
     assert_eq!(report["signals"][2]["min"], Value::Null);
 }
 
+/// The fixture of a host, as an argument.
+#[cfg(feature = "cluster")]
+fn host_root(name: &str) -> String {
+    let root = fixture(&format!("host/{name}"));
+    format!("--host-root={}", root.display())
+}
+
+#[cfg(feature = "cluster")]
+#[test]
+fn the_next_boot_is_told_or_why_it_is_not() {
+    let known = check_tree(&fixture("v1"), &[&host_root("ubuntu-24.04")]);
+    let said = text(&known);
+    for line in [
+        "\nstaged   6.8.0-53-generic, the newest in /boot, which GRUB takes\n",
+        "\nreboot   required\n",
+    ] {
+        assert!(said.contains(line), "{said}");
+    }
+    let own = "--reboot-sentinel=/run/mine";
+    let json = check_tree(&fixture("v1"), &["-o", "json", &host_root("rhel-9"), own]);
+    let report: Value = serde_json::from_slice(&json.stdout).unwrap();
+    let host = &report["host"];
+    assert_eq!(host["stagedKernel"], "5.14.0-503.11.1.el9_5.x86_64");
+    assert_eq!(host["rebootRequired"], false);
+    let unknown = text(&check_tree(&fixture("v1"), &[&host_root("flatcar")]));
+    for line in [
+        "\nstaged   unknown\nreboot   unknown\n",
+        "\n  staged kernel: ",
+        "boot: this host boots images",
+        "\n  reboot required: ",
+        "run/reboot-required: it is not there, and flatcar is not known to write it",
+    ] {
+        assert!(unknown.contains(line), "{line}: {unknown}");
+    }
+    // By default where proc is; a sick node's exit code says nothing of it.
+    let beside = check_tree(&fixture("v1"), &[]);
+    assert!(text(&beside).contains("v1/boot: No such file or directory; mount"));
+    assert_eq!(beside.status.code(), Some(0));
+}
+
+#[cfg(not(feature = "cluster"))]
+#[test]
+fn a_build_that_does_not_look_at_the_next_boot_says_so() {
+    let said = text(&check_tree(&fixture("v1"), &[]));
+    assert!(
+        said.contains("\nstaged   unknown\nreboot   unknown\n"),
+        "{said}"
+    );
+    assert!(said.contains("staged kernel, reboot required: this build has no cluster part"));
+}
+
 #[test]
 fn time_that_is_up_ends_a_check_with_the_reads_there_are() {
     let output = check_tree(&fixture("v1"), &["--max-time", "1ms"]);
@@ -136,7 +187,7 @@ fn time_that_is_up_ends_a_check_with_the_reads_there_are() {
 
 #[test]
 fn wrong_arguments_exit_with_2_and_say_what_to_write() {
-    let cases: [(&[&str], &str); 4] = [
+    let cases: &[(&[&str], &str)] = &[
         (&["--samples", "2"], "2 is not in 3..=128"),
         (
             &["--max-time", "5"],
@@ -144,6 +195,11 @@ fn wrong_arguments_exit_with_2_and_say_what_to_write() {
         ),
         (&["--watch-at", "30ms"], "--watch-at is above --degraded-at"),
         (&["-o", "yaml"], "possible values: text, line, json, schema"),
+        #[cfg(feature = "cluster")]
+        (
+            &["--reboot-sentinel", "run/x"],
+            "not the absolute path of a file in a folder",
+        ),
     ];
     for (args, expected) in cases {
         let output = check(args);
@@ -196,6 +252,12 @@ fn the_json_is_as_documented() {
         let report: Value = serde_json::from_slice(&output.stdout).unwrap();
         conform(&report, &schema, "report");
         assert_eq!(report["exitCode"], output.status.code().unwrap());
+    }
+    #[cfg(feature = "cluster")]
+    for host in ["debian-12", "flatcar"] {
+        let output = check_tree(&fixture("v1"), &["-o", "json", &host_root(host)]);
+        let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+        conform(&report, &schema, "report");
     }
 }
 

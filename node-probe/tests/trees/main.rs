@@ -8,3 +8,10 @@ mod formats;
 mod readers;
 
 mod check;
+
+#[cfg(feature = "cluster")]
+mod next_boot;
+#[cfg(feature = "cluster")]
+mod next_boot_grub;
+#[cfg(feature = "cluster")]
+mod next_boot_other;

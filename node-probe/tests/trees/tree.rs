@@ -1,6 +1,7 @@
 //! Copies of the fixture trees that a test may break.
 
 use std::fs;
+use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
 use node_probe::sample::{Observation, Observer, Roots};
@@ -30,6 +31,16 @@ impl Tree {
         fs::write(self.path().join(file), content).unwrap();
     }
 
+    /// Puts a link there, in the place of what is there.
+    #[cfg(feature = "cluster")]
+    pub fn link(&self, target: &str, file: &str) {
+        let at = self.path().join(file);
+        if at.symlink_metadata().is_ok() {
+            self.remove(file);
+        }
+        symlink(target, at).unwrap();
+    }
+
     pub fn remove(&self, file: &str) {
         let path = self.path().join(file);
         if path.is_dir() {
@@ -56,8 +67,12 @@ fn copy(from: &Path, to: &Path) {
     for entry in fs::read_dir(from).unwrap() {
         let entry = entry.unwrap();
         let target = to.join(entry.file_name());
-        if entry.file_type().unwrap().is_dir() {
+        let kind = entry.file_type().unwrap();
+        if kind.is_dir() {
             copy(&entry.path(), &target);
+        } else if kind.is_symlink() {
+            // As it is: where it leads on a host is what a reader must find out.
+            symlink(fs::read_link(entry.path()).unwrap(), target).unwrap();
         } else {
             fs::copy(entry.path(), target).unwrap();
         }

@@ -22,5 +22,5 @@ mod forecast;
 mod plan;
 
 pub use forecast::forecast;
-pub use outlook::{Blocked, Do, Input, State};
+pub use outlook::{Blocked, Do, Input, Outlook, State};
 pub use plan::plan;

@@ -157,7 +157,7 @@ fn next_look(input: &Input, looks: &[Look], state: &State) -> Option<Timestamp> 
         };
         [of_turn, of_stance(input.drain, look), step_end(input, look)]
     });
-    times.flatten().filter(|at| *at > input.now).min()
+    times.flatten().min()
 }
 
 fn of_stance(drain: &Drain, look: &Look) -> Option<Timestamp> {

@@ -17,6 +17,14 @@ pub fn forbids(view: &View<'_>, ask: &Ask<'_>) -> Vec<No> {
         let text = "the Node is being deleted";
         reasons.push(No::new(BlockedReason::NodeDeleting, text));
     }
+    if let Some(incident) = view.snapshot.unreadable_incident(&node.name) {
+        let text = format!(
+            "incident {} on the node cannot be read: {}",
+            incident.name, incident.why
+        );
+        let object = format!("NodeRemediation/{}", incident.name);
+        reasons.push(No::new(BlockedReason::InvalidSpec, text).on(object));
+    }
     if let Some(annotation) = select::opted_out(node) {
         let text = format!("annotation {annotation} on the Node opts out");
         reasons.push(No::new(BlockedReason::NodeSkipped, text));
@@ -88,7 +96,7 @@ fn probe(view: &View<'_>, ask: &Ask<'_>) -> Option<No> {
         }
         Hearing::Heard => {
             let on_node = matches!(ask.kind, RemedyKind::DropCaches | RemedyKind::Reboot);
-            let health = view.snapshot.health(ask.node);
+            let health = view.health(ask.node);
             let probe = health.and_then(|health| health.status.as_ref()?.probe.as_ref());
             if !on_node || probe.is_some_and(|probe| probe.actuator) {
                 return None;

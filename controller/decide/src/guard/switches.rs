@@ -5,6 +5,7 @@ use unstall_crds::policy::{Approval, Mode};
 
 use super::Ask;
 use crate::no::No;
+use crate::snapshot::UnreadableKind;
 use crate::view::View;
 
 /// The API's bound on the ledger's history; when it is full, nothing begins.
@@ -44,6 +45,10 @@ pub fn forbid(view: &View<'_>, ask: &Ask<'_>) -> Vec<No> {
 
 fn ledger(view: &View<'_>) -> Option<No> {
     let snapshot = view.snapshot;
+    if let Some(ledger) = snapshot.unreadable(UnreadableKind::DisruptionLedger).next() {
+        let text = format!("the DisruptionLedger cannot be read: {}", ledger.why);
+        return Some(No::new(BlockedReason::InvalidSpec, text));
+    }
     let Some(ledger) = &snapshot.ledger else {
         let text = "the DisruptionLedger \"cluster\" does not exist yet";
         return Some(No::new(BlockedReason::Paused, text));

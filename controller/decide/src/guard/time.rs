@@ -10,7 +10,7 @@ use super::Ask;
 use crate::judge::{add, signed};
 use crate::no::No;
 use crate::view::View;
-use crate::{Node, Snapshot, record, window};
+use crate::{Node, record, window};
 
 /// The caps are per this time.
 const DAY: SignedDuration = SignedDuration::from_hours(24);
@@ -72,7 +72,7 @@ fn cooling_down(view: &View<'_>, node: &Node) -> Option<No> {
     let cooldown = cooldowns
         .map(|policy| signed(policy.policy.spec.disruption.cooldown_per_node.get()))
         .max()?;
-    let done = history(view.snapshot, node).map(|entry| entry.at.0);
+    let done = view.history(&node.name).iter().map(|entry| entry.at.0);
     let ended = view
         .ended_on(&node.name)
         .iter()
@@ -97,7 +97,7 @@ fn rebooted(view: &View<'_>, node: &Node) -> Option<No> {
     let limit = limits
         .map(|policy| policy.policy.spec.disruption.max_reboots_per_node_per_24h)
         .min()?;
-    let mut reboots: Vec<Timestamp> = in_24h(view.snapshot, node)
+    let mut reboots: Vec<Timestamp> = in_24h(view, node)
         .filter(|entry| entry.action == RemedyKind::Reboot)
         .map(|entry| entry.at.0)
         .collect();
@@ -129,27 +129,25 @@ fn pausing(view: &View<'_>, node: &Node) -> Option<No> {
     })
 }
 
-fn history<'a>(snapshot: &'a Snapshot, node: &'a Node) -> impl Iterator<Item = &'a HistoryEntry> {
-    let ledger = snapshot.ledger.iter().filter_map(|l| l.status.as_ref());
-    let history = ledger.flat_map(|status| &status.history);
-    history.filter(|entry| entry.node == node.name)
-}
-
-fn in_24h<'a>(snapshot: &'a Snapshot, node: &'a Node) -> impl Iterator<Item = &'a HistoryEntry> {
-    let day_ago = snapshot.now.saturating_sub(DAY).unwrap_or(Timestamp::MIN);
-    history(snapshot, node).filter(move |entry| entry.at.0 > day_ago)
+fn in_24h<'a>(view: &View<'a>, node: &Node) -> impl Iterator<Item = &'a HistoryEntry> {
+    let now = view.snapshot.now;
+    let day_ago = now.saturating_sub(DAY).unwrap_or(Timestamp::MIN);
+    let history: Vec<&HistoryEntry> = view.history(&node.name).to_vec();
+    history
+        .into_iter()
+        .filter(move |entry| entry.at.0 > day_ago)
 }
 
 /// How often the remedy of this name was used on `node` in the last 24 hours, by
 /// the ledger, and until when the oldest of `limit` uses counts.
 #[must_use]
 pub fn uses_in_24h(
-    snapshot: &Snapshot,
+    view: &View<'_>,
     node: &Node,
     remedy: &str,
     limit: usize,
 ) -> (usize, Option<Timestamp>) {
-    let mut uses: Vec<Timestamp> = in_24h(snapshot, node)
+    let mut uses: Vec<Timestamp> = in_24h(view, node)
         .filter(|entry| entry.remedy == remedy)
         .map(|entry| entry.at.0)
         .collect();

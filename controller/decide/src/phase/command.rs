@@ -6,7 +6,7 @@ use unstall_crds::command::{CommandAction, CommandPayload, DropLevel};
 
 use super::step::Step;
 use crate::judge::{add, whole_seconds};
-use crate::{Action, judge};
+use crate::{Action, health, judge};
 
 /// How long a command is valid at most: what was not delivered by then is not
 /// wanted any more, and what was begun ends with it.
@@ -67,6 +67,7 @@ impl Step<'_, '_> {
             node: self.node.name.clone(),
             remediation: self.name.clone(),
             payload,
+            report_interval: health::quick(),
         });
     }
 }

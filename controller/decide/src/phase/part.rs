@@ -18,7 +18,7 @@ impl<'a> Step<'a, '_> {
     }
 
     pub(super) fn health(&self) -> Option<&'a NodeHealth> {
-        self.view.snapshot.health(self.node)
+        self.view.health(self.node)
     }
 
     /// The trigger as the probe judges it.

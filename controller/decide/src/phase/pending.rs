@@ -42,12 +42,7 @@ impl Step<'_, '_> {
                 return self.go_on_or_release(remedy, since);
             }
         }
-        match ladder::next(
-            self.view.snapshot,
-            self.node,
-            self.remediation,
-            &self.status,
-        ) {
+        match ladder::next(self.view, self.node, self.remediation, &self.status) {
             Next::Exhausted => self.close("every remedy of the ladder was tried"),
             Next::Skip(remedy, text) => {
                 let rung = self.rung(remedy, now);

@@ -44,7 +44,7 @@ pub fn forbids(view: &View<'_>, rollout: &Rollout<'_>, node: &Node) -> Vec<No> {
 #[must_use]
 pub fn not_staged(view: &View<'_>, trigger: &Trigger, node: &Node) -> Option<No> {
     let kernel = trigger.kernel.as_ref().filter(|it| it.require_staged)?;
-    let health = view.snapshot.health(node).and_then(|it| it.status.as_ref());
+    let health = view.health(node).and_then(|it| it.status.as_ref());
     let staged: Option<&KernelVersion> = health
         .and_then(|status| status.kernel.as_ref())
         .and_then(|kernel| kernel.staged.as_ref());

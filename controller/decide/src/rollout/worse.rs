@@ -127,7 +127,7 @@ fn median_of(view: &View<'_>, node: &Node, name: SignalName) -> Option<Reading> 
     if view.hearing(node) != Hearing::Heard {
         return None;
     }
-    p50(view.snapshot.health(node)?, name)
+    p50(view.health(node)?, name)
 }
 
 fn p50(health: &NodeHealth, name: SignalName) -> Option<Reading> {

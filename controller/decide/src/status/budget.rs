@@ -62,7 +62,7 @@ fn topologies(policy: &PolicyView<'_>, seen: &Seen<'_>) -> Vec<TopologyUse> {
             .filter(|(_, group)| !group.away.is_empty())
             .map(|(value, group)| TopologyUse {
                 key: budget.key.clone(),
-                value: value.clone(),
+                value: value.to_owned(),
                 max_unavailable: budget.max_unavailable.nodes_of(group.total),
                 unavailable: count(group.away.len()),
             })

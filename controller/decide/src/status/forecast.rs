@@ -159,7 +159,7 @@ fn reasons(
         reasons.insert(0, No::new(BlockedReason::OtherIncident, text));
     }
     if let Some((remedy, _)) = incident::first_remedy(call)
-        && let Some(used_up) = ladder::used_up(view.snapshot, node, remedy)
+        && let Some(used_up) = ladder::used_up(view, node, remedy)
     {
         let no = No::new(BlockedReason::RemedyExhausted, used_up.text);
         reasons.push(match used_up.until {

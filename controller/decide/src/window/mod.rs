@@ -18,4 +18,4 @@ mod view;
 
 pub use bad::BadWindow;
 pub use text::{closed_text, local};
-pub use view::{after_open_time, at, binds, next_open, problem};
+pub use view::{View, after_open_time, at, binds, next_open, problem};

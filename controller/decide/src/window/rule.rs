@@ -24,7 +24,7 @@ pub struct Rule {
     pub dates: Option<(Date, Date)>,
     /// When it starts.
     pub start: Minutes,
-    /// When it ends, after `start` and less than a day after it.
+    /// When it ends, after `start` and at most a day after it.
     pub end: Minutes,
 }
 
@@ -101,8 +101,7 @@ impl<'a> Cursor<'a> {
     /// When the next stretch starts, where it stands in none.
     #[must_use]
     pub fn starts(&self) -> Option<Timestamp> {
-        let stretch = self.stretch.filter(|stretch| stretch.start > self.now)?;
-        Some(stretch.start)
+        self.stretch.map(|stretch| stretch.start)
     }
 
     /// The rule's time zone.

@@ -90,14 +90,7 @@ fn every_reason_of_a_condition_is_given_and_shown_by_a_scenario() {
 
 #[test]
 fn every_reason_of_an_event_is_shown_by_a_scenario() {
-    let phases = [
-        "DroppingCaches",
-        "Cordoning",
-        "Draining",
-        "Rebooting",
-        "Soaking",
-        "HandedOver",
-    ];
+    let phases = ["DroppingCaches", "Cordoning", "Rebooting", "HandedOver"];
     let fixed = ["IncidentOpened", "BreakerOpen", "BreakerClosed"];
     let problems = [
         ConditionReason::InvalidSpec,

@@ -6,6 +6,8 @@ use std::time::Duration;
 use clap::{Args, ValueEnum};
 
 use crate::cli::duration;
+#[cfg(feature = "cluster")]
+use crate::host_state::SentinelPath;
 use crate::judge::Thresholds;
 
 /// Measure this node now and say what it is like: no cluster, no root needed.
@@ -23,6 +25,17 @@ pub struct CheckArgs {
     /// Where the host's proc and sys/fs/cgroup are: /host or the like in a pod.
     #[arg(long, default_value = "/", value_name = "DIR")]
     pub root: PathBuf,
+
+    /// Where the host's boot, etc/os-release and run are, where that is not --root.
+    #[cfg(feature = "cluster")]
+    #[arg(long, value_name = "DIR")]
+    pub host_root: Option<PathBuf>,
+
+    /// File on the host that says by being there that a reboot is wanted; by default
+    /// the distribution's own, /run/reboot-required.
+    #[cfg(feature = "cluster")]
+    #[arg(long, value_name = "PATH")]
+    pub reboot_sentinel: Option<SentinelPath>,
 
     /// Reads to judge by.
     #[arg(long, default_value_t = 10, value_name = "N", value_parser = clap::value_parser!(u16).range(3..=128))]

@@ -4,6 +4,7 @@ mod args;
 
 mod measure;
 
+mod next_boot;
 mod report;
 mod schema;
 

@@ -5,6 +5,7 @@ use std::path::Path;
 use serde::Serialize;
 
 use super::measure::Measured;
+use super::next_boot::NextBoot;
 use crate::cli::version;
 use crate::judge::{Distrust, KernelClass, Level, Series, Signal, Summary, Unit, User};
 
@@ -91,6 +92,9 @@ pub struct HostReport {
     pub cgroup_version: Option<String>,
     pub memory_hierarchy: Option<String>,
     pub memory_root: Option<String>,
+    pub staged_kernel: Option<String>,
+    pub staged_by: Option<&'static str>,
+    pub reboot_required: Option<bool>,
 }
 
 /// Samples that something disturbed.
@@ -116,8 +120,8 @@ pub struct Probe {
 }
 
 impl Report {
-    /// Reports what was `measured`.
-    pub fn of(measured: &Measured) -> Self {
+    /// Reports what was `measured`, and what the host says of its next boot.
+    pub fn of(measured: &Measured, next_boot: NextBoot) -> Self {
         let verdict = &measured.verdict;
         Self {
             schema: SCHEMA,
@@ -132,9 +136,9 @@ impl Report {
             root_to_leaf: verdict.evidence.root_to_leaf(),
             zombie_memcgs: verdict.evidence.zombies,
             diagnosis: diagnosis(measured),
-            host: host(measured),
             left_out: left_out(measured),
-            not_read: not_read(measured),
+            not_read: not_read(measured, &next_boot),
+            host: host(measured, next_boot),
             probe: Probe {
                 version: version::VERSION,
                 commit: version::COMMIT,
@@ -215,7 +219,7 @@ fn system_time(user: &User) -> SystemTime {
     }
 }
 
-fn host(measured: &Measured) -> HostReport {
+fn host(measured: &Measured, next_boot: NextBoot) -> HostReport {
     let host = measured.observer.host();
     let memory = host.memory.as_ref().ok();
     HostReport {
@@ -224,6 +228,9 @@ fn host(measured: &Measured) -> HostReport {
         cgroup_version: memory.map(|memory| memory.version.to_string()),
         memory_hierarchy: memory.map(|memory| memory.hierarchy.to_string()),
         memory_root: memory.map(|memory| show(&memory.dir)),
+        staged_kernel: next_boot.staged,
+        staged_by: next_boot.staged_by,
+        reboot_required: next_boot.reboot_required,
     }
 }
 
@@ -241,7 +248,7 @@ fn left_out(measured: &Measured) -> Vec<LeftOut> {
     Signal::ALL.into_iter().flat_map(of).collect()
 }
 
-fn not_read(measured: &Measured) -> Vec<NotRead> {
+fn not_read(measured: &Measured, next_boot: &NextBoot) -> Vec<NotRead> {
     let host = measured.observer.host();
     let facts = [
         ("kernel release", &host.kernel_release),
@@ -266,7 +273,8 @@ fn not_read(measured: &Measured) -> Vec<NotRead> {
         what: what.to_owned(),
         why: why.to_string(),
     });
-    signals.chain(other).collect()
+    let next_boot = next_boot.not_read.iter().cloned();
+    signals.chain(other).chain(next_boot).collect()
 }
 
 fn show(path: &Path) -> String {

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::args::{CheckArgs, Output};
 use super::measure::{Limits, measure};
+use super::next_boot::next_boot;
 use super::report::Report;
 use super::schema::json_schema;
 use super::text;
@@ -39,7 +40,7 @@ pub fn run(args: &CheckArgs) -> ExitCode {
         progress.show(observation, trusted, delay);
     });
     progress.clear();
-    let report = Report::of(&measured);
+    let report = Report::of(&measured, next_boot(args));
     let printed = match args.output {
         Output::Json => match serde_json::to_string_pretty(&report) {
             Ok(json) => format!("{json}\n"),

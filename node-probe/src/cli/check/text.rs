@@ -139,11 +139,22 @@ fn host(text: &mut String, report: &Report) {
         .control
         .as_ref()
         .map_or_else(unknown, |control| control.path.clone());
+    let staged = match (&host.staged_kernel, host.staged_by) {
+        (Some(release), Some(by)) => format!("{release}, {by}"),
+        _ => unknown(),
+    };
+    let reboot = match host.reboot_required {
+        Some(true) => "required".to_owned(),
+        Some(false) => "not required".to_owned(),
+        None => unknown(),
+    };
     let lines = [
         (
             "kernel",
             host.kernel_release.clone().unwrap_or_else(unknown),
         ),
+        ("staged", staged),
+        ("reboot", reboot),
         ("boot ID", host.boot_id.clone().unwrap_or_else(unknown)),
         ("cgroups", memory),
         ("leaf", leaf),

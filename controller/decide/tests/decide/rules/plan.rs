@@ -37,6 +37,7 @@ pub fn broken(snapshot: &Snapshot, plan: &Plan) -> Vec<String> {
                 node,
                 remediation,
                 payload,
+                report_interval: _,
             } => broken.extend(commands::ordering(snapshot, node, remediation, payload)),
             Action::SetStatus {
                 remediation,

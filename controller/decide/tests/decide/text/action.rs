@@ -52,7 +52,12 @@ fn line(action: &Action) -> String {
             node,
             remediation,
             payload,
-        } => format!("SendCommand {node} for {remediation}: {}", order(payload)),
+            report_interval,
+        } => format!(
+            "SendCommand {node} for {remediation}: {}; reports every {}",
+            order(payload),
+            report_interval.as_str()
+        ),
         Action::ClearCommand { node, seen: _ } => format!("ClearCommand {node}"),
         Action::SetStatus { remediation, .. } => format!("SetStatus {remediation}"),
         Action::ReleaseSlot(release) => released(release),

@@ -52,7 +52,11 @@ impl World {
                 node,
                 remediation,
                 payload,
-            } => self.send(&node, &remediation, &payload)?,
+                report_interval,
+            } => {
+                self.send(&node, &remediation, &payload)?;
+                self.live_health(&node)?.spec.report_interval = report_interval;
+            }
             Action::ClearCommand { node, seen: _ } => self.live_health(&node)?.spec.command = None,
             Action::SetStatus {
                 remediation,

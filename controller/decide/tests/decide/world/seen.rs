@@ -19,7 +19,7 @@ impl World {
                 View::Nodes => seen.nodes.clone_from(&self.before.nodes),
             }
         }
-        let wanted = wanted(&seen);
+        let wanted = wanted(&unstall_decide::View::new(&seen));
         self.look(&mut seen, &wanted, unread);
         seen
     }

@@ -1,4 +1,4 @@
-//! Leadership: the epoch that every command and slot carries.
+//! The epoch that every command and slot carries.
 
 use anyhow::Result;
 use jiff::Timestamp;
@@ -20,7 +20,9 @@ const TRIES: usize = 10;
 pub async fn acquire(client: &Client, identity: &str) -> Result<i64> {
     let api: Api<DisruptionLedger> = Api::all(client.clone());
     for _ in 0..TRIES {
-        let mut ledger = live(&api).await?;
+        let Some(mut ledger) = live(&api).await? else {
+            continue;
+        };
         let status = ledger.status.get_or_insert_default();
         let epoch = next_epoch(status, Timestamp::now());
         status.epoch = epoch;
@@ -50,8 +52,10 @@ fn next_epoch(status: &DisruptionLedgerStatus, now: Timestamp) -> i64 {
     status.epoch.saturating_add(1).max(now.as_second())
 }
 
-async fn live(api: &Api<DisruptionLedger>) -> Result<DisruptionLedger> {
-    if let Some(ledger) = bounded("cannot read the ledger", api.get_opt(LEDGER)).await? {
+/// The ledger, made where it is absent; `None` where somebody else made it just then.
+async fn live(api: &Api<DisruptionLedger>) -> Result<Option<DisruptionLedger>> {
+    let ledger = bounded("cannot read the ledger", api.get_opt(LEDGER)).await?;
+    if ledger.is_some() {
         return Ok(ledger);
     }
     let new = DisruptionLedger {
@@ -62,11 +66,13 @@ async fn live(api: &Api<DisruptionLedger>) -> Result<DisruptionLedger> {
         spec: DisruptionLedgerSpec::default(),
         status: None,
     };
-    bounded(
-        "cannot create the ledger",
-        api.create(&PostParams::default(), &new),
-    )
-    .await
+    let create = async {
+        match api.create(&PostParams::default(), &new).await {
+            Err(Error::Api(status)) if status.is_already_exists() => Ok(None),
+            other => other.map(Some),
+        }
+    };
+    bounded("cannot create the ledger", create).await
 }
 
 #[cfg(test)]

@@ -1,0 +1,55 @@
+//! Who acts.
+
+use std::collections::BTreeMap;
+use std::sync::Mutex;
+
+use anyhow::Result;
+use kube::Client;
+use kube::api::PostParams;
+use unstall_crds::names::manager;
+
+use super::Evictions;
+use super::pace::Pace;
+use crate::keys::Signer;
+use crate::lead::Leadership;
+
+/// Who acts, and with what.
+pub struct Actor {
+    /// The API server.
+    pub client: Client,
+    /// Signs commands.
+    pub signer: Signer,
+    /// Whether this process still leads.
+    pub leadership: Leadership,
+    /// Evictions on their way, and their answers.
+    pub evictions: Evictions,
+    /// What was said of objects that cannot be read: nothing is said twice.
+    pub said: Mutex<BTreeMap<String, String>>,
+    /// When statuses that change often were written last.
+    pub paced: Pace,
+}
+
+impl Actor {
+    /// Fails once this process may not act any more. Asked before every write.
+    ///
+    /// # Errors
+    /// When the lease was not renewed in time.
+    pub fn check(&self) -> Result<()> {
+        Ok(self.leadership.check()?)
+    }
+
+    /// The epoch in which this process leads.
+    #[must_use]
+    pub const fn epoch(&self) -> i64 {
+        self.leadership.epoch
+    }
+}
+
+/// The parameters of every write: who writes.
+#[must_use]
+pub fn params() -> PostParams {
+    PostParams {
+        field_manager: Some(manager::CONTROLLER.into()),
+        ..PostParams::default()
+    }
+}

@@ -1,0 +1,142 @@
+//! What is always watched: nodes, and our own kinds.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use kube::core::DeserializeGuard;
+use kube::runtime::watcher;
+use kube::{Api, Client, Resource, ResourceExt};
+use serde::de::DeserializeOwned;
+use tokio::sync::Notify;
+use unstall_crds::health::NodeHealth;
+use unstall_crds::ledger::DisruptionLedger;
+use unstall_crds::policy::NodeHealthPolicy;
+use unstall_crds::remediation::NodeRemediation;
+use unstall_decide::Node;
+
+use super::node;
+use super::table::Table;
+use super::watch::{Told, Watch, watch};
+use crate::metrics::Metrics;
+
+/// How often it is looked whether all lists are there.
+const LOOK: Duration = Duration::from_millis(50);
+
+/// An object of ours, or why it could not be read.
+pub type Readable<K> = Result<Arc<K>, String>;
+
+/// The latest objects of every kind that decisions always need.
+pub struct Stores {
+    /// Nodes.
+    pub nodes: Arc<Table<Node>>,
+    /// Policies.
+    pub policies: Arc<Table<Readable<NodeHealthPolicy>>>,
+    /// What probes say.
+    pub healths: Arc<Table<Readable<NodeHealth>>>,
+    /// Incidents.
+    pub remediations: Arc<Table<Readable<NodeRemediation>>>,
+    /// The ledger.
+    pub ledgers: Arc<Table<Readable<DisruptionLedger>>>,
+    changed: Arc<Notify>,
+    _watches: Vec<Watch>,
+}
+
+impl Stores {
+    /// Starts the watches.
+    #[must_use]
+    pub fn start(client: &Client, metrics: &Arc<Metrics>) -> Self {
+        let changed = Arc::new(Notify::new());
+        let told = Told {
+            changed: Arc::clone(&changed),
+            metrics: Arc::clone(metrics),
+        };
+        let nodes = Arc::default();
+        let (policies, of_policies) = ours(client, &told, "nodehealthpolicies");
+        let (healths, of_healths) = ours(client, &told, "nodehealths");
+        let (remediations, of_remediations) = ours(client, &told, "noderemediations");
+        let (ledgers, of_ledgers) = ours(client, &told, "disruptionledgers");
+        let of_nodes = watch(
+            Api::all(client.clone()),
+            watcher::Config::default(),
+            &nodes,
+            &told,
+            ("nodes", node::plain),
+        );
+        Self {
+            nodes,
+            policies,
+            healths,
+            remediations,
+            ledgers,
+            changed,
+            _watches: vec![
+                of_nodes,
+                of_policies,
+                of_healths,
+                of_remediations,
+                of_ledgers,
+            ],
+        }
+    }
+
+    /// Waits until every kind was listed once: nothing is decided on a part.
+    /// `waits` is told at every look.
+    pub async fn synced(&self, waits: impl Fn()) {
+        while !self.is_synced() {
+            waits();
+            tokio::time::sleep(LOOK).await;
+        }
+    }
+
+    fn is_synced(&self) -> bool {
+        self.nodes.is_listed()
+            && self.policies.is_listed()
+            && self.healths.is_listed()
+            && self.remediations.is_listed()
+            && self.ledgers.is_listed()
+    }
+
+    /// Waits until something changed since the last call.
+    pub async fn changed(&self) {
+        self.changed.notified().await;
+    }
+
+    /// What tells [`Stores::changed`], for watches beside these.
+    #[must_use]
+    pub fn notify(&self) -> Arc<Notify> {
+        Arc::clone(&self.changed)
+    }
+}
+
+/// Watches one of our kinds. An object that cannot be read, as one from a newer
+/// version, must not end the watch of all the others.
+fn ours<K>(client: &Client, told: &Told, name: &'static str) -> (Arc<Table<Readable<K>>>, Watch)
+where
+    K: Resource<Scope = k8s_openapi::ClusterResourceScope>
+        + Clone
+        + std::fmt::Debug
+        + DeserializeOwned
+        + Send
+        + Sync
+        + 'static,
+    K::DynamicType: Default + Clone,
+{
+    let table = Arc::default();
+    let api: Api<DeserializeGuard<K>> = Api::all(client.clone());
+    let config = watcher::Config::default();
+    let watch = watch(api, config, &table, told, (name, readable));
+    (table, watch)
+}
+
+fn readable<K: Resource>(object: DeserializeGuard<K>) -> (String, Readable<K>) {
+    match object.0 {
+        Ok(mut object) => {
+            object.meta_mut().managed_fields = None;
+            (object.name_any(), Ok(Arc::new(object)))
+        }
+        Err(broken) => {
+            let name = broken.metadata.name.unwrap_or_default();
+            (name, Err(broken.error))
+        }
+    }
+}

@@ -1,0 +1,114 @@
+//! The latest objects of one kind, as decisions need them.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use kube::runtime::watcher::Event;
+
+/// The latest objects, by key. What comes is converted at once, so that the
+/// object as it came is kept nowhere.
+#[derive(Debug)]
+pub struct Table<T> {
+    inner: Mutex<Inner<T>>,
+}
+
+#[derive(Debug)]
+struct Inner<T> {
+    live: BTreeMap<String, Arc<T>>,
+    /// A list that is being read.
+    fresh: BTreeMap<String, Arc<T>>,
+    /// Whether a list was read to its end.
+    is_listed: bool,
+}
+
+impl<T> Default for Table<T> {
+    fn default() -> Self {
+        let inner = Inner {
+            live: BTreeMap::new(),
+            fresh: BTreeMap::new(),
+            is_listed: false,
+        };
+        Self {
+            inner: Mutex::new(inner),
+        }
+    }
+}
+
+impl<T> Table<T> {
+    /// Takes in what a watch tells. `convert` gives an object's key and what is
+    /// kept of it.
+    pub fn take_in<K>(&self, event: Event<K>, convert: impl Fn(K) -> (String, T)) {
+        let mut inner = self.lock();
+        match event {
+            Event::Init => inner.fresh.clear(),
+            Event::InitApply(object) => {
+                let (key, kept) = convert(object);
+                inner.fresh.insert(key, Arc::new(kept));
+            }
+            Event::InitDone => {
+                inner.live = std::mem::take(&mut inner.fresh);
+                inner.is_listed = true;
+            }
+            Event::Apply(object) => {
+                let (key, kept) = convert(object);
+                inner.live.insert(key, Arc::new(kept));
+            }
+            Event::Delete(object) => {
+                let (key, _) = convert(object);
+                inner.live.remove(&key);
+            }
+        }
+    }
+
+    /// All of them; `None` until they were listed once.
+    #[must_use]
+    pub fn all(&self) -> Option<BTreeMap<String, Arc<T>>> {
+        let inner = self.lock();
+        inner.is_listed.then(|| inner.live.clone())
+    }
+
+    /// Whether they were listed once.
+    #[must_use]
+    pub fn is_listed(&self) -> bool {
+        self.lock().is_listed
+    }
+
+    /// A holder of the lock that panicked left a map that is whole.
+    fn lock(&self) -> MutexGuard<'_, Inner<T>> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn keyed(text: &str) -> (String, String) {
+        (text.chars().take(1).collect(), text.to_owned())
+    }
+
+    fn keys(table: &Table<String>) -> Option<String> {
+        let all = table.all()?;
+        Some(all.values().map(|it| it.as_str()).collect())
+    }
+
+    #[test]
+    fn a_list_replaces_what_was_there_when_it_is_whole() {
+        let table = Table::default();
+        assert_eq!(keys(&table), None);
+        table.take_in(Event::Init, keyed);
+        table.take_in(Event::InitApply("a1"), keyed);
+        table.take_in(Event::InitApply("b1"), keyed);
+        assert_eq!(keys(&table), None, "half a list is none");
+        table.take_in(Event::InitDone, keyed);
+        assert_eq!(keys(&table).unwrap(), "a1b1");
+        table.take_in(Event::Apply("b2"), keyed);
+        table.take_in(Event::Delete("a1"), keyed);
+        assert_eq!(keys(&table).unwrap(), "b2");
+        table.take_in(Event::Init, keyed);
+        table.take_in(Event::InitApply("c1"), keyed);
+        assert_eq!(keys(&table).unwrap(), "b2", "the old list until then");
+        table.take_in(Event::InitDone, keyed);
+        assert_eq!(keys(&table).unwrap(), "c1");
+    }
+}

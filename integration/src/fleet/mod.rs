@@ -1,0 +1,20 @@
+//! Nodes without machines, for what no machine has room for: their kubelets,
+//! probes and actuators are played on a real API server, as far as the controller
+//! can see them. What they did is on record, with what must never have happened.
+
+mod facts;
+
+mod deeds;
+
+mod objects;
+
+mod kubelet;
+mod probe;
+
+mod actuator;
+
+mod run;
+
+pub use deeds::{Deed, Deeds};
+pub use facts::{Facts, Reboot};
+pub use run::{Fleet, FleetNode};

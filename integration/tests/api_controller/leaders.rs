@@ -1,0 +1,124 @@
+//! Two replicas, and the leader killed, frozen or cut off in the middle of each
+//! phase: the work ends, nothing is done twice, no budget is exceeded.
+
+use std::time::{Duration, Instant};
+
+use nix::sys::signal::Signal;
+
+use crate::bed::{Bed, policy, workload};
+use crate::rebooted::nothing_of_ours;
+use crate::replica::{Replica, leader};
+
+/// What happens to the leader.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Fault {
+    /// `kill -9`.
+    Killed,
+    /// `SIGSTOP` for longer than its lease, then `SIGCONT`.
+    Frozen,
+}
+
+const PHASES: [&str; 6] = [
+    "Cordoning",
+    "Draining",
+    "Rebooting",
+    "Proving",
+    "Soaking",
+    "Uncordoning",
+];
+
+#[test]
+fn a_leader_killed_in_any_phase_is_followed() {
+    suffer("killed", Fault::Killed);
+}
+
+#[test]
+fn a_leader_frozen_in_any_phase_is_followed_and_writes_no_more() {
+    suffer("frozen", Fault::Frozen);
+}
+
+fn suffer(name: &str, fault: Fault) {
+    let Some(bed) = Bed::start(name, PHASES.len() + 2) else {
+        return;
+    };
+    let mut replicas = vec![Replica::start(&bed, "a"), Replica::start(&bed, "b")];
+    bed.apply(&policy("reboot"));
+    bed.apply(&workload(16));
+    bed.until("the workload to run", || {
+        let deployment = bed.get("deployment", "web");
+        (deployment["status"]["readyReplicas"] == 16).then_some(())
+    });
+    for (number, phase) in (1..).zip(PHASES) {
+        let node = format!("n{number}");
+        bed.change(&node, |facts| facts.fires = true);
+        let incident = format!("{node}-1");
+        bed.until_phase(&incident, &PHASES[number - 1..]);
+        let at = bed.until("somebody to lead", || leader(&bed, &replicas));
+        strike(&bed, &mut replicas, at, fault);
+        watch_budget(&bed, &incident);
+        let ended = bed.until_phase(&incident, &["Ended"]);
+        assert_eq!(
+            ended["status"]["outcome"],
+            "Fixed",
+            "{fault:?} in {phase}: {ended:#}\n{}",
+            bed.logs()
+        );
+        bed.until("the node to be clean", || {
+            nothing_of_ours(&bed.get("node", &node)).then_some(())
+        });
+        let deeds = bed.fleet.deeds();
+        assert_eq!(
+            deeds.reboots(&node),
+            1,
+            "{fault:?} in {phase}: {:?}",
+            deeds.done()
+        );
+        assert_eq!(deeds.refused(), [""; 0], "{fault:?} in {phase}");
+    }
+    let left: Vec<_> = bed.fleet.deeds().done();
+    assert!(left.iter().all(|deed| deed.left.is_empty()), "{left:?}");
+}
+
+fn strike(bed: &Bed, replicas: &mut Vec<Replica>, at: usize, fault: Fault) {
+    let mut victim = replicas.remove(at);
+    match fault {
+        Fault::Killed => victim.signal(Signal::SIGKILL),
+        Fault::Frozen => victim.signal(Signal::SIGSTOP),
+    }
+    bed.until("the other to lead", || {
+        let at = leader(bed, replicas)?;
+        (at < replicas.len()).then_some(())
+    });
+    if fault == Fault::Frozen {
+        victim.signal(Signal::SIGCONT);
+        let deadline = Instant::now() + Duration::from_secs(30);
+        while !victim.has_ended() {
+            assert!(
+                Instant::now() < deadline,
+                "the old leader goes on\n{}",
+                bed.logs()
+            );
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
+    let name = format!("{}+", victim.name);
+    drop(victim);
+    replicas.push(Replica::start(bed, &name));
+}
+
+/// Never more than one node is away while the incident goes on.
+fn watch_budget(bed: &Bed, incident: &str) {
+    loop {
+        let nodes = bed.list("nodes");
+        let away = nodes
+            .iter()
+            .filter(|it| it["spec"]["unschedulable"] == true);
+        let away: Vec<_> = away.map(|it| it["metadata"]["name"].clone()).collect();
+        assert!(away.len() <= 1, "{away:?}");
+        let found = bed.get("nr", incident);
+        if found["status"]["phase"] == "Ended" {
+            return;
+        }
+        std::thread::sleep(Duration::from_millis(200));
+    }
+}

@@ -1,0 +1,18 @@
+//! The controller's own program against a real API server, controller-manager and
+//! scheduler, on a fleet that is played.
+//!
+//! [`bed`] is a control plane of a test's own with the fleet on it, [`replica`] a
+//! controller that can be killed, frozen and cut off.
+
+#![allow(
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a helper of a test fails as the test does"
+)]
+
+mod bed;
+mod replica;
+
+mod cured;
+mod leaders;
+mod rebooted;
