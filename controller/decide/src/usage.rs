@@ -16,6 +16,9 @@ use crate::{Node, record};
 pub struct Usage<'a> {
     /// Nodes with a slot in the ledger or taken in this pass.
     slots: BTreeMap<&'a str, SlotKind>,
+    /// Nodes with one in place, also one that becomes a disruptive one in this pass:
+    /// the ledger may refuse that.
+    in_place: BTreeSet<&'a str>,
     /// The incidents that hold them.
     holders: BTreeMap<&'a str, Holder>,
     /// By policy: covered nodes that are away, or about to be.
@@ -69,8 +72,11 @@ impl<'a> Usage<'a> {
         };
         let holders = view.snapshot.slots();
         let holders = holders.map(|slot| (slot.node.as_str(), holder(slot)));
+        let in_place = slots.iter().filter(|(_, kind)| **kind == SlotKind::InPlace);
+        let in_place = in_place.map(|(node, _)| *node).collect();
         let mut usage = Self {
             slots,
+            in_place,
             holders: holders.collect(),
             away: BTreeMap::new(),
             groups: BTreeMap::new(),
@@ -125,6 +131,7 @@ impl<'a> Usage<'a> {
     pub fn take(&mut self, view: &'a View<'a>, node: &'a Node, kind: SlotKind) {
         self.slots.insert(&node.name, kind);
         if kind != SlotKind::Disruptive {
+            self.in_place.insert(&node.name);
             return;
         }
         for policy in view.covering(node) {
@@ -222,13 +229,10 @@ impl<'a> Usage<'a> {
         policy: &'s PolicyView<'_>,
         node: &'s str,
     ) -> impl Iterator<Item = &'a str> + 's {
-        let slots = self.slots.iter();
-        let in_place = slots.filter(move |(name, kind)| {
-            **kind == SlotKind::InPlace
-                && **name != node
-                && (policy.covers(name) || view.node(name).is_none())
-        });
-        in_place.map(|(name, _)| *name)
+        let in_place = self.in_place.iter().copied();
+        in_place
+            .filter(move |name| *name != node)
+            .filter(|name| policy.covers(name) || view.node(name).is_none())
     }
 }
 

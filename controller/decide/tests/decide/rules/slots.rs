@@ -152,9 +152,16 @@ fn is_over(snapshot: &Snapshot, node: &Node, taken: &Taken<'_>) -> bool {
         .iter()
         .filter_map(|name| snapshot.nodes.get(*name))
         .any(|node| is_control_plane(node));
+    let slots = snapshot.slots().filter(|slot| slot.kind.is_disruptive());
+    let disrupted: BTreeSet<&str> = slots
+        .map(|slot| slot.node.as_str())
+        .chain(of_kind(taken, SlotKind::Disruptive))
+        .collect();
     let replicas = &snapshot.replicas;
     let is_last = replicas.iter().any(|it| it.node == node.name)
-        && !replicas.iter().any(|it| it.node != node.name && it.ready);
+        && !replicas
+            .iter()
+            .any(|it| it.node != node.name && it.ready && !disrupted.contains(&*it.node));
     policies_say || (is_control_plane(node) && other) || is_last
 }
 
