@@ -1,11 +1,13 @@
 //! What keeps a node's `NodeHealth` as it must be.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference};
 use kube::ResourceExt;
 use unstall_crds::command::CommandPayload;
 use unstall_crds::health::{HealthTrigger, NodeHealth, NodeHealthSpec};
+use unstall_crds::policy::Trigger;
 use unstall_crds::remediation::Phase;
 use unstall_crds::units::GoDuration;
 
@@ -39,7 +41,7 @@ impl Wishes {
         if unreadable.any(|it| it.name == node.name) {
             return None;
         }
-        let triggers = self.triggers(view, node);
+        let triggers = with_those_of_incidents(view, node, self.triggers(view, node));
         let report_interval = if view.open_on(&node.name).is_empty() {
             GoDuration::from_secs(QUIET_REPORT_SECONDS)
         } else {
@@ -54,7 +56,7 @@ impl Wishes {
                     node: node.name.clone(),
                     node_uid: other.spec.node_uid.clone(),
                 },
-                None => Action::CreateHealth(Box::new(new(node, triggers, report_interval))),
+                None => Action::CreateHealth(Box::new(new(node, &triggers, report_interval))),
             });
         };
         let is_timed = health.spec.report_interval.get() == report_interval.get()
@@ -62,7 +64,7 @@ impl Wishes {
         let same = health.spec.triggers == *triggers && is_timed;
         (!same).then(|| Action::SetTriggers {
             node: node.name.clone(),
-            triggers: triggers.to_vec(),
+            triggers: triggers.into_owned(),
             report_interval,
             clear_command: is_stale(view, health),
             seen: health.resource_version(),
@@ -132,23 +134,52 @@ fn triggers(view: &View<'_>, node: &Node) -> Vec<HealthTrigger> {
     let mut triggers = Vec::new();
     for policy in view.covering(node) {
         let own = policy.policy.spec.triggers.iter().zip(&policy.hashes);
-        for (trigger, hash) in own {
-            let Some(signal) = &trigger.signal else {
-                continue;
-            };
-            triggers.push(HealthTrigger {
-                policy: policy.name.clone(),
-                name: trigger.name.clone(),
-                signal_hash: hash.clone(),
-                signal: signal.clone(),
-                corroborated_by: trigger.corroborated_by.clone(),
-                only_on_kernel: trigger.only_on_kernel.clone(),
-            });
+        triggers.extend(own.filter_map(|(trigger, hash)| measured(&policy.name, trigger, hash)));
+    }
+    sort(&mut triggers);
+    triggers
+}
+
+/// With what incidents at work were opened for, where their policies are gone or
+/// do not cover the node any more: it takes a measurement to prove a cure.
+fn with_those_of_incidents<'t>(
+    view: &View<'_>,
+    node: &Node,
+    triggers: &'t [HealthTrigger],
+) -> Cow<'t, [HealthTrigger]> {
+    let mut all = Cow::Borrowed(triggers);
+    let open = view.open_on(&node.name).iter();
+    for incident in open.filter(|it| record::phase(it) != Phase::Pending) {
+        let spec = &incident.spec;
+        let trigger = spec.policy.as_ref().and_then(|it| it.trigger.as_ref());
+        let own = spec.policy_name.as_ref().zip(trigger);
+        let own = own.and_then(|(policy, it)| measured(policy, it, &it.signal_hash()));
+        let is_known = |own: &HealthTrigger| {
+            let mut known = all.iter();
+            known.any(|it| it.policy == own.policy && it.name == own.name)
+        };
+        if let Some(own) = own.filter(|own| !is_known(own)) {
+            all.to_mut().push(own);
+            sort(all.to_mut());
         }
     }
-    // The API keeps this list as a map, in any order.
+    all
+}
+
+fn measured(policy: &str, trigger: &Trigger, hash: &str) -> Option<HealthTrigger> {
+    Some(HealthTrigger {
+        policy: policy.to_owned(),
+        name: trigger.name.clone(),
+        signal_hash: hash.to_owned(),
+        signal: trigger.signal.clone()?,
+        corroborated_by: trigger.corroborated_by.clone(),
+        only_on_kernel: trigger.only_on_kernel.clone(),
+    })
+}
+
+/// The API keeps this list as a map, in any order.
+fn sort(triggers: &mut [HealthTrigger]) {
     triggers.sort_by(|a, b| (&a.policy, &a.name).cmp(&(&b.policy, &b.name)));
-    triggers
 }
 
 fn owner(node: &Node) -> OwnerReference {
