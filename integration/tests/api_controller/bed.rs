@@ -232,7 +232,7 @@ spec:
     )
 }
 
-/// A workload with a budget that lets one pod go at a time.
+/// A workload without a budget.
 pub fn workload(replicas: u32) -> String {
     format!(
         r#"
@@ -247,6 +247,15 @@ spec:
     spec:
       terminationGracePeriodSeconds: 2
       containers: [{{name: web, image: played/web}}]
+"#
+    )
+}
+
+/// The same with a budget that lets one pod go at a time.
+pub fn guarded(replicas: u32) -> String {
+    let workload = workload(replicas);
+    format!(
+        r#"{workload}
 ---
 apiVersion: policy/v1
 kind: PodDisruptionBudget

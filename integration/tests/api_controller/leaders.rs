@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
 
-use crate::bed::{Bed, policy, workload};
+use crate::bed::{Bed, guarded, policy};
 use crate::rebooted::nothing_of_ours;
 use crate::replica::{Replica, leader};
 
@@ -43,7 +43,7 @@ fn suffer(name: &str, fault: Fault) {
     };
     let mut replicas = vec![Replica::start(&bed, "a"), Replica::start(&bed, "b")];
     bed.apply(&policy("reboot"));
-    bed.apply(&workload(16));
+    bed.apply(&guarded(16));
     bed.until("the workload to run", || {
         let deployment = bed.get("deployment", "web");
         (deployment["status"]["readyReplicas"] == 16).then_some(())

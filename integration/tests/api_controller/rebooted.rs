@@ -15,10 +15,10 @@ fn a_node_with_pods_is_rebooted_once_and_nothing_is_left_on_it() {
     };
     let replica = Replica::start(&bed, "one");
     bed.apply(&policy("reboot"));
-    bed.apply(&workload(12));
+    bed.apply(&workload(120));
     bed.until("the workload to run", || {
         let deployment = bed.get("deployment", "web");
-        (deployment["status"]["readyReplicas"] == 12).then_some(())
+        (deployment["status"]["readyReplicas"] == 120).then_some(())
     });
     bed.until("the policy to be evaluated", || {
         let policy = bed.get("nhp", "played");
@@ -63,6 +63,7 @@ fn a_node_with_pods_is_rebooted_once_and_nothing_is_left_on_it() {
     println!("{victims} pods: {evictions} evictions, {others} other writes");
     println!("{}", calls(&replica));
     assert!(others <= 36.0, "{others} other writes");
+    assert!(evictions <= victims as f64, "{evictions} evictions");
     let deeds = bed.fleet.deeds().done();
     assert_eq!(deeds.len(), 1, "{deeds:?}");
     assert!(deeds[0].is_reboot && deeds[0].left.is_empty(), "{deeds:?}");

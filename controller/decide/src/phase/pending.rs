@@ -1,6 +1,6 @@
 //! Waiting for its turn.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use kube::ResourceExt;
 use unstall_crds::condition::BlockedReason;
 use unstall_crds::health::TriggerState;
@@ -9,10 +9,13 @@ use unstall_crds::remediation::{Outcome, Phase, RungResult};
 
 use super::step::Step;
 use crate::guard::{self, Ask};
-use crate::judge::Hearing;
+use crate::judge::{Hearing, add};
 use crate::ladder::Next;
 use crate::no::No;
 use crate::{drain, incident, ladder, record};
+
+/// What an incident asks for is there within this.
+const YOUNG: SignedDuration = SignedDuration::from_secs(10);
 
 impl Step<'_, '_> {
     pub(super) fn pending(&mut self) {
@@ -59,8 +62,14 @@ impl Step<'_, '_> {
             }
             Next::Try(remedy) => {
                 let reasons = self.reasons(remedy);
+                let only_pods = reasons
+                    .iter()
+                    .all(|no| no.reason == BlockedReason::PodsUnknown);
                 if reasons.is_empty() {
                     self.take(remedy);
+                } else if only_pods && self.is_young() {
+                    // They are asked for, and known in a moment: nothing is said yet.
+                    self.status = self.remediation.status.clone().unwrap_or_default();
                 } else {
                     self.block(reasons);
                 }
@@ -159,6 +168,12 @@ impl Step<'_, '_> {
             }
         }
         reasons
+    }
+
+    /// Whether the incident was opened a moment ago.
+    fn is_young(&self) -> bool {
+        let opened = self.remediation.creation_timestamp();
+        opened.is_some_and(|at| self.now() < add(at.0, YOUNG))
     }
 
     /// Pods that would hold a drain up until a human looks after them: the node is
