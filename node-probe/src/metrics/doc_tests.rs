@@ -20,7 +20,8 @@ struct Family {
 }
 
 fn documented() -> BTreeMap<String, Family> {
-    let rows = DOCUMENT.lines().filter_map(|row| {
+    let (section, _) = DOCUMENT.split_once("\n## The controller\n").unwrap();
+    let rows = section.lines().filter_map(|row| {
         let mut cells = row.split('|').skip(1).map(str::trim);
         let name = cells.next()?.strip_prefix("`unstall_")?.strip_suffix('`')?;
         let [kind, unit, labels, meaning] = [(); 4].map(|()| cells.next().unwrap());
