@@ -241,6 +241,10 @@ fn entries_that_tell_no_kernel_are_not_guessed() {
         let why = untold(&tree, file);
         assert!(why.contains(expected), "{why}");
     }
+}
+
+#[test]
+fn a_saved_entry_without_its_kernel_is_not_the_next_one() {
     let amazon = host(AMAZON);
     amazon.remove("boot/vmlinuz-6.1.128-136.201.amzn2023.x86_64");
     assert!(staged(&amazon).is_err());
