@@ -139,6 +139,8 @@ async fn lead(ready: Ready, leadership: Leadership, options: &Run, stop: Stop) -
     } = ready;
     let stores = Stores::start(&client, &metrics);
     stores.synced(|| health.turned()).await;
+    let (nodes, policies) = (stores.nodes.count(), stores.policies.count());
+    tracing::info!(nodes, policies, "watching");
     let own = OwnPods {
         namespace: options.election.namespace.clone(),
         selector: REPLICAS.to_owned(),

@@ -24,6 +24,11 @@ const LOOK_AT_WORK: Duration = Duration::from_secs(2);
 const LOOK_AT_REST: Duration = Duration::from_secs(15);
 /// Changes come in bursts; one pass serves all of a burst.
 const GATHER: Duration = Duration::from_millis(100);
+/// In a fleet of thousands something always changes. Looking and deciding take one
+/// part in ten of a CPU,
+const REST_FOR_WORK: u32 = 9;
+/// unless that kept an incident waiting for longer than this.
+const GATHER_AT_MOST: Duration = Duration::from_secs(1);
 
 /// What the loop needs.
 pub struct Loop {
@@ -64,6 +69,20 @@ impl Stop {
     }
 }
 
+/// What a pass leaves to the loop.
+struct Turned {
+    /// When to look again if nothing changes.
+    rest: Duration,
+    /// How long it looked and decided.
+    worked: Duration,
+}
+
+/// How long changes are gathered before the next pass, after one that `worked` so
+/// long.
+fn gather(worked: Duration) -> Duration {
+    (worked * REST_FOR_WORK).clamp(GATHER, GATHER_AT_MOST)
+}
+
 impl Loop {
     /// Goes on until this process does not lead any more, or an error ends it.
     ///
@@ -72,7 +91,7 @@ impl Loop {
     pub async fn run(mut self) -> Result<()> {
         loop {
             self.actor.check()?;
-            let rest = self.pass().await?;
+            let turned = self.pass().await?;
             self.health.turned();
             self.health.is_ready();
             if self.stop.is_told() {
@@ -80,14 +99,14 @@ impl Loop {
             }
             tokio::select! {
                 () = self.stop.wake.notified() => return Ok(()),
-                () = self.stores.changed() => tokio::time::sleep(GATHER).await,
-                () = tokio::time::sleep(rest) => {}
+                () = self.stores.changed() => tokio::time::sleep(gather(turned.worked)).await,
+                () = tokio::time::sleep(turned.rest) => {}
             }
         }
     }
 
-    /// One pass; returns how long to rest if nothing changes.
-    async fn pass(&mut self) -> Result<Duration> {
+    /// One pass.
+    async fn pass(&mut self) -> Result<Turned> {
         let started = Instant::now();
         let seen = self.look();
         still_leading(&seen)?;
@@ -99,6 +118,7 @@ impl Loop {
         let view = View::new(&seen);
         let plan = plan(&view);
         let decided_in = deciding.elapsed();
+        let worked = started.elapsed();
         tracing::debug!(
             actions = plan.actions.len(),
             nodes = seen.nodes.len(),
@@ -126,11 +146,12 @@ impl Loop {
             is_done,
         });
         let is_at_rest = view.open().next().is_none();
-        Ok(if is_at_rest {
+        let rest = if is_at_rest {
             LOOK_AT_REST
         } else {
             LOOK_AT_WORK
-        })
+        };
+        Ok(Turned { rest, worked })
     }
 
     /// Tells what changed. What was not carried out is told with the pass that does.
@@ -177,5 +198,18 @@ fn still_leading(seen: &Snapshot) -> Result<()> {
             "the DisruptionLedger was made anew (epoch {stored}, this one led {}): ending, the next start leads by it",
             seen.epoch
         ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_large_fleet_is_looked_at_less_often() {
+        let gathered = |millis| gather(Duration::from_millis(millis)).as_millis();
+        assert_eq!(gathered(1), 100, "a small one at once");
+        assert_eq!(gathered(60), 540);
+        assert_eq!(gathered(400), 1000, "and none is kept waiting");
     }
 }

@@ -67,6 +67,12 @@ impl<T> Table<T> {
         inner.is_listed.then(|| inner.live.clone())
     }
 
+    /// How many there are.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        self.lock().live.len()
+    }
+
     /// Whether they were listed once.
     #[must_use]
     pub fn is_listed(&self) -> bool {
