@@ -3,7 +3,7 @@
 .DEFAULT_GOAL := help
 CLUSTER = cargo --locked run -q -p unstall-integration --bin cluster --
 
-.PHONY: help demo demo-down test check bench bench-plan cluster-up cluster-down cluster-status generate fuzz mutate
+.PHONY: help demo demo-down test check bench bench-plan bench-fleet cluster-up cluster-down cluster-status generate fuzz mutate
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -26,6 +26,9 @@ bench: ## what the probe costs, beside the least that it could (15 min; root; ON
 
 bench-plan: ## how much CPU a plan takes at 1,000, 5,000 and 15,000 nodes
 	@cargo --locked bench -q -p unstall-decide --bench plan
+
+bench-fleet: ## what the controller costs beside 5,000 played nodes on a real API server (25 min; root)
+	@cargo --locked bench -q -p unstall-integration --bench fleet
 
 cluster-up: ## a real cluster with this machine as its node
 	@$(CLUSTER) up

@@ -13,10 +13,10 @@ use unstall_crds::command::{CommandAction, CommandPayload, SignedCommand};
 use super::run::Shared;
 use super::{Deed, Reboot, kubelet, probe};
 
-/// How long dropping caches takes.
-const DROPPING: Duration = Duration::from_millis(300);
 /// How long a node takes to go down.
 const GOING_DOWN: Duration = Duration::from_millis(300);
+/// How often one that takes no commands is asked again.
+const ASKED: Duration = Duration::from_millis(100);
 
 /// Obeys a command, or says why not.
 pub async fn obey(shared: Arc<Shared>, name: String, command: SignedCommand) {
@@ -25,6 +25,9 @@ pub async fn obey(shared: Arc<Shared>, name: String, command: SignedCommand) {
         Err(error) => return shared.deeds.refuse(format!("{name}: {error}")),
     };
     if shared.has_answered(&name, &payload.id) {
+        return;
+    }
+    if !takes(&shared, &name, &command).await {
         return;
     }
     if let Some(why) = refusal(&shared, &name, &payload) {
@@ -49,10 +52,20 @@ pub async fn obey(shared: Arc<Shared>, name: String, command: SignedCommand) {
     if is_reboot {
         reboot(&shared, &name, &payload).await;
     } else {
-        tokio::time::sleep(DROPPING).await;
+        let facts = shared.facts(&name).unwrap_or_default();
+        tokio::time::sleep(facts.dropping).await;
         shared.change(&name, |facts| facts.fires &= !facts.is_curable);
         answer(&shared, &name, &payload, "Succeeded", true).await;
     }
+}
+
+/// Waits until the actuator takes commands; whether this one is still there then.
+async fn takes(shared: &Shared, name: &str, command: &SignedCommand) -> bool {
+    while shared.facts(name).is_some_and(|facts| !facts.is_taking) {
+        tokio::time::sleep(ASKED).await;
+    }
+    let known = shared.known(name);
+    known.is_some_and(|(spec, _)| spec["command"]["payload"] == json!(command.payload))
 }
 
 fn refusal(shared: &Shared, name: &str, payload: &CommandPayload) -> Option<String> {

@@ -55,6 +55,15 @@ impl Deeds {
             .count()
     }
 
+    /// How often the node dropped its caches.
+    #[must_use]
+    pub fn drops(&self, node: &str) -> usize {
+        let inner = self.lock();
+        let done = inner.done.iter();
+        done.filter(|deed| !deed.is_reboot && deed.node == node)
+            .count()
+    }
+
     pub(super) fn note(&self, deed: Deed) {
         self.lock().done.push(deed);
     }

@@ -15,6 +15,13 @@ pub struct Facts {
     pub is_heard: bool,
     /// Whether an actuator answers beside it.
     pub has_actuator: bool,
+    /// Whether the actuator takes commands; one that does not takes the one that
+    /// is there then, once it does again.
+    pub is_taking: bool,
+    /// How long dropping caches takes.
+    pub dropping: Duration,
+    /// The P50 of NetworkStall.
+    pub network_stall: String,
     /// The kernel that runs.
     pub kernel: String,
     /// The kernel that the next boot runs.
@@ -44,6 +51,9 @@ impl Default for Facts {
             is_ready: true,
             is_heard: true,
             has_actuator: true,
+            is_taking: true,
+            dropping: Duration::from_millis(300),
+            network_stall: "2ms".to_owned(),
             kernel: "6.1.0-40-played".to_owned(),
             next_kernel: "6.1.0-40-played".to_owned(),
             boot: 1,

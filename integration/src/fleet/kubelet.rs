@@ -17,6 +17,8 @@ use super::run::Shared;
 
 /// As kubelets renew theirs.
 const LEASE_EVERY: Duration = Duration::from_secs(10);
+/// How many are renewed at once.
+const LEASES_AT_ONCE: usize = 8;
 /// How long a pod takes to end.
 const POD_ENDS_AFTER: Duration = Duration::from_millis(500);
 
@@ -38,25 +40,30 @@ pub async fn report(shared: &Shared, name: &str) -> Result<(), kube::Error> {
 pub async fn renew_leases(shared: Arc<Shared>) {
     let leases: Api<Lease> = Api::namespaced(shared.client.clone(), "kube-node-lease");
     loop {
-        for name in shared.names() {
-            if shared.facts(&name).is_none_or(|facts| !facts.is_ready) {
-                continue;
-            }
-            let lease = json!({
-                "apiVersion": "coordination.k8s.io/v1", "kind": "Lease",
-                "metadata": {"name": name},
-                "spec": {
-                    "holderIdentity": name, "leaseDurationSeconds": 40,
-                    "renewTime": Timestamp::now().strftime("%Y-%m-%dT%H:%M:%S.%6fZ").to_string(),
-                },
-            });
-            let params = PatchParams::apply("played-kubelet").force();
-            let written = leases.patch(&name, &params, &Patch::Apply(&lease)).await;
-            if let Err(error) = written {
-                eprintln!("lease of {name}: {error}");
-            }
-        }
+        let is_ready = |name: &String| shared.facts(name).is_some_and(|facts| facts.is_ready);
+        let ready = shared.names().into_iter().filter(is_ready);
+        let renewed = futures::stream::iter(ready).map(|name| renew(&leases, name));
+        renewed
+            .buffer_unordered(LEASES_AT_ONCE)
+            .collect::<()>()
+            .await;
         tokio::time::sleep(LEASE_EVERY).await;
+    }
+}
+
+async fn renew(leases: &Api<Lease>, name: String) {
+    let lease = json!({
+        "apiVersion": "coordination.k8s.io/v1", "kind": "Lease",
+        "metadata": {"name": name},
+        "spec": {
+            "holderIdentity": name, "leaseDurationSeconds": 40,
+            "renewTime": Timestamp::now().strftime("%Y-%m-%dT%H:%M:%S.%6fZ").to_string(),
+        },
+    });
+    let params = PatchParams::apply("played-kubelet").force();
+    let written = leases.patch(&name, &params, &Patch::Apply(&lease)).await;
+    if let Err(error) = written {
+        eprintln!("lease of {name}: {error}");
     }
 }
 

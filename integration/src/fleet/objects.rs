@@ -89,7 +89,10 @@ pub fn health(
         "verdict": if facts.fires { "Stalled" } else { "Healthy" },
         "summary": if facts.fires { "root memory.stat reads take 150 ms" } else { "nothing is elevated" },
         "triggers": judged,
-        "signals": [signal("MemoryStatReadCPU", value), signal("ZombieMemcgs", zombies)],
+        "signals": [
+            signal("MemoryStatReadCPU", value), signal("ZombieMemcgs", zombies),
+            signal("NetworkStall", &facts.network_stall),
+        ],
         "command": command,
     }})
 }

@@ -16,9 +16,15 @@ enum Fault {
     Killed,
     /// `SIGSTOP` for longer than its lease, then `SIGCONT`.
     Frozen,
+    /// Nothing passes between it and the API server for longer than its lease;
+    /// then what was on its way arrives.
+    CutOff,
 }
 
-const PHASES: [&str; 6] = [
+/// In this order an incident goes through them.
+const PHASES: [&str; 8] = [
+    "DroppingCaches",
+    "Verifying",
     "Cordoning",
     "Draining",
     "Rebooting",
@@ -26,6 +32,8 @@ const PHASES: [&str; 6] = [
     "Soaking",
     "Uncordoning",
 ];
+/// In these the first remedy is at work, and cures.
+const IN_PLACE: usize = 2;
 
 #[test]
 fn a_leader_killed_in_any_phase_is_followed() {
@@ -37,24 +45,38 @@ fn a_leader_frozen_in_any_phase_is_followed_and_writes_no_more() {
     suffer("frozen", Fault::Frozen);
 }
 
+#[test]
+fn a_leader_cut_off_in_any_phase_is_followed_and_writes_no_more() {
+    suffer("cutoff", Fault::CutOff);
+}
+
 fn suffer(name: &str, fault: Fault) {
     let Some(bed) = Bed::start(name, PHASES.len() + 2) else {
         return;
     };
     let mut replicas = vec![Replica::start(&bed, "a"), Replica::start(&bed, "b")];
-    bed.apply(&policy("reboot"));
-    bed.apply(&guarded(16));
+    bed.apply(&policy("drop, reboot"));
+    bed.apply(&guarded(20));
     bed.until("the workload to run", || {
         let deployment = bed.get("deployment", "web");
-        (deployment["status"]["readyReplicas"] == 16).then_some(())
+        (deployment["status"]["readyReplicas"] == 20).then_some(())
     });
-    for (number, phase) in (1..).zip(PHASES) {
-        let node = format!("n{number}");
-        bed.change(&node, |facts| facts.fires = true);
+    for (at, phase) in PHASES.into_iter().enumerate() {
+        let node = format!("n{}", at + 1);
+        let is_curable = at < IN_PLACE;
+        bed.change(&node, |facts| {
+            facts.fires = true;
+            facts.is_curable = is_curable;
+            facts.dropping = Duration::from_secs(1);
+        });
         let incident = format!("{node}-1");
-        bed.until_phase(&incident, &PHASES[number - 1..]);
-        let at = bed.until("somebody to lead", || leader(&bed, &replicas));
-        strike(&bed, &mut replicas, at, fault);
+        let struck = bed.until_phase(&incident, &PHASES[at..]);
+        let leads = bed.until("somebody to lead", || leader(&bed, &replicas));
+        strike(&bed, &mut replicas, leads, fault);
+        println!(
+            "{fault:?} in {phase}: struck in {}",
+            struck["status"]["phase"]
+        );
         watch_budget(&bed, &incident);
         let ended = bed.until_phase(&incident, &["Ended"]);
         assert_eq!(
@@ -67,9 +89,10 @@ fn suffer(name: &str, fault: Fault) {
             nothing_of_ours(&bed.get("node", &node)).then_some(())
         });
         let deeds = bed.fleet.deeds();
+        let expected = (1, usize::from(!is_curable));
         assert_eq!(
-            deeds.reboots(&node),
-            1,
+            (deeds.drops(&node), deeds.reboots(&node)),
+            expected,
             "{fault:?} in {phase}: {:?}",
             deeds.done()
         );
@@ -84,15 +107,15 @@ fn strike(bed: &Bed, replicas: &mut Vec<Replica>, at: usize, fault: Fault) {
     match fault {
         Fault::Killed => victim.signal(Signal::SIGKILL),
         Fault::Frozen => victim.signal(Signal::SIGSTOP),
+        Fault::CutOff => victim.wire.cut(),
     }
-    bed.until("the other to lead", || {
-        let at = leader(bed, replicas)?;
-        (at < replicas.len()).then_some(())
-    });
+    bed.until("the other to lead", || leader(bed, replicas));
     if fault == Fault::Frozen {
         victim.signal(Signal::SIGCONT);
+    }
+    if fault != Fault::Killed {
         let deadline = Instant::now() + Duration::from_secs(30);
-        while !victim.has_ended() {
+        while victim.ended().is_none() {
             assert!(
                 Instant::now() < deadline,
                 "the old leader goes on\n{}",
@@ -101,6 +124,7 @@ fn strike(bed: &Bed, replicas: &mut Vec<Replica>, at: usize, fault: Fault) {
             std::thread::sleep(Duration::from_millis(50));
         }
     }
+    victim.wire.mend();
     let name = format!("{}+", victim.name);
     drop(victim);
     replicas.push(Replica::start(bed, &name));

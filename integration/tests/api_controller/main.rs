@@ -11,8 +11,14 @@
 )]
 
 mod bed;
+mod prometheus;
 mod replica;
+#[path = "../api_support/tls.rs"]
+mod tls;
 
 mod cured;
 mod leaders;
+mod others;
 mod rebooted;
+mod reboots;
+mod rollouts;

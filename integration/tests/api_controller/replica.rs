@@ -1,109 +1,67 @@
-//! A controller that runs as a process.
+//! A controller that runs as a process, on a wire that can be cut.
 
-use std::fs::File;
-use std::io::{Read, Write};
-use std::net::TcpListener;
-use std::net::TcpStream;
-use std::path::Path;
-use std::process::{Child, Command, Stdio};
-use std::time::Duration;
-
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
+use nix::sys::signal::Signal;
+use unstall_integration::fleet::{self, ReplicaOptions, Wire};
 
 use crate::bed::Bed;
 
 /// A controller; it is killed with this value.
 pub struct Replica {
     pub name: String,
-    child: Child,
-    port: u16,
+    /// Between it and the API server.
+    pub wire: Wire,
+    process: fleet::Replica,
 }
 
 impl Replica {
-    /// Starts one that reaches the API server by `kubeconfig`.
-    pub fn with(bed: &Bed, name: &str, kubeconfig: &Path) -> Self {
-        let port = free_port();
-        let log = File::create(bed.dir.path().join(format!("{name}.log"))).unwrap();
-        let child = Command::new(&bed.program)
-            .arg("run")
-            .arg("--signing-key")
-            .arg(bed.dir.path().join("signing.key"))
-            .args(["--identity", name, "--namespace", "unstall-system"])
-            .args(["--lease-duration", "4s", "--lease-renew-deadline", "3s"])
-            .args(["--lease-retry", "500ms"])
-            .arg("--listen")
-            .arg(format!("127.0.0.1:{port}"))
-            .env("KUBECONFIG", kubeconfig)
-            .env("UNSTALL_LOG", "info")
-            .stdin(Stdio::null())
-            .stdout(log.try_clone().unwrap())
-            .stderr(log)
-            .spawn()
-            .unwrap();
-        Self {
-            name: name.to_owned(),
-            child,
-            port,
-        }
+    /// Starts one, with a lease as short as may be.
+    pub fn start(bed: &Bed, name: &str) -> Self {
+        Self::with(bed, name, &[])
     }
 
-    /// Starts one.
-    pub fn start(bed: &Bed, name: &str) -> Self {
-        Self::with(bed, name, bed.kubectl.kubeconfig())
+    /// Starts one that is told more.
+    pub fn with(bed: &Bed, name: &str, args: &[String]) -> Self {
+        let dir = bed.dir.path();
+        let wire = Wire::to(bed.kubectl.kubeconfig(), dir, name).unwrap();
+        let lease = "--lease-duration=4s --lease-renew-deadline=3s --lease-retry=500ms";
+        let options = ReplicaOptions {
+            name: name.to_owned(),
+            program: bed.program.clone(),
+            kubeconfig: wire.kubeconfig().to_owned(),
+            key: dir.join("signing.key"),
+            log: dir.join(format!("{name}.log")),
+            args: lease
+                .split(' ')
+                .map(str::to_owned)
+                .chain(args.iter().cloned())
+                .collect(),
+        };
+        Self {
+            name: name.to_owned(),
+            wire,
+            process: fleet::Replica::start(&options).unwrap(),
+        }
     }
 
     /// Sends it a signal.
     pub fn signal(&self, signal: Signal) {
-        let pid = i32::try_from(self.child.id()).unwrap();
-        kill(Pid::from_raw(pid), signal).unwrap();
+        self.process.signal(signal).unwrap();
     }
 
-    /// Whether it has ended by itself.
-    pub fn has_ended(&mut self) -> bool {
-        self.child.try_wait().unwrap().is_some()
+    /// Its exit code, once it has ended by itself.
+    pub fn ended(&mut self) -> Option<Option<i32>> {
+        self.process.ended().unwrap()
     }
 
     /// A page of its own.
     pub fn page(&self, path: &str) -> String {
-        let mut stream = TcpStream::connect(("127.0.0.1", self.port)).unwrap();
-        stream
-            .set_read_timeout(Some(Duration::from_secs(5)))
-            .unwrap();
-        write!(
-            stream,
-            "GET {path} HTTP/1.1\r\nHost: it\r\nConnection: close\r\n\r\n"
-        )
-        .unwrap();
-        let mut text = String::new();
-        stream.read_to_string(&mut text).unwrap();
-        text
+        self.process.page(path).unwrap()
     }
 
     /// The sum of a metric's samples whose labels hold all of `labels`.
     pub fn metric(&self, name: &str, labels: &[&str]) -> f64 {
-        let page = self.page("/metrics");
-        let samples = page.lines().filter(|line| {
-            let rest = line.strip_prefix(name);
-            rest.is_some_and(|rest| rest.starts_with(['{', ' ']))
-                && labels.iter().all(|label| line.contains(label))
-        });
-        let value = |line: &str| line.rsplit(' ').next()?.parse::<f64>().ok();
-        samples.filter_map(value).sum()
+        self.process.metric(name, labels).unwrap()
     }
-}
-
-impl Drop for Replica {
-    fn drop(&mut self) {
-        // A frozen process is killed all the same.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-fn free_port() -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    listener.local_addr().unwrap().port()
 }
 
 /// Which of the replicas holds the lease.

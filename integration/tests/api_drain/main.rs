@@ -21,6 +21,8 @@ mod webhook;
 mod forward;
 #[path = "../api_support/proxy.rs"]
 mod proxy;
+#[path = "../api_support/tls.rs"]
+mod tls;
 
 mod answers;
 mod budgets;

@@ -9,14 +9,13 @@ use k8s_openapi::api::admissionregistration::v1::ValidatingWebhookConfiguration;
 use k8s_openapi::api::core::v1::ServiceAccount;
 use kube::api::{Api, PostParams};
 use nix::sched::{CloneFlags, setns};
-use rcgen::{CertificateParams, KeyPair};
-use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
 use serde_json::{Value, json};
 use unstall_integration::cluster::Cluster;
 use unstall_integration::testing::skip;
 
 use crate::place::{Place, create};
+use crate::tls::tls;
 
 /// What it does with the review of an eviction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,15 +44,11 @@ impl<'a> Webhook<'a> {
             }
         };
         let port = listener.local_addr().unwrap().port();
-        let key = KeyPair::generate().unwrap();
-        let names = vec!["127.0.0.1".to_owned()];
-        let certificate = CertificateParams::new(names).unwrap();
-        let certificate = certificate.self_signed(&key).unwrap();
+        let (tls, certificate) = tls();
         let seen = Arc::default();
-        let tls = tls(certificate.der(), &key);
-        serve(listener, Arc::new(tls), manner, Arc::clone(&seen));
+        serve(listener, tls, manner, Arc::clone(&seen));
         let webhook = Self { place, seen };
-        webhook.configure(port, &certificate.pem()).await;
+        webhook.configure(port, &certificate).await;
         Some(webhook)
     }
 
@@ -138,17 +133,6 @@ fn listen() -> Result<TcpListener, String> {
         TcpListener::bind("127.0.0.1:0").map_err(|error| error.to_string())
     });
     listener.join().unwrap()
-}
-
-fn tls(certificate: &CertificateDer<'static>, key: &KeyPair) -> ServerConfig {
-    let key = PrivateKeyDer::from(PrivatePkcs8KeyDer::from(key.serialize_der()));
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    ServerConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .unwrap()
-        .with_no_client_auth()
-        .with_single_cert(vec![certificate.clone()], key)
-        .unwrap()
 }
 
 /// Serves in threads that end with the program.
