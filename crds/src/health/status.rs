@@ -123,6 +123,14 @@ pub struct ProbeInfo {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 256))]
     pub actuator_message: Option<String>,
+    /// Whether the actuator would reboot the node if it was ordered to. Looked at
+    /// each minute; no node is drained for a reboot that would be refused.
+    #[serde(default)]
+    pub reboots: bool,
+    /// Why it would not, and the way out. At most 256 characters.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 256))]
+    pub reboots_message: Option<String>,
 }
 
 string_enum! {

@@ -84,7 +84,10 @@ pub fn health(
     json!({"status": {
         "bootID": facts.boot_id(name),
         "kernel": {"running": facts.kernel, "staged": facts.next_kernel, "rebootRequired": false},
-        "probe": {"version": "played", "cgroupVersion": 2, "actuator": facts.has_actuator},
+        "probe": {
+            "version": "played", "cgroupVersion": 2, "actuator": facts.has_actuator,
+            "reboots": facts.has_actuator,
+        },
         "heartbeat": now,
         "verdict": if facts.fires { "Stalled" } else { "Healthy" },
         "summary": if facts.fires { "root memory.stat reads take 150 ms" } else { "nothing is elevated" },

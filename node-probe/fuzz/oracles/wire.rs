@@ -54,6 +54,7 @@ fn says(request: &Request, json: &Value) {
             ("execute", 0, fields)
         }
         Request::Status { id } => ("status", 1, vec![("id", id)]),
+        Request::Reboots {} => ("reboots", 2, Vec::new()),
     };
     let said = |name: &str, index: usize| match json {
         Value::Array(values) => values.get(index).cloned(),

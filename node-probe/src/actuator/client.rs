@@ -15,6 +15,9 @@ use unstall_crds::command::SignedCommand;
 use super::outcome::CommandOutcome;
 use super::wire::{self, MAX_REPLY_BYTES, Reply, Request, WireError};
 
+/// An answer to what was not asked.
+const OTHER: &str = "it answers another question";
+
 /// Asks the actuator on one socket.
 #[derive(Debug, Clone)]
 pub struct ActuatorClient {
@@ -74,8 +77,9 @@ impl ActuatorClient {
         };
         match self.exchange(&request)? {
             Reply::Outcome(outcome) => Ok(*outcome),
-            Reply::UnknownCommand => Err(self.rejected("it calls a new command unknown")),
             Reply::Error(message) => Err(self.rejected(&message)),
+            Reply::UnknownCommand => Err(self.rejected("it calls a new command unknown")),
+            Reply::Reboots(_) => Err(self.rejected(OTHER)),
         }
     }
 
@@ -88,6 +92,19 @@ impl ActuatorClient {
             Reply::Outcome(outcome) => Ok(Some(*outcome)),
             Reply::UnknownCommand => Ok(None),
             Reply::Error(message) => Err(self.rejected(&message)),
+            Reply::Reboots(_) => Err(self.rejected(OTHER)),
+        }
+    }
+
+    /// Why it would not reboot the node, if it would not.
+    ///
+    /// # Errors
+    /// When there is no answer.
+    pub fn no_reboot(&self) -> Result<Option<String>, ClientError> {
+        match self.exchange(&Request::Reboots {})? {
+            Reply::Reboots(why) => Ok(why),
+            Reply::Error(message) => Err(self.rejected(&message)),
+            Reply::Outcome(_) | Reply::UnknownCommand => Err(self.rejected(OTHER)),
         }
     }
 

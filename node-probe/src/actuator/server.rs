@@ -107,6 +107,7 @@ fn answer(stream: &mut UnixStream, actuator: &Arc<Actuator>) -> Reply {
             Ok(None) => Reply::UnknownCommand,
             Err(error) => Reply::Error(error.to_string()),
         },
+        Ok(Request::Reboots {}) => Reply::Reboots(actuator.no_reboot()),
         Err(error) => {
             log::warn("request not understood", &[("error", &error)]);
             Reply::Error(error.to_string())

@@ -16,7 +16,7 @@ pub const MAX_REQUEST_BYTES: usize = 16 * 1024;
 /// The longest reply. An outcome with its passes has some 1,000 bytes.
 pub const MAX_REPLY_BYTES: usize = 32 * 1024;
 
-/// The two things the actuator can be asked.
+/// What the actuator can be asked.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "verb", rename_all = "camelCase", deny_unknown_fields)]
 pub enum Request {
@@ -33,6 +33,9 @@ pub enum Request {
         /// Its id.
         id: String,
     },
+    /// Would it reboot the node, if it was ordered to now? With braces: serde lets
+    /// a variant without any have fields that nobody knows.
+    Reboots {},
 }
 
 /// What the actuator answers.
@@ -43,6 +46,8 @@ pub enum Reply {
     Outcome(Box<CommandOutcome>),
     /// The journal knows no command of this id.
     UnknownCommand,
+    /// Why it would not reboot the node; nothing where it would.
+    Reboots(Option<String>),
     /// The request was not understood, or the caller may not ask.
     Error(String),
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use kube::Client;
 use tokio::sync::{mpsc, watch};
+use tokio::time::Instant;
 use unstall_crds::command::SignedCommand;
 use unstall_crds::health::{CommandState, CommandStatus};
 
@@ -25,6 +26,9 @@ const ASK_EVERY: Duration = Duration::from_secs(1);
 const PRESENCE_EVERY: Duration = Duration::from_secs(10);
 /// How often one that is absent is: it starts beside the probe.
 const ABSENCE_EVERY: Duration = Duration::from_secs(2);
+/// How often one that does nothing is asked whether it would reboot the node: it asks
+/// logind.
+const REBOOTS_EVERY: Duration = Duration::from_secs(60);
 /// An id that no command has.
 const NOBODY: &str = "presence";
 
@@ -66,6 +70,7 @@ pub async fn serve(
     let client = ActuatorClient::new(&socket, ANSWER_LIMIT);
     let mut done: Option<SignedCommand> = None;
     let mut waiting: Option<(SignedCommand, String)> = None;
+    let mut reboots_asked: Option<Instant> = None;
     loop {
         let Orders {
             command,
@@ -103,8 +108,23 @@ pub async fn serve(
             },
             (None, Some(id)) => (ASK_EVERY, Some(follow(&client, id).await)),
             (None, None) => match presence(&client).await {
-                Ok(()) => (PRESENCE_EVERY, Some(Said::Presence(Ok(())))),
-                Err(error) => (ABSENCE_EVERY, Some(Said::Presence(Err(error)))),
+                Ok(()) => {
+                    if reboots_asked.is_none_or(|at| at.elapsed() >= REBOOTS_EVERY) {
+                        reboots_asked = Some(Instant::now());
+                        // Without an answer it is asked again; what it said before stands.
+                        if let Ok(no) = ask(&client, |client| client.no_reboot()).await
+                            && said.send(Said::Reboots(no)).is_err()
+                        {
+                            return;
+                        }
+                    }
+                    (PRESENCE_EVERY, Some(Said::Presence(Ok(()))))
+                }
+                Err(error) => {
+                    // The next one may be another.
+                    reboots_asked = None;
+                    (ABSENCE_EVERY, Some(Said::Presence(Err(error))))
+                }
             },
         };
         if answer.is_some_and(|answer| said.send(answer).is_err()) {

@@ -154,6 +154,7 @@ mod tests {
             generation: Some(3),
             in_flight: None,
             silence: None,
+            reboots: None,
             has_actuator: true,
             command: None,
             command_ended: None,

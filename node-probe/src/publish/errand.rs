@@ -35,6 +35,8 @@ pub struct Orders {
 pub enum Said {
     /// The actuator answers, or why it does not.
     Presence(Result<(), String>),
+    /// Why it would not reboot the node, if it would not.
+    Reboots(Option<String>),
     /// Where a command stands.
     Command(Box<CommandStatus>),
     /// The actuator knows nothing of a command that it had accepted.
@@ -45,6 +47,8 @@ pub enum Said {
 #[derive(Debug)]
 pub struct Errand {
     actuator: Result<(), String>,
+    /// What it said of reboots, once it was asked.
+    reboots: Option<Result<(), String>>,
     command: Option<CommandStatus>,
     ended: Option<MonotonicTime>,
     wanted: Wanted,
@@ -62,6 +66,7 @@ impl Default for Errand {
     fn default() -> Self {
         Self {
             actuator: Err(NO_ACTUATOR.to_owned()),
+            reboots: None,
             command: None,
             ended: None,
             wanted: Wanted::Nothing,
@@ -89,9 +94,13 @@ impl Errand {
         match said {
             Said::Presence(presence) => {
                 let is_news = self.actuator != presence;
+                if presence.is_err() {
+                    self.reboots = None;
+                }
                 self.actuator = presence;
                 return self.silence().filter(|_| is_news);
             }
+            Said::Reboots(no) => self.reboots = Some(no.map_or(Ok(()), Err)),
             Said::Forgotten(id) => {
                 self.actuator = Ok(());
                 let unfinished = self.command.as_mut().filter(|c| !has_ended(c));
@@ -175,6 +184,13 @@ impl Errand {
     #[must_use]
     pub fn silence(&self) -> Option<&str> {
         self.actuator.as_ref().err().map(String::as_str)
+    }
+
+    /// Whether the actuator would reboot the node, or why not; nothing until it said so.
+    #[must_use]
+    pub fn reboots(&self) -> Option<Result<(), &str>> {
+        let said = self.reboots.as_ref();
+        said.map(|said| said.as_ref().copied().map_err(String::as_str))
     }
 
     /// Where the latest command stands.
@@ -409,5 +425,19 @@ mod tests {
         assert_eq!(errand.silence(), Some("journal: corrupt"));
         assert_eq!(errand.hear(Said::Presence(Ok(())), now(3)), None);
         assert_eq!(errand.silence(), None);
+    }
+
+    #[test]
+    fn what_was_said_of_reboots_goes_with_the_actuator_that_said_it() {
+        let mut errand = Errand::default();
+        assert_eq!(errand.reboots(), None);
+        errand.hear(Said::Presence(Ok(())), now(1));
+        errand.hear(Said::Reboots(Some("not enabled".to_owned())), now(1));
+        assert_eq!(errand.reboots(), Some(Err("not enabled")));
+        errand.hear(Said::Presence(Ok(())), now(2));
+        errand.hear(Said::Reboots(None), now(2));
+        assert_eq!(errand.reboots(), Some(Ok(())));
+        errand.hear(Said::Presence(Err("gone".to_owned())), now(3));
+        assert_eq!(errand.reboots(), None);
     }
 }

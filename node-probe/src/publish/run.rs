@@ -343,6 +343,7 @@ impl Probe {
             generation: object.metadata.generation,
             in_flight,
             silence: self.errand.silence(),
+            reboots: self.errand.reboots(),
             has_actuator: self.has_actuator,
             command: self.errand.command(),
             command_ended: self.errand.ended(),

@@ -80,6 +80,8 @@ pub struct Inputs<'a> {
     pub in_flight: Option<Duration>,
     /// Why no actuator answers, if none does.
     pub silence: Option<&'a str>,
+    /// Whether it would reboot the node, or why not; nothing until it said so.
+    pub reboots: Option<Result<(), &'a str>>,
     /// Whether there is one to ask at all.
     pub has_actuator: bool,
     /// What became of the latest command.
@@ -162,6 +164,9 @@ impl Said {
     }
 }
 
+/// Of an actuator that was not asked yet.
+const REBOOTS_NOT_TOLD: &str = "the actuator did not say yet whether it would";
+
 /// Whether there is no verdict only because the probe has just started.
 fn is_warming(judge: &Judge, verdict: &Verdict, inputs: &Inputs<'_>, now: Now) -> bool {
     let read = Signal::MemoryStatReadCpu;
@@ -172,9 +177,7 @@ fn is_warming(judge: &Judge, verdict: &Verdict, inputs: &Inputs<'_>, now: Now) -
 
 fn probe(inputs: &Inputs<'_>, now: Now) -> ProbeInfo {
     let before = inputs.before.probe.as_ref();
-    let is_starting = inputs.has_actuator
-        && inputs.silence.is_some()
-        && before.is_some_and(|before| before.actuator)
+    let stands = inputs.has_actuator
         && stands_in(
             inputs.before,
             inputs.facts,
@@ -182,12 +185,24 @@ fn probe(inputs: &Inputs<'_>, now: Now) -> ProbeInfo {
             ACTUATOR_STARTS,
             now,
         );
-    let silence = inputs.silence.filter(|_| !is_starting);
+    let stood = before.filter(|before| stands && before.actuator);
+    let silence = inputs.silence.filter(|_| stood.is_none());
+    let reboots = match inputs.reboots {
+        Some(said) => said,
+        None if stood.is_some_and(|before| before.reboots) => Ok(()),
+        None => Err(REBOOTS_NOT_TOLD),
+    };
     ProbeInfo {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         cgroup_version: inputs.facts.cgroup_version,
         actuator: silence.is_none(),
         actuator_message: silence.map(|why| cut(why, MAX_MESSAGE)),
+        reboots: reboots.is_ok(),
+        // An actuator that is not there says nothing more of reboots.
+        reboots_message: reboots
+            .err()
+            .filter(|_| silence.is_none())
+            .map(|why| cut(why, MAX_MESSAGE)),
     }
 }
 

@@ -13,7 +13,7 @@ fn before(boot: &str) -> NodeHealthStatus {
     serde_json::from_value(json!({
         "bootID": boot, "heartbeat": "2026-03-02T12:00:00Z", "verdict": "Stalled",
         "verdictSince": "2026-03-02T11:00:00Z", "summary": "as it was said",
-        "probe": {"version": "0.1.0", "actuator": true},
+        "probe": {"version": "0.1.0", "actuator": true, "reboots": true},
     }))
     .unwrap()
 }
@@ -48,6 +48,7 @@ fn said_with(
         generation: Some(1),
         in_flight: None,
         silence: Some("nobody listens"),
+        reboots: None,
         has_actuator,
         command: None,
         command_ended: None,
@@ -67,7 +68,8 @@ fn a_restart_of_the_probe_is_no_news() {
     assert_eq!(new.verdict, Some(Verdict::Stalled));
     assert_eq!(new.summary.as_deref(), Some("as it was said"));
     assert_eq!(new.verdict_since, old.verdict_since);
-    assert!(new.probe.unwrap().actuator);
+    let probe = new.probe.unwrap();
+    assert!(probe.actuator && probe.reboots);
 }
 
 #[test]
@@ -77,6 +79,8 @@ fn what_is_known_anew_and_what_takes_too_long_are() {
     let late = said(&before("b1"), 2, 31).probe.unwrap();
     assert!(!late.actuator);
     assert_eq!(late.actuator_message.as_deref(), Some("nobody listens"));
+    assert!(!late.reboots);
+    assert_eq!(late.reboots_message, None, "one reason is enough");
 }
 
 #[test]

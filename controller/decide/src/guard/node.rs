@@ -2,6 +2,7 @@
 
 use kube::ResourceExt;
 use unstall_crds::condition::BlockedReason;
+use unstall_crds::health::ProbeInfo;
 use unstall_crds::policy::RemedyKind;
 
 use super::Ask;
@@ -98,13 +99,27 @@ fn probe(view: &View<'_>, ask: &Ask<'_>) -> Option<No> {
             let on_node = matches!(ask.kind, RemedyKind::DropCaches | RemedyKind::Reboot);
             let health = view.health(ask.node);
             let probe = health.and_then(|health| health.status.as_ref()?.probe.as_ref());
-            if !on_node || probe.is_some_and(|probe| probe.actuator) {
-                return None;
-            }
-            let why = probe.and_then(|probe| probe.actuator_message.as_ref());
-            let why = why.map_or(String::new(), |why| format!(": {why}"));
-            let text = format!("no actuator answers beside the node's probe{why}");
+            let text = actuator(ask.kind, probe).filter(|_| on_node)?;
             Some(No::new(BlockedReason::ActuatorUnavailable, text))
         }
     }
+}
+
+/// Why the actuator would not carry the remedy out, if it would not.
+fn actuator(kind: RemedyKind, probe: Option<&ProbeInfo>) -> Option<String> {
+    let is_there = probe.is_some_and(|probe| probe.actuator);
+    let reboots = kind != RemedyKind::Reboot || probe.is_some_and(|probe| probe.reboots);
+    let (what, why) = match (is_there, reboots) {
+        (true, true) => return None,
+        (true, false) => (
+            "the node's actuator would refuse to reboot it",
+            probe.and_then(|probe| probe.reboots_message.as_ref()),
+        ),
+        (false, _) => (
+            "no actuator answers beside the node's probe",
+            probe.and_then(|probe| probe.actuator_message.as_ref()),
+        ),
+    };
+    let why = why.map_or(String::new(), |why| format!(": {why}"));
+    Some(format!("{what}{why}"))
 }

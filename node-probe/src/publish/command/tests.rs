@@ -47,6 +47,7 @@ fn actuator(socket: &Path, orders: Vec<CommandOutcome>) {
                     let state = if asked > 1 { "Succeeded" } else { "Accepted" };
                     Reply::Outcome(Box::new(outcome("a", state, None, "")))
                 }
+                Ok(Request::Reboots {}) => Reply::Reboots(Some("not enabled".to_owned())),
                 Err(_) => return,
             };
             // The probe may have gone.

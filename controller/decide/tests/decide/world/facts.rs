@@ -33,6 +33,8 @@ pub struct NodeFacts {
     pub actuator: bool,
     /// Why none does.
     pub actuator_message: Option<String>,
+    /// Why it would not reboot the node, where it would not.
+    pub no_reboots: Option<String>,
     /// The boot ID.
     pub boot: Option<String>,
     /// The same as the kubelet reports it, where that is another one.
@@ -166,6 +168,7 @@ impl Default for NodeFacts {
             probe: ProbeKind::Reports,
             actuator: true,
             actuator_message: None,
+            no_reboots: None,
             boot: None,
             boot_seen_by_kubelet: None,
             state: TriggerState::Clear,

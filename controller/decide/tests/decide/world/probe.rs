@@ -85,6 +85,8 @@ fn says(name: &str, facts: &NodeFacts, health: &NodeHealth, now: Time) -> NodeHe
             cgroup_version: None,
             actuator: facts.actuator,
             actuator_message: facts.actuator_message.clone(),
+            reboots: facts.actuator && facts.no_reboots.is_none(),
+            reboots_message: facts.no_reboots.clone(),
         }),
         heartbeat: Some(now.clone()),
         verdict: facts.verdict,
