@@ -8,8 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::DisruptionLedgerStatus;
 use crate::schema::{map_by, set};
 
-/// What humans switch, in most cases through `kubectl unstall`. Meant for now, not
-/// for Git.
+/// What humans switch. Meant for now, not for Git.
 #[derive(
     CustomResource, Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema,
 )]
@@ -44,8 +43,8 @@ pub struct DisruptionLedgerSpec {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub allow_storm: Option<Until>,
 
-    /// Halted roll-outs that may go on. An entry counts for halts before it was
-    /// written. At most 64.
+    /// Halted roll-outs that may go on. An entry counts for what failed at or before
+    /// its haltedBefore, and stays. At most 64.
     #[schemars(length(max = 64), transform = map_by(&["policy", "trigger"]))]
     pub resume_rollouts: Vec<ResumedRollout>,
 

@@ -177,7 +177,7 @@ string_enum! {
     pub enum Approval = Auto {
         /// The controller, within all limits of the policy.
         Auto,
-        /// A human: the incident waits until its name stands in `approve` of the ledger (`kubectl unstall approve`).
+        /// A human: the incident waits until its name stands in `spec.approve` of the DisruptionLedger.
         Manual,
     }
 }

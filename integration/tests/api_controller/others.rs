@@ -77,7 +77,7 @@ fn alerts_and_gates_of_others_are_waited_for() {
     bed.apply(&(policy("reboot").replace("disruption: {", &forbids) + gates));
     bed.change("n1", |facts| facts.fires = true);
 
-    let message = blocked(&bed, "FiringAlert");
+    let message = blocked(&bed, "BlockedByAlert");
     assert!(message.contains("CephDown"), "{message}");
     prometheus.fires(&["Watchdog"]);
     let message = blocked(&bed, "GateClosed");
@@ -95,9 +95,7 @@ fn alerts_and_gates_of_others_are_waited_for() {
 fn blocked(bed: &Bed, reason: &str) -> String {
     bed.until(reason, || {
         let incidents = bed.list("noderemediations");
-        let all = incidents.first()?["status"]["blockers"]
-            .as_array()?
-            .clone();
+        let all = incidents.first()?["status"]["blockers"].as_array()?.clone();
         let found = all.iter().find(|it| it["reason"] == reason)?;
         Some(found["message"].as_str()?.to_owned())
     })

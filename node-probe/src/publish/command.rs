@@ -70,7 +70,7 @@ pub async fn serve(
     let client = ActuatorClient::new(&socket, ANSWER_LIMIT);
     let mut done: Option<SignedCommand> = None;
     let mut waiting: Option<(SignedCommand, String)> = None;
-    let mut reboots_asked: Option<Instant> = None;
+    let mut reboots = Reboots::default();
     loop {
         let Orders {
             command,
@@ -107,25 +107,18 @@ pub async fn serve(
                 None => (ASK_EVERY, None),
             },
             (None, Some(id)) => (ASK_EVERY, Some(follow(&client, id).await)),
-            (None, None) => match presence(&client).await {
-                Ok(()) => {
-                    if reboots_asked.is_none_or(|at| at.elapsed() >= REBOOTS_EVERY) {
-                        reboots_asked = Some(Instant::now());
-                        // Without an answer it is asked again; what it said before stands.
-                        if let Ok(no) = ask(&client, |client| client.no_reboot()).await
-                            && said.send(Said::Reboots(no)).is_err()
-                        {
-                            return;
-                        }
-                    }
-                    (PRESENCE_EVERY, Some(Said::Presence(Ok(()))))
+            (None, None) => {
+                let presence = presence(&client).await;
+                let news = reboots.look(&client, presence.is_ok()).await;
+                if news.is_some_and(|news| said.send(news).is_err()) {
+                    return;
                 }
-                Err(error) => {
-                    // The next one may be another.
-                    reboots_asked = None;
-                    (ABSENCE_EVERY, Some(Said::Presence(Err(error))))
-                }
-            },
+                let wait = match &presence {
+                    Ok(()) => PRESENCE_EVERY,
+                    Err(_) => ABSENCE_EVERY,
+                };
+                (wait, Some(Said::Presence(presence)))
+            }
         };
         if answer.is_some_and(|answer| said.send(answer).is_err()) {
             return;
@@ -134,6 +127,29 @@ pub async fn serve(
             changed = orders.changed() => if changed.is_err() { return },
             () = tokio::time::sleep(wait) => {}
         }
+    }
+}
+
+/// When the actuator was asked whether it would reboot the node.
+#[derive(Default)]
+struct Reboots {
+    asked: Option<Instant>,
+}
+
+impl Reboots {
+    /// Asks it, if that is due. Without an answer what it said before stands.
+    async fn look(&mut self, client: &ActuatorClient, is_there: bool) -> Option<Said> {
+        if !is_there {
+            // The next one may be another.
+            self.asked = None;
+            return None;
+        }
+        if self.asked.is_some_and(|at| at.elapsed() < REBOOTS_EVERY) {
+            return None;
+        }
+        self.asked = Some(Instant::now());
+        let answer = ask(client, |client| client.no_reboot()).await;
+        answer.ok().map(Said::Reboots)
     }
 }
 
