@@ -71,3 +71,11 @@ seccompProfile: {type: RuntimeDefault}
 helm.sh/hook: pre-delete
 helm.sh/hook-delete-policy: before-hook-creation,hook-succeeded
 {{- end }}
+
+{{/* The labels of an alert, from (list <severity> <the user's labels>). */}}
+{{- define "unstall.alertLabels" -}}
+severity: {{ index . 0 }}
+{{- with omit (index . 1) "severity" }}
+{{ toYaml . }}
+{{- end }}
+{{- end }}
