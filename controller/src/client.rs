@@ -11,6 +11,10 @@ use crate::metrics::Calls;
 /// A call that takes longer than this has failed; watches have their own limit.
 const CALL_LIMIT: Duration = Duration::from_secs(20);
 
+/// A connection that tells nothing for longer than this is given up. A watch gets a
+/// bookmark each minute; one whose server is gone would wait for ever.
+const SILENCE_LIMIT: Duration = Duration::from_secs(90);
+
 /// A client that does not retry by itself: kube's default would repeat a write
 /// up to 15 times behind our back. The next pass of the loop is the retry, and
 /// it looks first. Every call of it is counted in `calls`.
@@ -36,6 +40,7 @@ fn counted(mut config: Config, calls: &Calls) -> Result<Client> {
     config.default_retry = false;
     config.connect_timeout = Some(CALL_LIMIT);
     config.write_timeout = Some(CALL_LIMIT);
+    config.read_timeout = Some(SILENCE_LIMIT);
     let builder =
         ClientBuilder::try_from(config).context("cannot make a client for the API server")?;
     Ok(builder.with_layer(calls).build())

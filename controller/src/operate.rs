@@ -9,7 +9,7 @@ use anyhow::{Context, Result};
 use kube::Client;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use crate::act::{Actor, Evictions, Herald, Pace};
+use crate::act::{Actor, Evictions, Failures, Herald, Pace};
 use crate::client;
 use crate::config::Run;
 use crate::keys::Signer;
@@ -63,7 +63,7 @@ pub async fn operate(options: Run) -> Result<()> {
                 tracing::warn!(why, "the lease is not known");
                 health.is_not_ready(why);
             }
-            Standing::Elected => {}
+            Standing::Elected => health.is_not_ready("the cluster is being read"),
         }
     };
     let elected = tokio::select! {
@@ -138,7 +138,10 @@ async fn lead(ready: Ready, leadership: Leadership, options: &Run, stop: Stop) -
         prometheus,
     } = ready;
     let stores = Stores::start(&client, &metrics);
-    stores.synced(|| health.turned()).await;
+    tokio::select! {
+        () = stores.synced(|| health.turned()) => {}
+        () = stop.told() => return Ok(()),
+    }
     let (nodes, policies) = (stores.nodes.count(), stores.policies.count());
     tracing::info!(nodes, policies, "watching");
     let own = OwnPods {
@@ -146,7 +149,8 @@ async fn lead(ready: Ready, leadership: Leadership, options: &Run, stop: Stop) -
         selector: REPLICAS.to_owned(),
     };
     let changed = stores.notify();
-    let nearby = Nearby::new(&client, &changed, &metrics, Some(&own), prometheus);
+    let sights = Arc::default();
+    let nearby = Nearby::new(&client, &changed, &metrics, Some(&own), prometheus, &sights);
     let memory = Memory {
         heard: Heard::default(),
         limits: options.bounds.limits(),
@@ -157,6 +161,8 @@ async fn lead(ready: Ready, leadership: Leadership, options: &Run, stop: Stop) -
         signer,
         leadership,
         evictions: Evictions::new(changed),
+        sights,
+        failures: Failures::default(),
         said: Mutex::new(BTreeMap::new()),
         paced: Pace::default(),
     };

@@ -64,6 +64,13 @@ impl Stop {
         self.wake.notify_one();
     }
 
+    /// Waits until it is told.
+    pub async fn told(&self) {
+        while !self.is_told() {
+            self.wake.notified().await;
+        }
+    }
+
     fn is_told(&self) -> bool {
         self.is_told.load(Ordering::SeqCst)
     }
@@ -90,15 +97,15 @@ impl Loop {
     /// That leadership was lost, or that the ledger is not the one it leads by.
     pub async fn run(mut self) -> Result<()> {
         loop {
+            if self.stop.is_told() {
+                return Ok(());
+            }
             self.actor.check()?;
             let turned = self.pass().await?;
             self.health.turned();
             self.health.is_ready();
-            if self.stop.is_told() {
-                return Ok(());
-            }
             tokio::select! {
-                () = self.stop.wake.notified() => return Ok(()),
+                () = self.stop.told() => return Ok(()),
                 () = self.stores.changed() => tokio::time::sleep(gather(turned.worked)).await,
                 () = tokio::time::sleep(turned.rest) => {}
             }
@@ -126,7 +133,7 @@ impl Loop {
             "decided"
         );
         self.nearby.want(&wanted(&view), names_alerts);
-        let carried = carry_out(&self.actor, &view, &plan, &self.metrics).await;
+        let carried = carry_out(&self.actor, &view, &plan, &self.metrics, &self.health).await;
         let is_done = carried.as_ref().is_ok_and(|it| it.left.is_empty());
         match carried {
             Ok(carried) => self.tell(&plan, &carried).await,
@@ -157,8 +164,13 @@ impl Loop {
     /// Tells what changed. What was not carried out is told with the pass that does.
     async fn tell(&self, plan: &Plan, carried: &Carried) {
         let is_done = |event: &&Event| match &event.about {
-            About::Node { name, .. } => !carried.left.contains(name),
-            About::Policy { .. } => true,
+            About::Node { name, incident, .. } => {
+                let recorded = incident
+                    .as_ref()
+                    .is_some_and(|it| carried.recorded.contains(it));
+                recorded || !carried.left.contains(name)
+            }
+            About::Policy { name, .. } => !carried.left.contains(name),
         };
         let events: Vec<Event> = plan.events.iter().filter(is_done).cloned().collect();
         if !events.is_empty() {

@@ -65,6 +65,8 @@ pub mod label {
     /// On a Node that is drained: keeps it out of external load balancers.
     pub const EXCLUDE_FROM_LOAD_BALANCERS: &str =
         "node.kubernetes.io/exclude-from-external-load-balancers";
+    /// On the object of another remediator: the incident that it was made for.
+    pub const REMEDIATION: &str = "unstall.dev/remediation";
 }
 
 /// Taints.
@@ -110,13 +112,6 @@ pub mod taint {
             "the cloud takes the node back",
         ),
     ];
-}
-
-/// Finalizers.
-pub mod finalizer {
-    /// On a `NodeRemediation` in flight: deleting the record first brings the
-    /// node to a defined state.
-    pub const REMEDIATION: &str = "unstall.dev/remediation";
 }
 
 /// Condition types on the Node.

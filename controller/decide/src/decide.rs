@@ -19,7 +19,7 @@ use crate::{
     Action, Node, Plan, Snapshot, conditions, ladder, left_over, marks, order, phase, status,
 };
 
-/// Incidents that wait at once. What is more than that is counted in the status of
+/// Incidents of one policy that wait at once. What is more than that is counted in the status of
 /// its policy; a fleet that is sick as a whole must not be as many records.
 const WAITING: usize = 64;
 
@@ -118,11 +118,7 @@ impl<'a> Pass<'a> {
     }
 
     fn open(&mut self) {
-        let mut usage = self.usage.clone();
-        let waits = |(_, status): &&(&NodeRemediation, NodeRemediationStatus)| {
-            status.phase == Phase::Pending
-        };
-        let mut room = WAITING.saturating_sub(self.after.values().filter(waits).count());
+        let (mut usage, mut waiting) = self.reserved();
         for (node, call) in order::calls(self.view, Mode::Enforce) {
             if marks::is_released(self.view, node) {
                 // Once it is, the next incident may follow.
@@ -149,10 +145,14 @@ impl<'a> Pass<'a> {
                     self.wait(node, &call, no);
                     continue;
                 }
-            } else if room == 0 || self.view.snapshot.unreadable_incident(&node.name).is_some() {
+            } else if waiting
+                .get(&call.policy.name)
+                .is_some_and(|it| *it >= WAITING)
+                || self.view.snapshot.unreadable_incident(&node.name).is_some()
+            {
                 let mut reasons = guard::forbids(self.view, &usage, &ask).into_iter();
                 let no = reasons.next().unwrap_or_else(|| {
-                    let text = format!("{WAITING} incidents wait already");
+                    let text = format!("{WAITING} incidents of the policy wait already");
                     No::new(BlockedReason::BudgetExhausted, text)
                 });
                 self.wait(node, &call, no);
@@ -164,9 +164,37 @@ impl<'a> Pass<'a> {
                 SlotKind::InPlace
             };
             usage.take(self.view, node, slot);
-            room = room.saturating_sub(1);
+            *waiting.entry(call.policy.name.clone()).or_default() += 1;
             self.begin(node, &call);
         }
+    }
+
+    /// How many incidents of each policy wait, and the budgets with what those of
+    /// roll-outs will take: a node that waits for approval is the next one, and no
+    /// other is opened instead.
+    fn reserved(&self) -> (Usage<'a>, BTreeMap<String, usize>) {
+        let (mut usage, mut waiting) = (self.usage.clone(), BTreeMap::new());
+        for (incident, status) in self.after.values() {
+            if status.phase != Phase::Pending {
+                continue;
+            }
+            let policy = incident.spec.policy_name.clone().unwrap_or_default();
+            *waiting.entry(policy).or_default() += 1;
+            let trigger = incident
+                .spec
+                .policy
+                .as_ref()
+                .and_then(|it| it.trigger.as_ref());
+            let next = ladder::of(incident).get(status.rungs.len());
+            let is_disruptive = next.and_then(unstall_crds::policy::Remedy::kind);
+            if trigger.is_some_and(unstall_crds::policy::Trigger::is_rollout)
+                && is_disruptive.is_some_and(|kind| kind.is_disruptive())
+                && let Some(node) = self.view.node(&incident.spec.node_name)
+            {
+                usage.take(self.view, node, SlotKind::Disruptive);
+            }
+        }
+        (usage, waiting)
     }
 
     fn begin(&mut self, node: &'a Node, call: &Call<'_, 'a>) {

@@ -21,6 +21,9 @@ const QUIET_REPORT_SECONDS: u32 = 300;
 /// While an incident is open, so that silence shows soon.
 const INCIDENT_REPORT_SECONDS: u32 = 30;
 
+/// The API's bound on what one probe judges.
+const MAX_TRIGGERS: usize = 64;
+
 /// How often a probe reports while an incident is open on its node.
 #[must_use]
 pub fn quick() -> GoDuration {
@@ -136,12 +139,14 @@ fn triggers(view: &View<'_>, node: &Node) -> Vec<HealthTrigger> {
         let own = policy.policy.spec.triggers.iter().zip(&policy.hashes);
         triggers.extend(own.filter_map(|(trigger, hash)| measured(&policy.name, trigger, hash)));
     }
+    // By priority: what is more than the API takes is of the least.
+    triggers.truncate(MAX_TRIGGERS);
     sort(&mut triggers);
     triggers
 }
 
-/// With what incidents at work were opened for, where their policies are gone or
-/// do not cover the node any more: it takes a measurement to prove a cure.
+/// With what incidents at work were opened for, where their policies are gone, were
+/// edited, or do not cover the node any more: it takes a measurement to prove a cure.
 fn with_those_of_incidents<'t>(
     view: &View<'_>,
     node: &Node,
@@ -154,14 +159,15 @@ fn with_those_of_incidents<'t>(
         let trigger = spec.policy.as_ref().and_then(|it| it.trigger.as_ref());
         let own = spec.policy_name.as_ref().zip(trigger);
         let own = own.and_then(|(policy, it)| measured(policy, it, &it.signal_hash()));
-        let is_known = |own: &HealthTrigger| {
-            let mut known = all.iter();
-            known.any(|it| it.policy == own.policy && it.name == own.name)
+        let Some(own) = own.filter(|own| !all.contains(own)) else {
+            continue;
         };
-        if let Some(own) = own.filter(|own| !is_known(own)) {
-            all.to_mut().push(own);
-            sort(all.to_mut());
-        }
+        // One that was edited meanwhile waits: the incident ends by what it began with.
+        let all = all.to_mut();
+        all.retain(|it| it.policy != own.policy || it.name != own.name);
+        all.truncate(MAX_TRIGGERS - 1);
+        all.push(own);
+        sort(all);
     }
     all
 }

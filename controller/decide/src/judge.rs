@@ -104,7 +104,10 @@ fn lasting(now: Timestamp, node: &Node, trigger: &ConditionTrigger) -> TriggerSt
         return TriggerState::Unknown;
     };
     if condition.status != trigger.status.as_str() {
-        return TriggerState::Clear;
+        return match is_unknown(&condition.status) {
+            true => TriggerState::Unknown,
+            false => TriggerState::Clear,
+        };
     }
     let Some(since) = condition.since else {
         return TriggerState::Unknown;
@@ -114,6 +117,12 @@ fn lasting(now: Timestamp, node: &Node, trigger: &ConditionTrigger) -> TriggerSt
     } else {
         TriggerState::Clear
     }
+}
+
+/// Whether whoever reports a condition says that it is not known.
+#[must_use]
+pub fn is_unknown(status: &str) -> bool {
+    status == unstall_crds::condition::ConditionStatus::Unknown.as_str()
 }
 
 /// Whether the node runs an older kernel, by its kubelet and by its probe where

@@ -86,6 +86,6 @@ pub fn calls<'v, 'a>(view: &'v View<'a>, mode: Mode) -> Vec<(&'a Node, Call<'v, 
 }
 
 fn has_replica(view: &View<'_>, node: &Node) -> bool {
-    let mut replicas = view.snapshot.replicas.iter();
+    let mut replicas = view.snapshot.replicas.iter().flatten();
     replicas.any(|replica| replica.node == node.name)
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::ResourceExt;
 use serde::Serialize;
 use unstall_crds::command::CommandPayload;
@@ -194,6 +195,10 @@ pub struct SlotRequest {
     /// The nodes whose slots were counted against every budget. A live ledger
     /// that holds a slot of any other node is not the one that was decided on.
     pub beside: Vec<String>,
+    /// Since when the incident holds the slot that is replaced; none where it was seen
+    /// to hold none. Another one was taken in a pass whose answer was lost.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub replaces: Option<Time>,
 }
 
 /// A slot that is given back.

@@ -116,6 +116,10 @@ pub struct EvictionAnswer {
     /// The `PodDisruptionBudget` that forbids it, where the server names one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub budget: Option<String>,
+    /// Since when the pod is asked for once more: until that is answered, this
+    /// answer is why it is still there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub asked_again: Option<Timestamp>,
 }
 
 /// What the API server answered to an eviction, or to a deletion.

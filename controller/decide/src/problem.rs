@@ -135,18 +135,35 @@ fn template(snapshot: &Snapshot, policy: &NodeHealthPolicy) -> Option<Problem> {
         .remedies
         .iter()
         .filter_map(|remedy| Some((&remedy.name, &remedy.hand_over.as_ref()?.template)));
-    let (name, template) = templates.find(|(_, template)| {
-        let key = template_key(template);
-        snapshot.handed_over.get(&key) == Some(&HandedOver::NoTemplate)
-    })?;
-    Some(Problem {
-        reason: ConditionReason::UnknownTemplateKind,
-        text: format!(
-            "spec.remedies[{name}].handOver.template: there is no {} {} in the cluster; install the other remediator, or \
-             name a template that is there",
-            template.kind, template.name
-        ),
+    templates.find_map(|(name, template)| {
+        let (reason, text) = match snapshot.handed_over.get(&template_key(template))? {
+            HandedOver::NoTemplate => (
+                ConditionReason::UnknownTemplateKind,
+                format!(
+                    "there is no {} {} in the cluster; install the other remediator, or name a template that is there",
+                    template.kind, template.name
+                ),
+            ),
+            HandedOver::Forbidden => (ConditionReason::Forbidden, no_right(template)),
+            HandedOver::Present | HandedOver::Absent | HandedOver::Foreign => return None,
+        };
+        let text = format!("spec.remedies[{name}].handOver.template: {text}");
+        Some(Problem { reason, text })
     })
+}
+
+/// That this controller was given no right to a kind of another remediator.
+#[must_use]
+pub fn no_right(template: &unstall_crds::policy::TemplateReference) -> String {
+    let group = template
+        .api_version
+        .split_once('/')
+        .map_or("", |(group, _)| group);
+    let kind = template.kind.trim_end_matches("Template");
+    format!(
+        "this controller may not use {} and {kind} of {group}: add them to controller.handOver in the chart's values",
+        template.kind
+    )
 }
 
 /// The key of a template in [`Snapshot::handed_over`].

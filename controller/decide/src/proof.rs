@@ -182,11 +182,14 @@ fn of_condition(node: &Node, trigger: &ConditionTrigger, after: Measurement) -> 
     let type_ = &trigger.type_;
     match node.condition(type_) {
         None => Verdict::Waiting(format!("waiting for condition {type_} to be reported")),
-        Some(condition) if condition.status != trigger.status.as_str() => Verdict::Cured(after),
-        Some(condition) => Verdict::NotCured {
+        Some(condition) if condition.status == trigger.status.as_str() => Verdict::NotCured {
             after,
             remains: format!("condition {type_} is still {}", condition.status),
         },
+        Some(condition) if judge::is_unknown(&condition.status) => Verdict::Waiting(format!(
+            "condition {type_} is Unknown: waiting for it to be known"
+        )),
+        Some(_) => Verdict::Cured(after),
     }
 }
 

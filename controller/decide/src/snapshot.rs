@@ -50,14 +50,18 @@ pub struct Snapshot {
     pub evictions: BTreeMap<String, EvictionAnswer>,
     /// What Prometheus says.
     pub alerts: Alerts,
-    /// Where this controller's own replicas run.
-    pub replicas: Vec<Replica>,
+    /// Where this controller's own replicas run. `None` while that is not known:
+    /// any node may hold the last one.
+    pub replicas: Option<Vec<Replica>>,
     /// Objects of other remediators that were made for incidents, by the
     /// incident's name: whether each is there.
     pub handed_over: BTreeMap<String, HandedOver>,
     /// Objects that could not be read: from a newer version, or written past the
     /// schema. Nothing is done where one might matter.
     pub unreadable: Vec<Unreadable>,
+    /// Why what is always watched may be old, if it may.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stale: Option<String>,
     /// Bounds of what is looked at and kept.
     #[serde(skip)]
     pub limits: Limits,
@@ -150,9 +154,13 @@ pub enum HandedOver {
     Present,
     /// It is not there.
     Absent,
+    /// One of its name is there that was not made for the incident.
+    Foreign,
     /// The kind of its template is not known to the API server, or the template
     /// is not there.
     NoTemplate,
+    /// This controller has no right to look at it.
+    Forbidden,
 }
 
 impl Snapshot {
@@ -172,14 +180,20 @@ impl Snapshot {
     }
 
     /// The incident on `node` that could not be read: its name is the node's with
-    /// a number.
+    /// a number, or it holds the node's slot or cordon.
     #[must_use]
     pub fn unreadable_incident(&self, node: &str) -> Option<&Unreadable> {
-        let mut incidents = self.unreadable(UnreadableKind::NodeRemediation);
+        let mut slots = self.slots();
+        let mut incidents = self.unreadable(UnreadableKind::NodeRemediation).peekable();
+        incidents.peek()?;
+        let slot = slots.find(|slot| slot.node == node);
+        let by = self.nodes.get(node).and_then(|node| node.cordoned_by());
         incidents.find(|it| {
             let rest = it.name.strip_prefix(node);
             let number = rest.and_then(|rest| rest.strip_prefix('-'));
             number.is_some_and(|number| number.parse::<u64>().is_ok())
+                || slot.is_some_and(|slot| slot.remediation == it.name)
+                || by == Some(&it.name)
         })
     }
 

@@ -58,7 +58,8 @@ fn of_incident(view: &View<'_>, it: &NodeRemediation, wanted: &mut Wanted, limit
     let node = &it.spec.node_name;
     let status = it.status.as_ref();
     let needs_pods = match phase {
-        Phase::Cordoning | Phase::Draining => true,
+        // A reboot is ordered with the pods that were seen, and no others.
+        Phase::Cordoning | Phase::Draining | Phase::Rebooting => true,
         Phase::Pending => is_next_a_reboot(it) || has_blocking_pods(view, node),
         _ => false,
     };

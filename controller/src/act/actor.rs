@@ -1,17 +1,18 @@
 //! Who acts.
 
 use std::collections::BTreeMap;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
 use anyhow::Result;
 use kube::Client;
 use kube::api::PostParams;
 use unstall_crds::names::manager;
 
-use super::Evictions;
 use super::pace::Pace;
+use super::{Evictions, Failures};
 use crate::keys::Signer;
 use crate::lead::Leadership;
+use crate::observe::Sights;
 
 /// Who acts, and with what.
 pub struct Actor {
@@ -23,6 +24,10 @@ pub struct Actor {
     pub leadership: Leadership,
     /// Evictions on their way, and their answers.
     pub evictions: Evictions,
+    /// What was seen of other remediators' objects.
+    pub sights: Arc<Sights>,
+    /// What failed a moment ago, and waits.
+    pub failures: Failures,
     /// What was said of objects that cannot be read: nothing is said twice.
     pub said: Mutex<BTreeMap<String, String>>,
     /// When statuses that change often were written last.

@@ -59,7 +59,16 @@ pub async fn apply(actor: &Actor, seen: &Snapshot, action: Action) -> Result<()>
             remediation,
             payload,
             report_interval,
-        } => command::send(actor, &node, &remediation, &payload, &report_interval).await,
+        } => {
+            let pods = seen.pods.get(&node).map(Vec::as_slice);
+            let order = command::Order {
+                node: &node,
+                remediation: &remediation,
+                payload: &payload,
+                pods,
+            };
+            command::send(actor, &order, &report_interval).await
+        }
         Action::ClearCommand { node, seen } => {
             tracing::info!(node, "taking the command back");
             health::patch(actor, &node, json!({"command": Value::Null}), seen).await
@@ -74,7 +83,7 @@ pub async fn apply(actor: &Actor, seen: &Snapshot, action: Action) -> Result<()>
         | Action::Evict(_)
         | Action::DeletePod(_)
         | Action::HandOver { .. }
-        | Action::TakeBack { .. } => on_node(actor, action).await,
+        | Action::TakeBack { .. } => on_node(actor, seen, action).await,
         Action::Forget { remediation, uid } => forget(&incidents, &remediation, uid).await,
     }
 }
@@ -94,7 +103,7 @@ async fn forget(incidents: &Api<NodeRemediation>, name: &str, uid: String) -> Re
 }
 
 /// What is done to a Node, to its pods, or by others to it.
-async fn on_node(actor: &Actor, action: Action) -> Result<()> {
+async fn on_node(actor: &Actor, seen: &Snapshot, action: Action) -> Result<()> {
     match action {
         Action::MarkNode {
             node,
@@ -104,7 +113,8 @@ async fn on_node(actor: &Actor, action: Action) -> Result<()> {
             seen,
         } => node::mark(actor, &node, &node_uid, &marks, absent.as_deref(), seen).await,
         Action::SetConditions { node, set, remove } => {
-            node::set_conditions(actor, &node, &set, &remove).await
+            let uid = seen.nodes.get(&node).map(|node| node.uid.as_str());
+            node::set_conditions(actor, &node, uid, &set, &remove).await
         }
         Action::Evict(order) => evictions::begin(actor, order, true).await,
         Action::DeletePod(order) => evictions::begin(actor, order, false).await,

@@ -4,12 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::{Result, bail};
 use futures::StreamExt;
+use kube::ResourceExt;
 use unstall_decide::{Action, Plan, View};
 
 use super::actor::Actor;
 use super::apply::apply;
 use super::status::write_policies;
 use crate::metrics::Metrics;
+use crate::serve::Health;
 
 /// How many nodes are written to at once. Enough to make the objects of a new
 /// fleet in a minute, and no load for an API server.
@@ -18,8 +20,12 @@ const AT_ONCE: usize = 8;
 /// What became of a plan.
 #[derive(Debug, Default)]
 pub struct Carried {
-    /// What was left to the next pass: nodes, or what else the actions were about.
+    /// What was left to the next pass: nodes, policies, or what else the actions were
+    /// about.
     pub left: BTreeSet<String>,
+    /// Incidents whose new status, or whose making, is on record all the same: what is
+    /// told of them is true.
+    pub recorded: BTreeSet<String>,
 }
 
 /// Carries out `plan`, which was made of `view`. What fails for one node leaves
@@ -33,35 +39,47 @@ pub async fn carry_out(
     view: &View<'_>,
     plan: &Plan,
     metrics: &Metrics,
+    health: &Health,
 ) -> Result<Carried> {
     let (in_order, aside) = split(view, &plan.actions);
     let pass = Pass {
         actor,
         view,
         metrics,
+        health,
     };
     let mut carried = Carried::default();
     // Slots are taken one after the other, each beside those before it.
-    for (about, actions) in in_order {
-        if !pass.all(&about, actions).await {
-            carried.left.insert(about);
-        }
+    for group in in_order {
+        carried.add(pass.all(group).await);
     }
     let mut rest = futures::stream::iter(aside)
-        .map(|(about, actions)| async {
-            let is_done = pass.all(&about, actions).await;
-            (about, is_done)
-        })
+        .map(|group| pass.all(group))
         .buffer_unordered(AT_ONCE);
-    while let Some((about, is_done)) = rest.next().await {
-        if !is_done {
-            carried.left.insert(about);
-        }
+    while let Some(done) = rest.next().await {
+        carried.add(done);
     }
     drop(rest);
     actor.check()?;
-    write_policies(actor, view.snapshot, &plan.policies).await?;
+    let left = write_policies(actor, view.snapshot, &plan.policies).await?;
+    carried.left.extend(left);
     Ok(carried)
+}
+
+impl Carried {
+    fn add(&mut self, group: Done) {
+        if group.is_left {
+            self.left.insert(group.about);
+        }
+        self.recorded.extend(group.recorded);
+    }
+}
+
+/// What became of a group.
+struct Done {
+    about: String,
+    is_left: bool,
+    recorded: Vec<String>,
 }
 
 type Group = (String, Vec<Action>);
@@ -97,11 +115,22 @@ struct Pass<'a, 'v> {
     actor: &'a Actor,
     view: &'a View<'v>,
     metrics: &'a Metrics,
+    health: &'a Health,
 }
 
 impl Pass<'_, '_> {
-    /// The actions of one group, up to the first that fails.
-    async fn all(&self, about: &str, actions: Vec<Action>) -> bool {
+    /// The actions of one group, up to the first that fails. A group that failed a
+    /// moment ago waits.
+    async fn all(&self, (about, actions): Group) -> Done {
+        let mut done = Done {
+            is_left: !self.actor.failures.is_due(&about),
+            about,
+            recorded: Vec::new(),
+        };
+        if done.is_left {
+            return done;
+        }
+        let mut failed = None;
         for action in actions {
             // No call goes on beyond the time in which this process may act.
             let left = self.actor.leadership.remaining();
@@ -109,13 +138,39 @@ impl Pass<'_, '_> {
             let applied = tokio::time::timeout(left, call).await;
             let applied = applied.unwrap_or_else(|_| bail!("no answer before the lease may end"));
             self.metrics.acted(self.view, &action, applied.is_ok());
-            if let Err(error) = applied {
-                // Conflicts and lost answers are everyday: the next pass looks again
-                // and decides anew.
-                tracing::warn!(about, "left for the next pass: {error:#}");
-                return false;
+            self.health.turned();
+            let Err(error) = applied else {
+                done.recorded.extend(records(&action));
+                continue;
+            };
+            // Conflicts and lost answers are everyday: the next pass looks again
+            // and decides anew.
+            tracing::warn!(about = done.about, "left for the next pass: {error:#}");
+            done.is_left = true;
+            failed.get_or_insert(error);
+            if !is_by_itself(&action) {
+                break;
             }
         }
-        true
+        self.actor.failures.note(&done.about, failed.as_ref());
+        done
     }
+}
+
+/// The incident of which an action puts something on record.
+fn records(action: &Action) -> Option<String> {
+    match action {
+        Action::SetStatus { remediation, .. } => Some(remediation.clone()),
+        Action::OpenIncident(incident) => Some(incident.name_any()),
+        _ => None,
+    }
+}
+
+/// Whether nothing that follows builds on an action. A probe that cannot be asked for
+/// anything new keeps no incident from its end.
+const fn is_by_itself(action: &Action) -> bool {
+    matches!(
+        action,
+        Action::CreateHealth(_) | Action::SetTriggers { .. } | Action::SetConditions { .. }
+    )
 }

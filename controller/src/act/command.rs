@@ -1,29 +1,42 @@
 //! A signed command, after a live look at what it is based on.
 
 use anyhow::{Context, Result, bail};
-use k8s_openapi::api::core::v1::Node;
-use kube::api::Api;
+use k8s_openapi::api::core::v1::{Node, Pod as KubePod};
+use kube::api::{Api, ListParams};
 use serde_json::json;
 use unstall_crds::command::{CommandAction, CommandPayload};
 use unstall_crds::health::NodeHealth;
 use unstall_crds::names::annotation;
 use unstall_crds::units::GoDuration;
+use unstall_decide::Pod;
 
 use super::actor::Actor;
 use super::{health, slot};
 use crate::client::bounded;
+use crate::observe::pod;
 
-/// Signs `payload` and hands it to the probe of `node`.
-pub async fn send(
-    actor: &Actor,
-    node: &str,
-    remediation: &str,
-    payload: &CommandPayload,
-    report_interval: &GoDuration,
-) -> Result<()> {
+/// What is ordered, and of whom.
+pub struct Order<'a> {
+    pub node: &'a str,
+    /// The incident, which must hold the node's slot.
+    pub remediation: &'a str,
+    pub payload: &'a CommandPayload,
+    /// The node's pods as they were seen when this was decided.
+    pub pods: Option<&'a [Pod]>,
+}
+
+/// Signs the payload and hands it to the probe of the node.
+pub async fn send(actor: &Actor, order: &Order<'_>, report_interval: &GoDuration) -> Result<()> {
+    let Order {
+        node,
+        remediation,
+        payload,
+        pods,
+    } = *order;
     slot::require(actor, node, remediation).await?;
     if payload.action == CommandAction::Reboot {
         require_cordon(actor, node, remediation, payload).await?;
+        require_pods(actor, node, pods).await?;
     }
     let healths: Api<NodeHealth> = Api::all(actor.client.clone());
     let live = bounded("cannot read NodeHealth", healths.get(node)).await?;
@@ -63,6 +76,31 @@ pub async fn send(
     health::patch(actor, node, spec, version).await
 }
 
+/// A node is rebooted only with the pods that were seen when that was decided: one
+/// that came to it since then, past the cordon, was not asked to leave.
+async fn require_pods(actor: &Actor, node: &str, seen: Option<&[Pod]>) -> Result<()> {
+    let Some(seen) = seen else {
+        bail!("the pods of node {node} are not known yet");
+    };
+    let pods: Api<KubePod> = Api::all(actor.client.clone());
+    let of_node = ListParams::default().fields(&format!("spec.nodeName={node}"));
+    let live = bounded("cannot list the node's pods", pods.list(&of_node)).await?;
+    let live = live.items.iter().map(pod::from_kube);
+    match stranger(live, seen) {
+        Some(pod) => bail!("pod {} came to node {node} meanwhile", pod.path()),
+        None => Ok(()),
+    }
+}
+
+/// A pod that would have to leave and was not seen.
+fn stranger(mut live: impl Iterator<Item = Pod>, seen: &[Pod]) -> Option<Pod> {
+    live.find(|pod| {
+        let is_of_node = pod.mirror || pod.owner.as_ref().is_some_and(|it| it.kind == "DaemonSet");
+        let is_seen = seen.iter().any(|known| known.uid == pod.uid);
+        !is_of_node && !is_seen && !pod.is_finished()
+    })
+}
+
 /// A node is rebooted only while it carries the incident's cordon, and runs the
 /// boot that was decided on by its kubelet's word too.
 async fn require_cordon(
@@ -88,4 +126,38 @@ async fn require_cordon(
         );
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use unstall_decide::{Owner, PodPhase};
+
+    use super::*;
+
+    fn pod(uid: &str, kind: &str) -> Pod {
+        Pod {
+            uid: uid.to_owned(),
+            phase: PodPhase::Running,
+            owner: Some(Owner {
+                kind: kind.to_owned(),
+                ..Owner::default()
+            }),
+            ..Pod::default()
+        }
+    }
+
+    #[test]
+    fn a_pod_that_was_not_seen_and_would_have_to_leave_is_a_stranger() {
+        let seen = [pod("a", "ReplicaSet")];
+        let found = |live: Pod| stranger(std::iter::once(live), &seen).map(|pod| pod.uid);
+        assert_eq!(found(pod("a", "ReplicaSet")), None);
+        assert_eq!(found(pod("b", "ReplicaSet")).as_deref(), Some("b"));
+        assert_eq!(found(pod("b", "DaemonSet")), None);
+        let mut mirror = pod("c", "Node");
+        mirror.mirror = true;
+        assert_eq!(found(mirror), None);
+        let mut finished = pod("d", "Job");
+        finished.phase = PodPhase::Succeeded;
+        assert_eq!(found(finished), None);
+    }
 }

@@ -118,6 +118,7 @@ async fn ask(
         said,
         message,
         budget,
+        asked_again: None,
     }
 }
 

@@ -48,6 +48,20 @@ impl Evictions {
         answers.clone()
     }
 
+    /// Notes that a pod is asked for now. Until that is answered, the answer before is
+    /// why it is still there.
+    fn asked(&self, uid: &str) {
+        let (mut answers, now) = (self.lock(), Timestamp::now());
+        let answer = answers.entry(uid.to_owned()).or_insert(EvictionAnswer {
+            at: now,
+            said: Said::Asked,
+            message: String::new(),
+            budget: None,
+            asked_again: None,
+        });
+        answer.asked_again = Some(now);
+    }
+
     fn lock(&self) -> MutexGuard<'_, BTreeMap<String, EvictionAnswer>> {
         self.answers.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -63,20 +77,28 @@ pub async fn begin(actor: &Actor, order: PodOrder, is_eviction: bool) -> Result<
     slot::require(actor, &order.node, &order.remediation).await?;
     require_cordon(actor, &order.node, &order.remediation).await?;
     actor.check()?;
-    let asked = EvictionAnswer {
-        at: Timestamp::now(),
-        said: Said::Asked,
-        message: String::new(),
-        budget: None,
-    };
-    evictions.lock().insert(order.pod.uid.clone(), asked);
+    evictions.asked(&order.pod.uid);
     let (client, evictions) = (actor.client.clone(), evictions.clone());
+    let leadership = actor.leadership.clone();
     tokio::spawn(async move {
         let PodOrder { pod, grace, .. } = &order;
-        let answer = if is_eviction {
-            evict::evict(&client, pod, *grace).await
-        } else {
-            evict::delete(&client, pod, *grace).await
+        let call = async {
+            if is_eviction {
+                evict::evict(&client, pod, *grace).await
+            } else {
+                evict::delete(&client, pod, *grace).await
+            }
+        };
+        let answer = tokio::select! {
+            answer = call => answer,
+            // No call goes on beyond the time in which this process may act.
+            lost = leadership.lost() => EvictionAnswer {
+                at: Timestamp::now(),
+                said: Said::Unknown,
+                message: lost.to_string(),
+                budget: None,
+                asked_again: None,
+            },
         };
         evictions.lock().insert(pod.uid.clone(), answer);
         evictions.changed.notify_one();

@@ -1,23 +1,16 @@
 //! The object of another remediator, made from its template.
 
-use std::time::Duration;
-
-use anyhow::{Context, Result, bail};
+use anyhow::Result;
 use kube::Error;
-use kube::api::{DeleteParams, DynamicObject};
+use kube::api::{Api, DynamicObject};
 use serde_json::{Value, json};
-use unstall_crds::names::GROUP;
+use unstall_crds::names::label;
 use unstall_crds::policy::TemplateReference;
 
 use super::actor::{Actor, params};
-use super::slot;
+use super::{apply, slot};
 use crate::client::bounded;
-use crate::observe::dynamic_api;
-
-/// The label by which the object is known as ours: the incident.
-const LABEL: &str = "remediation";
-/// How long discovery may take.
-const LIMIT: Duration = Duration::from_secs(10);
+use crate::observe::{dynamic_api, is_unknown_kind};
 
 /// Makes it, named after the node, with the template's spec.
 pub async fn make(
@@ -27,26 +20,19 @@ pub async fn make(
     template: &TemplateReference,
 ) -> Result<()> {
     slot::require(actor, node, remediation).await?;
-    let namespace = template.namespace.as_deref();
-    let templates = tokio::time::timeout(
-        LIMIT,
-        dynamic_api(
-            &actor.client,
-            &template.api_version,
-            &template.kind,
-            namespace,
-        ),
-    )
-    .await
-    .context("the kind of the template was not found in time")??;
+    let templates = of_kind(actor, template, &template.kind);
+    let templates = bounded("cannot find the kind of the template", templates).await?;
     let found = bounded("cannot read the template", templates.get(&template.name)).await?;
     let kind = template.kind.trim_end_matches("Template");
     let object = object(&found.data, template, kind, node, remediation);
     let object: DynamicObject = serde_json::from_value(object)?;
     tracing::info!(node, incident = remediation, kind, "handing the node over");
-    let objects = dynamic_api(&actor.client, &template.api_version, kind, namespace).await?;
+    let objects = of_kind(actor, template, kind);
+    let objects = bounded("cannot find the other remediator's kind", objects).await?;
     actor.check()?;
     let params = params();
+    // Whatever was seen of it before is not true any more.
+    let _forgotten = Forget(actor, remediation);
     let call = async {
         match objects.create(&params, &object).await {
             Err(Error::Api(status)) if status.is_already_exists() => Ok(()),
@@ -54,6 +40,24 @@ pub async fn make(
         }
     };
     bounded("cannot make the other remediator's object", call).await
+}
+
+/// Has what was seen of an incident's object forgotten once that was written to.
+struct Forget<'a>(&'a Actor, &'a str);
+
+impl Drop for Forget<'_> {
+    fn drop(&mut self) {
+        self.0.sights.forget(self.1);
+    }
+}
+
+async fn of_kind(
+    actor: &Actor,
+    template: &TemplateReference,
+    kind: &str,
+) -> Result<Api<DynamicObject>, Error> {
+    let namespace = template.namespace.as_deref();
+    dynamic_api(&actor.client, &template.api_version, kind, namespace).await
 }
 
 fn object(
@@ -70,13 +74,14 @@ fn object(
         "metadata": {
             "name": node,
             "namespace": template.namespace,
-            "labels": {format!("{GROUP}/{LABEL}"): remediation},
+            "labels": {label::REMEDIATION: remediation},
         },
         "spec": spec.cloned().unwrap_or_else(|| json!({})),
     })
 }
 
-/// Deletes it, if it is the one that was made for the incident.
+/// Deletes it, if it is the one that was made for the incident. One of a kind that is
+/// gone, or that this controller may not touch any more, is nothing to wait for.
 pub async fn take_back(
     actor: &Actor,
     node: &str,
@@ -84,25 +89,49 @@ pub async fn take_back(
     template: &TemplateReference,
 ) -> Result<()> {
     let kind = template.kind.trim_end_matches("Template");
-    let namespace = template.namespace.as_deref();
-    let objects = dynamic_api(&actor.client, &template.api_version, kind, namespace).await?;
-    let found = bounded("cannot look for the object", objects.get_metadata_opt(node)).await?;
-    let Some(found) = found else {
+    let found = bounded("cannot look for the other remediator's object", async {
+        let look = async {
+            let objects = of_kind(actor, template, kind).await?;
+            let found = objects.get_metadata_opt(node).await?;
+            Ok(found.map(|found| (objects, found.metadata)))
+        };
+        match look.await {
+            Err(error) if is_unknown_kind(&error) || is_forbidden(&error) => {
+                tracing::warn!(node, incident = remediation, kind, %error, "cannot take the node back");
+                Ok(None)
+            }
+            other => other,
+        }
+    });
+    let Some((objects, found)) = found.await? else {
         return Ok(());
     };
-    let labels = found.metadata.labels.unwrap_or_default();
-    let of = labels.get(&format!("{GROUP}/{LABEL}"));
-    if of.map(String::as_str) != Some(remediation) {
-        bail!("{kind} {node} was not made for incident {remediation}, and stays");
+    let labels = found.labels.unwrap_or_default();
+    let of = labels.get(label::REMEDIATION).map(String::as_str);
+    if of != Some(remediation) {
+        tracing::warn!(
+            node,
+            incident = remediation,
+            kind,
+            of,
+            "an object of others stays"
+        );
+        return Ok(());
     }
     tracing::info!(node, incident = remediation, kind, "taking the node back");
-    let call = async {
-        match objects.delete(node, &DeleteParams::default()).await {
-            Err(Error::Api(status)) if status.is_not_found() => Ok(()),
-            other => other.map(|_| ()),
-        }
-    };
-    bounded("cannot delete the other remediator's object", call).await
+    let _forgotten = Forget(actor, remediation);
+    let uid = found.uid.unwrap_or_default();
+    apply::delete(
+        &objects,
+        node,
+        uid,
+        "cannot delete the other remediator's object",
+    )
+    .await
+}
+
+fn is_forbidden(error: &Error) -> bool {
+    matches!(error, Error::Api(status) if status.is_forbidden())
 }
 
 #[cfg(test)]

@@ -62,6 +62,7 @@ fn patch(node_uid: &str, marks: &Marks, seen: Option<String>) -> Value {
 pub async fn set_conditions(
     actor: &Actor,
     node: &str,
+    node_uid: Option<&str>,
     set: &[NodeCondition],
     remove: &[String],
 ) -> Result<()> {
@@ -79,7 +80,11 @@ pub async fn set_conditions(
         .iter()
         .map(|type_| json!({"type": type_, "$patch": "delete"}));
     let conditions: Vec<Value> = set.chain(remove).collect();
-    let patch = json!({"status": {"conditions": conditions}});
+    let mut patch = json!({"status": {"conditions": conditions}});
+    if let Some(uid) = node_uid {
+        // Of another node of this name nothing is known.
+        patch["metadata"] = json!({"uid": uid});
+    }
     let params = PatchParams {
         field_manager: Some(manager::CONTROLLER.into()),
         ..PatchParams::default()

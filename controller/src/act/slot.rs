@@ -43,6 +43,14 @@ fn taken(ledger: &mut DisruptionLedger, request: &SlotRequest) -> Result<()> {
             other.remediation
         );
     }
+    let held = status.slots.iter().find(|slot| own(slot));
+    if let Some(held) = held.filter(|held| request.replaces.as_ref() != Some(&held.since)) {
+        bail!(
+            "node {} has its slot since {:.0} already: the answer to that was lost",
+            held.node,
+            held.since.0
+        );
+    }
     let unknown = |slot: &&Slot| !request.beside.contains(&slot.node);
     if let Some(other) = others.find(unknown) {
         bail!("node {} took a slot meanwhile", other.node);

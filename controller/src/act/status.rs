@@ -1,6 +1,6 @@
 //! Statuses of incidents and policies.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::PoisonError;
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use serde_json::json;
 use unstall_crds::condition::{ConditionReason, ConditionStatus, ConditionType};
 use unstall_crds::policy::{NodeHealthPolicy, NodeHealthPolicyStatus, RolloutStage};
 use unstall_crds::remediation::{NodeRemediation, NodeRemediationStatus};
-use unstall_decide::{Snapshot, UnreadableKind};
+use unstall_decide::{Snapshot, Unreadable, UnreadableKind};
 
 use super::actor::{Actor, params};
 use crate::client::bounded;
@@ -53,13 +53,18 @@ pub async fn write_remediation(
     Ok(())
 }
 
-/// Whether nothing but the counts of a drain changed.
+/// Whether nothing but the counts of a drain changed. Whose pods were sent away is no
+/// count: the soak asks for them.
 fn is_progress(old: &NodeRemediationStatus, new: &NodeRemediationStatus) -> bool {
     let without = |status: &NodeRemediationStatus| NodeRemediationStatus {
         drain: None,
         ..status.clone()
     };
-    without(old) == without(new) && new.drain.is_some()
+    let displaced = |status: &NodeRemediationStatus| {
+        let drain = status.drain.as_ref();
+        drain.map_or_else(Vec::new, |drain| drain.displaced.clone())
+    };
+    without(old) == without(new) && new.drain.is_some() && displaced(old) == displaced(new)
 }
 
 /// One line for each decision that changed, with its reason.
@@ -78,12 +83,14 @@ fn tell(name: &str, before: Option<&NodeRemediationStatus>, after: &NodeRemediat
     }
 }
 
-/// Writes the statuses of those policies that changed.
+/// Writes the statuses of those policies that changed. Gives the names of those that
+/// could not be written.
 pub async fn write_policies(
     actor: &Actor,
     seen: &Snapshot,
     statuses: &BTreeMap<String, NodeHealthPolicyStatus>,
-) -> Result<()> {
+) -> Result<BTreeSet<String>> {
+    let mut left = BTreeSet::new();
     let api: Api<NodeHealthPolicy> = Api::all(actor.client.clone());
     for policy in &seen.policies {
         let name = policy.name_any();
@@ -104,10 +111,16 @@ pub async fn write_policies(
         let mut next = policy.clone();
         next.status = Some(status.clone());
         let what = format!("cannot write the status of NodeHealthPolicy {name}");
-        bounded(&what, api.replace_status(&name, &params(), &next)).await?;
-        actor.paced.written(&of_policy);
+        match bounded(&what, api.replace_status(&name, &params(), &next)).await {
+            Ok(_) => actor.paced.written(&of_policy),
+            Err(error) => {
+                tracing::warn!(policy = name, "left for the next pass: {error:#}");
+                left.insert(name);
+            }
+        }
     }
-    unreadable(actor, seen).await
+    unreadable(actor, seen).await?;
+    Ok(left)
 }
 
 /// Whether nothing changed but counts and texts: neither a condition, nor the spec
@@ -132,8 +145,15 @@ fn is_counts(old: Option<&NodeHealthPolicyStatus>, new: &NodeHealthPolicyStatus)
 
 /// Says on a policy that cannot be read why that is, once.
 async fn unreadable(actor: &Actor, seen: &Snapshot) -> Result<()> {
+    let key = |broken: &Unreadable| format!("{:?}/{}", broken.kind, broken.name);
+    let keys: BTreeSet<String> = seen.unreadable.iter().map(key).collect();
+    {
+        // One that is broken again is told again.
+        let mut said = actor.said.lock().unwrap_or_else(PoisonError::into_inner);
+        said.retain(|key, _| keys.contains(key));
+    }
     for broken in &seen.unreadable {
-        let key = format!("{:?}/{}", broken.kind, broken.name);
+        let key = key(broken);
         {
             let said = actor.said.lock().unwrap_or_else(PoisonError::into_inner);
             if said.get(&key) == Some(&broken.why) {

@@ -69,7 +69,9 @@ pub fn redact(snapshot: &mut Snapshot) -> Redacted {
     {
         volumes.sort();
     }
-    snapshot.replicas.sort_by(|a, b| a.pod.cmp(&b.pod));
+    if let Some(replicas) = &mut snapshot.replicas {
+        replicas.sort_by(|a, b| a.pod.cmp(&b.pod));
+    }
     redacted
 }
 

@@ -5,8 +5,10 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use http::Request;
+use http_body_util::{BodyExt, Limited};
+use kube::client::Body;
 use kube::{Client, Config};
 use serde::Deserialize;
 use tokio::sync::Notify;
@@ -17,6 +19,9 @@ use unstall_decide::Alerts;
 const EVERY: Duration = Duration::from_secs(15);
 /// How long it may take to answer.
 const LIMIT: Duration = Duration::from_secs(10);
+
+/// What is read of an answer at most: thousands of alerts.
+const BODY: usize = 16 << 20;
 
 /// How to reach Prometheus.
 #[derive(Debug, Clone)]
@@ -123,14 +128,27 @@ async fn ask(client: &Client) -> Alerts {
         Ok(request) => request,
         Err(error) => return unknown(&format!("the request cannot be made: {error}")),
     };
-    match tokio::time::timeout(LIMIT, client.request_text(request)).await {
+    match tokio::time::timeout(LIMIT, text(client, request)).await {
         Err(_) => unknown(&format!(
             "Prometheus does not answer within {} s",
             LIMIT.as_secs()
         )),
-        Ok(Err(error)) => unknown(&format!("Prometheus: {error}")),
+        Ok(Err(error)) => unknown(&format!("Prometheus: {error:#}")),
         Ok(Ok(text)) => read(&text),
     }
+}
+
+async fn text(client: &Client, request: Request<Vec<u8>>) -> Result<String> {
+    let response = client.send(request.map(Body::from)).await?;
+    let status = response.status();
+    let body = Limited::new(response.into_body(), BODY).collect().await;
+    let body = body.map_err(|error| anyhow::anyhow!("its answer {status}: {error}"))?;
+    let text = String::from_utf8_lossy(&body.to_bytes()).into_owned();
+    if !status.is_success() {
+        let first: String = text.chars().take(200).collect();
+        bail!("it answers {status}: {}", first.trim());
+    }
+    Ok(text)
 }
 
 /// What an answer says.

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Result, bail};
 use jiff::Timestamp;
 use kube::Client;
-use unstall_decide::{Limits, Snapshot, View, Wanted, wanted};
+use unstall_decide::{Alerts, Limits, Snapshot, View, Wanted, wanted};
 
 use super::{Heard, Memory, Nearby, Stores, snapshot};
 use crate::metrics::{Calls, Metrics};
@@ -34,7 +34,14 @@ pub async fn capture(client: Client) -> Result<Snapshot> {
             LIMIT.as_secs()
         );
     }
-    let mut nearby = Nearby::new(&client, &stores.notify(), &metrics, None, None);
+    let mut nearby = Nearby::new(
+        &client,
+        &stores.notify(),
+        &metrics,
+        None,
+        None,
+        &Arc::default(),
+    );
     let mut memory = Memory {
         heard: Heard::default(),
         limits: Limits::default(),
@@ -44,6 +51,10 @@ pub async fn capture(client: Client) -> Result<Snapshot> {
         let mut seen = snapshot(&stores, nearby, &mut memory, BTreeMap::new(), now, 0);
         let status = seen.ledger.as_ref().and_then(|it| it.status.as_ref());
         seen.epoch = status.map_or(0, |status| status.epoch);
+        // Which Prometheus the controller was given is not known here.
+        seen.alerts = Alerts::Unknown {
+            why: "a snapshot does not ask Prometheus".to_owned(),
+        };
         seen
     };
     let first = look(&nearby);

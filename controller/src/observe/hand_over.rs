@@ -1,7 +1,7 @@
 //! Objects of other remediators, looked at while an incident is handed over.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use kube::api::{Api, DynamicObject};
@@ -9,6 +9,7 @@ use kube::core::GroupVersionKind;
 use kube::{Client, discovery};
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
+use unstall_crds::names::label;
 use unstall_crds::policy::TemplateReference;
 use unstall_decide::{HandedOver, Wanted, template_key};
 
@@ -29,22 +30,73 @@ struct Target {
     is_template: bool,
 }
 
+/// What was found, by incident or by template.
+#[derive(Debug, Default)]
+pub struct Sights {
+    inner: Mutex<Inner>,
+    wake: Notify,
+}
+
+#[derive(Debug, Default)]
+struct Inner {
+    found: BTreeMap<String, HandedOver>,
+    /// Counts what was forgotten: a look that began before saw the time before.
+    forgotten: u64,
+}
+
+impl Sights {
+    /// Forgets what was found of an incident, whose object is being made or deleted,
+    /// and looks again.
+    pub fn forget(&self, incident: &str) {
+        let mut inner = self.lock();
+        inner.found.remove(incident);
+        inner.forgotten += 1;
+        drop(inner);
+        self.wake.notify_one();
+    }
+
+    fn forgotten(&self) -> u64 {
+        self.lock().forgotten
+    }
+
+    /// Keeps what a look that began at `forgotten` found, unless something was
+    /// forgotten meanwhile.
+    fn keep(&self, forgotten: u64, found: BTreeMap<String, HandedOver>) -> bool {
+        let mut inner = self.lock();
+        let is_of_now = inner.forgotten == forgotten;
+        if is_of_now {
+            inner.found = found;
+        }
+        is_of_now
+    }
+
+    fn retain(&self, keys: &BTreeSet<&str>) {
+        self.lock()
+            .found
+            .retain(|key, _| keys.contains(key.as_str()));
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
 /// Objects of other remediators.
 pub struct HandOvers {
     client: Client,
     targets: BTreeSet<Target>,
-    found: Arc<Mutex<BTreeMap<String, HandedOver>>>,
+    sights: Arc<Sights>,
     task: Option<JoinHandle<()>>,
 }
 
 impl HandOvers {
     /// Looks at nothing yet.
     #[must_use]
-    pub fn new(client: Client) -> Self {
+    pub fn new(client: Client, sights: Arc<Sights>) -> Self {
         Self {
             client,
             targets: BTreeSet::new(),
-            found: Arc::default(),
+            sights,
             task: None,
         }
     }
@@ -64,22 +116,29 @@ impl HandOvers {
         }
         self.stop();
         self.targets.clone_from(&targets);
+        let keys = targets.iter().map(|target| target.key.as_str()).collect();
+        self.sights.retain(&keys);
         if targets.is_empty() {
             return;
         }
-        let (client, found) = (self.client.clone(), Arc::clone(&self.found));
+        let (client, sights) = (self.client.clone(), Arc::clone(&self.sights));
         let changed = Arc::clone(changed);
         self.task = Some(tokio::spawn(async move {
             loop {
-                let mut seen = BTreeMap::new();
+                let forgotten = sights.forgotten();
+                let mut found = BTreeMap::new();
                 for target in &targets {
                     if let Some(state) = look(&client, target).await {
-                        seen.insert(target.key.clone(), state);
+                        found.insert(target.key.clone(), state);
                     }
                 }
-                *found.lock().unwrap_or_else(PoisonError::into_inner) = seen;
-                changed.notify_one();
-                tokio::time::sleep(EVERY).await;
+                if sights.keep(forgotten, found) {
+                    changed.notify_one();
+                    tokio::select! {
+                        () = sights.wake.notified() => {}
+                        () = tokio::time::sleep(EVERY) => {}
+                    }
+                }
             }
         }));
     }
@@ -87,18 +146,13 @@ impl HandOvers {
     /// What was found, by incident or by template.
     #[must_use]
     pub fn all(&self) -> BTreeMap<String, HandedOver> {
-        let found = self.found.lock().unwrap_or_else(PoisonError::into_inner);
-        found.clone()
+        self.sights.lock().found.clone()
     }
 
     fn stop(&mut self) {
         if let Some(task) = self.task.take() {
             task.abort();
         }
-        self.found
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clear();
     }
 }
 
@@ -127,35 +181,39 @@ fn target(key: String, it: &TemplateReference, name: String, is_template: bool) 
 /// Whether a target is there; `None` when nobody answers.
 async fn look(client: &Client, target: &Target) -> Option<HandedOver> {
     let look = async {
-        let api = match api(
-            client,
-            &target.api_version,
-            &target.kind,
-            target.namespace.as_deref(),
-        )
-        .await
-        {
-            Ok(api) => api,
-            Err(kube::Error::Discovery(_)) => return Some(HandedOver::NoTemplate),
-            Err(kube::Error::Api(status)) if status.code == 404 => {
-                return Some(HandedOver::NoTemplate);
-            }
-            Err(error) => {
-                tracing::warn!(kind = target.kind, %error, "cannot look for the kind");
-                return None;
-            }
-        };
-        match api.get_metadata_opt(&target.name).await {
-            Ok(Some(_)) => Some(HandedOver::Present),
-            Ok(None) if target.is_template => Some(HandedOver::NoTemplate),
-            Ok(None) => Some(HandedOver::Absent),
-            Err(error) => {
-                tracing::warn!(kind = target.kind, name = target.name, %error, "cannot look");
-                None
+        let (api_version, kind) = (&target.api_version, &target.kind);
+        let api = api(client, api_version, kind, target.namespace.as_deref()).await?;
+        api.get_metadata_opt(&target.name).await
+    };
+    let found = tokio::time::timeout(LIMIT, look).await.ok()?;
+    match found {
+        Ok(None) if target.is_template => Some(HandedOver::NoTemplate),
+        Ok(None) => Some(HandedOver::Absent),
+        Ok(Some(found)) => {
+            let of = found.metadata.labels.unwrap_or_default();
+            let is_ours = of.get(label::REMEDIATION) == Some(&target.key);
+            match target.is_template || is_ours {
+                true => Some(HandedOver::Present),
+                false => Some(HandedOver::Foreign),
             }
         }
-    };
-    tokio::time::timeout(LIMIT, look).await.ok().flatten()
+        Err(error) if is_unknown_kind(&error) => Some(HandedOver::NoTemplate),
+        Err(kube::Error::Api(status)) if status.is_forbidden() => Some(HandedOver::Forbidden),
+        Err(error) => {
+            tracing::warn!(kind = target.kind, name = target.name, %error, "cannot look");
+            None
+        }
+    }
+}
+
+/// Whether the API server does not know a kind, or not any more.
+#[must_use]
+pub fn is_unknown_kind(error: &kube::Error) -> bool {
+    match error {
+        kube::Error::Discovery(_) => true,
+        kube::Error::Api(status) => status.is_not_found(),
+        _ => false,
+    }
 }
 
 /// The API of a kind that only the cluster knows.
@@ -175,4 +233,27 @@ pub async fn api(
         Some(namespace) => Api::namespaced_with(client.clone(), namespace, &resource),
         None => Api::all_with(client.clone(), &resource),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_seen_before_a_deed_is_not_kept_after_it() {
+        let sights = Sights::default();
+        let found = |state| BTreeMap::from([("n1-1".to_owned(), state)]);
+        let began = sights.forgotten();
+        assert!(sights.keep(began, found(HandedOver::Absent)));
+        let began = sights.forgotten();
+        sights.forget("n1-1");
+        assert!(sights.lock().found.is_empty());
+        assert!(!sights.keep(began, found(HandedOver::Absent)));
+        assert!(sights.lock().found.is_empty());
+        assert!(sights.keep(sights.forgotten(), found(HandedOver::Present)));
+        sights.retain(&BTreeSet::from(["n1-1"]));
+        assert_eq!(sights.lock().found, found(HandedOver::Present));
+        sights.retain(&BTreeSet::new());
+        assert!(sights.lock().found.is_empty());
+    }
 }

@@ -22,7 +22,7 @@ mod capture;
 
 pub use alerts::{Prometheus, PrometheusOptions};
 pub use capture::capture;
-pub use hand_over::api as dynamic_api;
+pub use hand_over::{Sights, api as dynamic_api, is_unknown_kind};
 pub use heard::Heard;
 pub use nearby::{Nearby, OwnPods};
 pub use node::plain;

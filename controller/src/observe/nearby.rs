@@ -14,7 +14,7 @@ use unstall_decide::{DisruptionBudget, Pod, Replica, Snapshot, Wanted};
 
 use super::alerts::Prometheus;
 use super::budget;
-use super::hand_over::HandOvers;
+use super::hand_over::{HandOvers, Sights};
 use super::pods::{NodePods, listed, unplaced};
 use super::table::Table;
 use super::watch::{Told, Watch, watch};
@@ -57,6 +57,7 @@ impl Nearby {
         metrics: &Arc<Metrics>,
         own: Option<&OwnPods>,
         prometheus: Option<Prometheus>,
+        sights: &Arc<Sights>,
     ) -> Self {
         let told = Told {
             changed: Arc::clone(changed),
@@ -75,7 +76,7 @@ impl Nearby {
             unplaced: None,
             budgets: None,
             attachments: None,
-            hand_overs: HandOvers::new(client.clone()),
+            hand_overs: HandOvers::new(client.clone(), Arc::clone(sights)),
             prometheus,
             replicas,
             told,
@@ -134,9 +135,13 @@ impl Nearby {
         if let Some(prometheus) = &self.prometheus {
             snapshot.alerts = prometheus.alerts();
         }
-        let replicas = self.replicas.as_ref().and_then(|(table, _)| table.all());
-        let replicas = replicas.unwrap_or_default().into_values();
-        snapshot.replicas = replicas.map(|it| it.as_ref().clone()).collect();
+        snapshot.replicas = match &self.replicas {
+            // Nobody asked to look: this process is not one of several.
+            None => Some(Vec::new()),
+            Some((table, _)) => table
+                .all()
+                .map(|all| all.values().map(|it| it.as_ref().clone()).collect()),
+        };
     }
 }
 

@@ -61,6 +61,7 @@ pub fn snapshot(
         ledger: ledgers.remove(LEDGER).map(Arc::unwrap_or_clone),
         evictions,
         unreadable,
+        stale: stores.stale(),
         limits: memory.limits,
         ..Snapshot::default()
     };

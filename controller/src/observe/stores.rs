@@ -22,6 +22,10 @@ use crate::metrics::Metrics;
 /// How often it is looked whether all lists are there.
 const LOOK: Duration = Duration::from_millis(50);
 
+/// How long a watch may fail before nothing new is begun on what it told. A restart of
+/// the API server takes less.
+const MAY_FAIL_FOR: Duration = Duration::from_secs(60);
+
 /// An object of ours, or why it could not be read.
 pub type Readable<K> = Result<Arc<K>, String>;
 
@@ -94,6 +98,24 @@ impl Stores {
             && self.healths.is_listed()
             && self.remediations.is_listed()
             && self.ledgers.is_listed()
+    }
+
+    /// What has not been heard of for too long, and why.
+    #[must_use]
+    pub fn stale(&self) -> Option<String> {
+        let all = [
+            ("Nodes", self.nodes.failing()),
+            ("NodeHealthPolicies", self.policies.failing()),
+            ("NodeHealths", self.healths.failing()),
+            ("NodeRemediations", self.remediations.failing()),
+            ("the DisruptionLedger", self.ledgers.failing()),
+        ];
+        all.into_iter().find_map(|(what, failing)| {
+            let (_, why) = failing.filter(|(time, _)| *time > MAY_FAIL_FOR)?;
+            Some(format!(
+                "{what} cannot be watched, what is seen of them may be old: {why}"
+            ))
+        })
     }
 
     /// Waits until something changed since the last call.

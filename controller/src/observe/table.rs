@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use kube::runtime::watcher::Event;
 
@@ -19,6 +20,8 @@ struct Inner<T> {
     fresh: BTreeMap<String, Arc<T>>,
     /// Whether a list was read to its end.
     is_listed: bool,
+    /// Since when the watch has told nothing but errors, and the latest of them.
+    failing: Option<(Instant, String)>,
 }
 
 impl<T> Default for Table<T> {
@@ -27,6 +30,7 @@ impl<T> Default for Table<T> {
             live: BTreeMap::new(),
             fresh: BTreeMap::new(),
             is_listed: false,
+            failing: None,
         };
         Self {
             inner: Mutex::new(inner),
@@ -39,6 +43,10 @@ impl<T> Table<T> {
     /// kept of it.
     pub fn take_in<K>(&self, event: Event<K>, convert: impl Fn(K) -> (String, T)) {
         let mut inner = self.lock();
+        // A list that begins is no answer yet.
+        if !matches!(event, Event::Init) {
+            inner.failing = None;
+        }
         match event {
             Event::Init => inner.fresh.clear(),
             Event::InitApply(object) => {
@@ -58,6 +66,21 @@ impl<T> Table<T> {
                 inner.live.remove(&key);
             }
         }
+    }
+
+    /// Notes that the watch failed.
+    pub fn fail(&self, why: String) {
+        let failing = &mut self.lock().failing;
+        let since = failing.take().map_or_else(Instant::now, |(since, _)| since);
+        *failing = Some((since, why));
+    }
+
+    /// For how long the watch has failed, and why.
+    #[must_use]
+    pub fn failing(&self) -> Option<(Duration, String)> {
+        let inner = self.lock();
+        let failing = inner.failing.as_ref();
+        failing.map(|(since, why)| (since.elapsed(), why.clone()))
     }
 
     /// All of them; `None` until they were listed once.
@@ -116,5 +139,19 @@ mod tests {
         assert_eq!(keys(&table).unwrap(), "b2", "the old list until then");
         table.take_in(Event::InitDone, keyed);
         assert_eq!(keys(&table).unwrap(), "c1");
+    }
+
+    #[test]
+    fn a_watch_fails_until_it_tells_something() {
+        let table = Table::default();
+        assert_eq!(table.failing(), None);
+        table.fail("refused".to_owned());
+        table.take_in(Event::Init, keyed);
+        table.fail("timed out".to_owned());
+        let (since, why) = table.failing().unwrap();
+        assert_eq!(why, "timed out");
+        assert!(since < Duration::from_secs(60));
+        table.take_in(Event::Apply("a1"), keyed);
+        assert_eq!(table.failing(), None);
     }
 }

@@ -64,6 +64,8 @@ where
                     let kind = K::kind(&K::DynamicType::default()).into_owned();
                     tracing::warn!(kind, %error, "watch interrupted");
                     told.metrics.watch_restarted(name);
+                    table.fail(error.to_string());
+                    told.changed.notify_one();
                 }
             }
         }

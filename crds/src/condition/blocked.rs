@@ -113,5 +113,7 @@ string_enum! {
         LedgerFull,
         /// The incident's slot is not in the ledger any more, so its command must not be given.
         SlotLost,
+        /// A watch of the controller is interrupted, so that what it sees may be old.
+        ViewStale,
     }
 }

@@ -97,6 +97,8 @@ string_enum! {
         PrometheusNotConfigured,
         /// The kind of a handOver template does not exist in the cluster.
         UnknownTemplateKind,
+        /// The controller was given no right to what the policy names.
+        Forbidden,
         /// The latest spec was taken in.
         UpToDate,
         /// Every needed signal is read.

@@ -95,7 +95,7 @@ fn alerts_and_gates_of_others_are_waited_for() {
 fn blocked(bed: &Bed, reason: &str) -> String {
     bed.until(reason, || {
         let incidents = bed.list("noderemediations");
-        let all = incidents.first()?["status"]["blockedBy"]
+        let all = incidents.first()?["status"]["blockers"]
             .as_array()?
             .clone();
         let found = all.iter().find(|it| it["reason"] == reason)?;

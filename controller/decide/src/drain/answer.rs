@@ -65,6 +65,10 @@ pub fn meaning(
         Said::Asked | Said::Accepted | Said::Gone | Said::Unknown => now < meaning.again_at,
         _ => false,
     };
+    if let Some(asked) = answer.asked_again {
+        meaning.again_at = add(asked.min(now), ASKED);
+        meaning.is_on_its_way = now < meaning.again_at;
+    }
     meaning.cause = cause(pod, answer);
     if matches!(answer.said, Said::Budget | Said::StaleBudget) {
         let name = answer.budget.clone();

@@ -83,6 +83,6 @@ fn rolled_out(view: &View<'_>, ask: &Ask<'_>) -> Vec<No> {
     let policy = view.policy(ask.policy);
     let rollout = policy.and_then(|policy| policy.rollout(&ask.trigger?.name));
     rollout.map_or_else(Vec::new, |rollout| {
-        rollout::forbids(view, rollout, ask.node)
+        rollout::forbids(view, rollout, ask.node, ask.is_begun)
     })
 }

@@ -112,7 +112,10 @@ fn control_plane(view: &View<'_>, usage: &Usage<'_>, node: &Node) -> Option<No> 
 /// A node with a replica of ours comes last, and the only ready one never goes. One
 /// on a node that is being disrupted may go at any moment.
 fn own_replica(view: &View<'_>, usage: &Usage<'_>, node: &Node) -> Option<No> {
-    let replicas = &view.snapshot.replicas;
+    let Some(replicas) = &view.snapshot.replicas else {
+        let text = "it is not known yet where the replicas of this controller run";
+        return Some(No::new(BlockedReason::LastReadyReplica, text));
+    };
     let here = replicas.iter().any(|replica| replica.node == node.name);
     if !here {
         return None;

@@ -16,6 +16,9 @@ const MAX_SLOTS: usize = 1024;
 
 pub fn forbid(view: &View<'_>, ask: &Ask<'_>) -> Vec<No> {
     let mut reasons: Vec<No> = view.ledger.iter().cloned().collect();
+    reasons.extend(unreadable_policy(view.snapshot));
+    let stale = view.snapshot.stale.as_ref();
+    reasons.extend(stale.map(|why| No::new(BlockedReason::ViewStale, why.clone())));
     for policy in view.covering(ask.node) {
         if let Some(problem) = policy
             .problem
@@ -42,6 +45,17 @@ pub fn forbid(view: &View<'_>, ask: &Ask<'_>) -> Vec<No> {
     }
     reasons.extend(approval(view, ask));
     reasons
+}
+
+/// A policy that cannot be read may limit any node.
+fn unreadable_policy(snapshot: &Snapshot) -> Option<No> {
+    let mut policies = snapshot.unreadable(UnreadableKind::NodeHealthPolicy);
+    let broken = policies.next()?;
+    let text = format!(
+        "NodeHealthPolicy {} cannot be read, and may forbid it: repair or delete it: {}",
+        broken.name, broken.why
+    );
+    Some(No::new(BlockedReason::InvalidSpec, text).on(format!("NodeHealthPolicy/{}", broken.name)))
 }
 
 /// What the ledger forbids on every node.
@@ -88,8 +102,7 @@ fn approval(view: &View<'_>, ask: &Ask<'_>) -> Option<No> {
         return None;
     }
     let text = format!(
-        "a human must approve {remedy}: add {incident} to spec.approve of the DisruptionLedger \
-         (kubectl unstall approve {incident})"
+        "a human must approve {remedy}: add {incident} to spec.approve of the DisruptionLedger \"cluster\""
     );
     Some(No::new(BlockedReason::ApprovalRequired, text))
 }

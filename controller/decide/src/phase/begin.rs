@@ -149,6 +149,7 @@ impl Step<'_, '_> {
                 at: now,
             },
             beside: self.usage.beside(&self.node.name),
+            replaces: self.slot().map(|slot| slot.since.clone()),
         }
     }
 

@@ -1,5 +1,7 @@
 //! Pods leave the node; which, and how, `drain` says.
 
+use std::collections::BTreeSet;
+
 use unstall_crds::condition::BlockedReason;
 use unstall_crds::policy::{Drain, DrainTimeoutAction};
 use unstall_crds::remediation::{GatePoint, Outcome, Phase, RungResult};
@@ -9,6 +11,7 @@ use crate::drain::{self, Do, Input, State};
 use crate::judge::{add, signed};
 use crate::no::No;
 use crate::plan::PodOrder;
+use crate::pods::Pod;
 use crate::{Action, record};
 
 impl Step<'_, '_> {
@@ -67,7 +70,11 @@ impl Step<'_, '_> {
         let Some(pods) = snapshot.pods.get(&self.node.name) else {
             let text = "the node's pods are not known yet";
             self.block(vec![No::new(BlockedReason::PodsUnknown, text)]);
-            return self.time_out(drain);
+            // Nobody knows what a reboot would end: that is no reason to go on.
+            return match drain.on_timeout {
+                DrainTimeoutAction::Abort => self.time_out(drain),
+                DrainTimeoutAction::Proceed => None,
+            };
         };
         let outlook = drain::plan(&Input {
             drain,
@@ -85,7 +92,7 @@ impl Step<'_, '_> {
                 None
             }
             State::Done { sentence, .. } => {
-                let attached = self.attached();
+                let attached = self.attached(pods);
                 if attached.is_empty() {
                     return Some(sentence);
                 }
@@ -136,14 +143,29 @@ impl Step<'_, '_> {
         ))
     }
 
-    /// Volumes that are still attached to the node.
-    fn attached(&self) -> Vec<No> {
+    /// Volumes that are still attached to the node, beside those of the `pods` that
+    /// stay: a claim is one volume, and whose an attachment is its name does not say.
+    fn attached(&self, pods: &[Pod]) -> Vec<No> {
         let Some(attachments) = &self.view.snapshot.attachments else {
             let text = "it is not known yet which volumes are attached";
             return vec![No::new(BlockedReason::VolumeAttached, text)];
         };
-        let of_node = attachments.get(&self.node.name).into_iter().flatten();
+        let Some(of_node) = attachments.get(&self.node.name) else {
+            return Vec::new();
+        };
+        let staying = pods.iter().filter(|pod| !pod.is_finished());
+        let claims: BTreeSet<(&str, &str)> = staying
+            .flat_map(|pod| {
+                pod.claims
+                    .iter()
+                    .map(|it| (pod.namespace.as_str(), it.as_str()))
+            })
+            .collect();
+        if of_node.len() <= claims.len() {
+            return Vec::new();
+        }
         of_node
+            .iter()
             .map(|name| {
                 let text = format!("volume attachment {name} is still there");
                 No::new(BlockedReason::VolumeAttached, text).on(format!("VolumeAttachment/{name}"))

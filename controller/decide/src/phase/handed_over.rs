@@ -8,7 +8,7 @@ use unstall_crds::remediation::{Outcome, Phase, RungResult};
 use super::step::Step;
 use crate::no::No;
 use crate::snapshot::HandedOver;
-use crate::{Action, ladder};
+use crate::{Action, ladder, problem, proof};
 
 /// How it ends.
 struct End {
@@ -48,6 +48,20 @@ impl Step<'_, '_> {
                 let text = format!("there is no {} {}", template.kind, template.name);
                 self.next_rung(RungResult::Failed, &text);
             }
+            Some(HandedOver::Forbidden) => {
+                self.release();
+                let text = problem::no_right(&template);
+                self.next_rung(RungResult::Failed, &text);
+            }
+            Some(HandedOver::Foreign) => {
+                let kind = template.kind.trim_end_matches("Template");
+                let text = format!(
+                    "{kind} {} is there already, and was not made for this incident",
+                    self.node.name
+                );
+                let no = No::new(BlockedReason::HandedOver, text);
+                self.block(vec![no.on(format!("{kind}/{}", self.node.name))]);
+            }
             Some(HandedOver::Absent) if self.slot().is_none() => {}
             Some(HandedOver::Absent) => self.actions.push(Action::HandOver {
                 node: self.node.name.clone(),
@@ -73,8 +87,7 @@ impl Step<'_, '_> {
             let text = "its slot is not in the ledger any more: nothing is done without one";
             return Some(End::new(RungResult::Failed, Outcome::Aborted, text));
         }
-        let state = self.judged().map(|it| it.state(self.view, self.node));
-        if state == Some(TriggerState::Clear) && self.node.is_ready() {
+        if self.is_cured() && self.node.is_ready() {
             let text = "the trigger cleared while another remediator was at work";
             return Some(End::new(RungResult::Cured, Outcome::Fixed, text));
         }
@@ -82,10 +95,27 @@ impl Step<'_, '_> {
         is_late.then(|| End::new(RungResult::NoEffect, Outcome::NotFixed, text))
     }
 
-    /// Takes the object back, and ends once it is gone.
+    /// Whether what fired is over. A condition that came back does not fire at once.
+    fn is_cured(&self) -> bool {
+        let Some(judged) = self.judged() else {
+            return false;
+        };
+        let is_over = || {
+            let verdict = proof::since_boot(self.view, self.node, &judged, None);
+            matches!(verdict, proof::Verdict::Cured(_))
+        };
+        judged.state(self.view, self.node) == TriggerState::Clear
+            && (judged.trigger.condition.is_none() || is_over())
+    }
+
+    /// Takes the object back, and ends once none of ours is there.
     fn take_back(&mut self, end: End) {
-        let object = self.view.snapshot.handed_over.get(&self.name);
-        let is_gone = matches!(object, Some(HandedOver::Absent | HandedOver::NoTemplate));
+        let is_gone = match self.view.snapshot.handed_over.get(&self.name) {
+            Some(HandedOver::Present) => false,
+            Some(_) => true,
+            // A human does not wait for an API that does not answer.
+            None => self.is_released(),
+        };
         let template = ladder::template_at_work(self.remediation, &self.status);
         if let Some(template) = template.filter(|_| !is_gone) {
             return self.actions.push(Action::TakeBack {

@@ -150,7 +150,8 @@ impl<'a> Step<'a, '_> {
             return self.fail(result, outcome, text);
         }
         self.end_rung(result, text);
-        if self.keeps_cordoned() {
+        // What is not Ready is given back to nobody.
+        if self.keeps_cordoned() || !self.node.is_ready() {
             let text = format!("{text}; the next remedy waits for its turn");
             self.enter(Phase::Pending, None, &text);
         } else {

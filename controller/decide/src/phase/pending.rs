@@ -5,14 +5,14 @@ use kube::ResourceExt;
 use unstall_crds::condition::BlockedReason;
 use unstall_crds::health::TriggerState;
 use unstall_crds::policy::{DrainTimeoutAction, Remedy, RemedyKind};
-use unstall_crds::remediation::{Outcome, Phase, RungResult};
+use unstall_crds::remediation::{Outcome, Phase, Rung, RungResult};
 
 use super::step::Step;
 use crate::guard::{self, Ask};
 use crate::judge::{Hearing, add};
 use crate::ladder::Next;
 use crate::no::No;
-use crate::{drain, incident, ladder, record};
+use crate::{drain, incident, judge, ladder, record};
 
 /// What an incident asks for is there within this.
 const YOUNG: SignedDuration = SignedDuration::from_secs(10);
@@ -26,7 +26,7 @@ impl Step<'_, '_> {
             return self.leave(&text);
         }
         if self.is_released() {
-            return self.leave("a human released the node");
+            return self.give_back("a human released the node");
         }
         if self.status.evidence.is_empty() {
             self.status.evidence = self.evidence();
@@ -34,6 +34,9 @@ impl Step<'_, '_> {
         if let Some(since) = self.slot().map(|slot| slot.since.0) {
             let mut rungs = self.status.rungs.iter();
             let is_of_rung_before = rungs.any(|r| r.started_at.0 == since);
+            if is_of_rung_before && let Some(text) = self.yielded_between() {
+                return self.end(Outcome::Aborted, &text);
+            }
             if is_of_rung_before && !self.is_cordoned() {
                 // The next one takes a slot of its own, with all that may forbid
                 // it and its own record in the history.
@@ -95,9 +98,31 @@ impl Step<'_, '_> {
         self.no_mandate()
     }
 
-    /// Ends without a further remedy; a node that is still cordoned for an
-    /// earlier rung is given back first.
+    /// Ends without a further remedy. A node that is still cordoned for a rung that
+    /// failed is given back where it is seen to be well, and becomes what the policy
+    /// says of a failure where not.
     fn leave(&mut self, text: &str) {
+        let judged = self.judged();
+        let is_clear =
+            judged.is_some_and(|it| it.state(self.view, self.node) == TriggerState::Clear);
+        let is_well = is_clear
+            && self.node.is_ready()
+            && judge::boot(self.view.snapshot, self.node).is_some();
+        if is_well || !self.is_cordoned() {
+            return self.give_back(text);
+        }
+        let rungs = self.status.rungs.iter().rev();
+        let mut results = rungs.filter_map(|rung| rung.result);
+        let outcome = match results.find(|it| *it != RungResult::Skipped) {
+            Some(RungResult::NoEffect) => Outcome::NotFixed,
+            Some(RungResult::Recurred) => Outcome::Recurred,
+            _ => Outcome::Failed,
+        };
+        self.fail(RungResult::Failed, outcome, text);
+    }
+
+    /// Ends, and uncordons first what an earlier rung cordoned.
+    fn give_back(&mut self, text: &str) {
         if self.is_cordoned() {
             self.status.ending = Some(Outcome::Aborted);
             return self.enter(Phase::Uncordoning, None, text);
@@ -109,9 +134,21 @@ impl Step<'_, '_> {
     /// becomes what the policy says of a failure.
     fn close(&mut self, text: &str) {
         if self.is_cordoned() {
-            return self.failed(RungResult::NoEffect, Outcome::NotFixed, text);
+            return self.fail(RungResult::NoEffect, Outcome::NotFixed, text);
         }
         self.end(Outcome::NotFixed, text);
+    }
+
+    /// That somebody took the node, which stayed cordoned for the next rung, out of
+    /// our hands.
+    fn yielded_between(&self) -> Option<String> {
+        let cordons = |rung: &Rung| matches!(rung.action, RemedyKind::Reboot | RemedyKind::Cordon);
+        let was_cordoned = self.status.rungs.last().is_some_and(cordons);
+        let mut phases = self.status.phases.iter().rev();
+        let before = phases.find(|it| it.phase != Phase::Pending)?;
+        // What is not cordoned after it was uncordoned by this controller.
+        let is_kept = was_cordoned && before.phase != Phase::Uncordoning;
+        self.yielded().filter(|_| is_kept)
     }
 
     /// What forbids to begin `remedy` now.
@@ -179,14 +216,14 @@ impl Step<'_, '_> {
     /// Pods that would hold a drain up until a human looks after them: the node is
     /// left alone rather than cordoned, emptied of the others, and given back.
     fn undrainable(&self) -> Vec<No> {
+        let Some(pods) = self.view.snapshot.pods.get(&self.node.name) else {
+            let text = "the node's pods are not known yet";
+            return vec![No::new(BlockedReason::PodsUnknown, text)];
+        };
         let policy = self.remediation.spec.policy.as_ref();
         let drain = policy.map(|it| &it.drain);
         let Some(drain) = drain.filter(|it| it.on_timeout == DrainTimeoutAction::Abort) else {
             return Vec::new();
-        };
-        let Some(pods) = self.view.snapshot.pods.get(&self.node.name) else {
-            let text = "the node's pods are not known yet";
-            return vec![No::new(BlockedReason::PodsUnknown, text)];
         };
         let for_good = [
             BlockedReason::EmptyDirData,

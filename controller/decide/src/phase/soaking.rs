@@ -7,7 +7,7 @@ use unstall_crds::health::TriggerState;
 use unstall_crds::remediation::{GatePoint, Outcome, Phase, RungResult};
 
 use super::step::Step;
-use crate::judge::{add, signed};
+use crate::judge::{Hearing, add, signed};
 use crate::no::No;
 use crate::{proof, record, rollout};
 
@@ -137,8 +137,39 @@ impl Step<'_, '_> {
             );
             missing.push(No::new(BlockedReason::TriggerNotClear, text));
         }
+        if let Some(no) = self.still_there().or_else(|| self.silent()) {
+            missing.push(no);
+        }
         missing.extend(self.unplaced());
         missing
+    }
+
+    /// That the condition that fired holds, if not for long enough to fire again.
+    fn still_there(&self) -> Option<No> {
+        let judged = self.judged().filter(|_| self.is_judged())?;
+        judged.trigger.condition.as_ref()?;
+        match proof::since_boot(self.view, self.node, &judged, None) {
+            proof::Verdict::NotCured { remains, .. } => {
+                Some(No::new(BlockedReason::TriggerNotClear, remains))
+            }
+            proof::Verdict::Waiting(_) | proof::Verdict::Cured(_) => None,
+        }
+    }
+
+    /// A probe that went silent after its node was proven: a node that is well
+    /// runs its probe.
+    fn silent(&self) -> Option<No> {
+        match self.view.hearing(self.node) {
+            Hearing::Heard => None,
+            Hearing::Silent { since } => {
+                let text = format!("the node's probe is silent since {since:.0}");
+                Some(No::new(BlockedReason::ProbeSilent, text))
+            }
+            Hearing::NoProbe => {
+                let text = "no probe reports from the node";
+                Some(No::new(BlockedReason::NoProbe, text))
+            }
+        }
     }
 
     /// Whether the trigger is still judged; one that its policy holds no more is

@@ -69,6 +69,12 @@ pub fn advance<'a>(
         }
         None => gone(view, remediation, node, status),
     };
+    if is_approval_in_use(view, &name, &before, &status) {
+        return Outcomes {
+            actions: Vec::new(),
+            status: before,
+        };
+    }
     if status != before {
         // Before what is done to the node, so that it is on record first; after
         // a slot, so that a phase never stands without one.
@@ -90,6 +96,23 @@ pub fn advance<'a>(
         actions.insert(at.unwrap_or(actions.len()), write);
     }
     Outcomes { actions, status }
+}
+
+/// Whether the approval of a rung that would end now still stands in the ledger: it
+/// must be gone before the next rung asks for one.
+fn is_approval_in_use(
+    view: &View<'_>,
+    name: &str,
+    before: &NodeRemediationStatus,
+    after: &NodeRemediationStatus,
+) -> bool {
+    let approved = record::current_rung(before).filter(|rung| rung.approved_by.is_some());
+    let ledger = view.snapshot.ledger.iter();
+    let mut words = ledger.flat_map(|it| &it.spec.approve);
+    approved.is_some()
+        && after.outcome.is_none()
+        && record::current_rung(after).is_none()
+        && words.any(|word| word == name)
 }
 
 /// The node of an incident is gone, is another one by now, or never was.

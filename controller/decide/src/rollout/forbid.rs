@@ -4,18 +4,20 @@ use unstall_crds::condition::BlockedReason;
 use unstall_crds::policy::{RolloutStage, Trigger};
 use unstall_crds::units::KernelVersion;
 
-use super::Rollout;
+use super::{Rollout, worse};
 use crate::Node;
 use crate::no::No;
 use crate::view::View;
 
-/// What `rollout` forbids on `node` now.
+/// What `rollout` forbids on `node` now. A node on which something was done already
+/// gets its next remedy whatever the others wait for: it may be why they do.
 #[must_use]
-pub fn forbids(view: &View<'_>, rollout: &Rollout<'_>, node: &Node) -> Vec<No> {
+pub fn forbids(view: &View<'_>, rollout: &Rollout<'_>, node: &Node, is_begun: bool) -> Vec<No> {
     let progress = &rollout.progress;
     let text = progress.message.clone().unwrap_or_default();
     let staged = not_staged(view, rollout.trigger, node);
     let stage = match progress.stage {
+        _ if is_begun => None,
         RolloutStage::Halted => {
             let text = format!(
                 "roll-out {} is halted: {text}; resume it in the ledger (resumeRollouts)",
@@ -34,9 +36,21 @@ pub fn forbids(view: &View<'_>, rollout: &Rollout<'_>, node: &Node) -> Vec<No> {
         RolloutStage::Canary if rollout.canary != Some(node.name.as_str()) => {
             Some(No::new(BlockedReason::CanariesFirst, text))
         }
-        RolloutStage::Canary | RolloutStage::Rolling | RolloutStage::Complete => None,
+        RolloutStage::Canary => not_comparable(view, rollout, node),
+        RolloutStage::Rolling | RolloutStage::Complete => None,
     };
     staged.into_iter().chain(stage).collect()
+}
+
+/// Why nobody could tell whether a canary got worse.
+fn not_comparable(view: &View<'_>, rollout: &Rollout<'_>, node: &Node) -> Option<No> {
+    let signal = worse::not_told(view, rollout.policy, node)?;
+    let text = format!(
+        "rollout.haltOnWorse.signals: the probe does not tell {signal} of {}, so that nobody could see it get worse; \
+         remove it from the list if this kernel does not give it",
+        node.name
+    );
+    Some(No::new(BlockedReason::SignalUnknown, text))
 }
 
 /// Why a node's next boot would not run what the roll-out wants, if the trigger

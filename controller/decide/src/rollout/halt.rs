@@ -3,7 +3,7 @@
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use unstall_crds::condition::{ConditionReason, ConditionType};
 use unstall_crds::policy::RolloutStage;
-use unstall_crds::remediation::{NodeRemediation, Outcome};
+use unstall_crds::remediation::{NodeRemediation, Outcome, Rung, RungResult};
 
 use super::progress::Facts;
 use super::worse;
@@ -38,33 +38,49 @@ pub fn of(facts: &Facts<'_, '_>) -> Option<Halt> {
     }
 }
 
-/// Incidents of the roll-out that failed and that no human resumed since.
+/// Incidents of the roll-out that failed and that no human resumed since. One that
+/// goes on with another remedy, or holds its node for a human, has failed as well.
 pub fn failed<'a>(facts: &Facts<'a, '_>) -> Vec<&'a NodeRemediation> {
-    let bad = [Outcome::Failed, Outcome::NotFixed, Outcome::Recurred];
     let incidents = facts.incidents.iter().copied();
     incidents
-        .filter(|it| {
-            let outcome = it.status.as_ref().and_then(|status| status.outcome);
-            outcome.is_some_and(|outcome| bad.contains(&outcome))
-        })
-        .filter(|it| !is_resumed(facts, incident::completed_at(it).map(Time).as_ref()))
+        .filter(|it| failure(it).is_some_and(|(at, _)| !is_resumed(facts, Some(&at))))
         .collect()
+}
+
+/// When an incident failed, and how.
+fn failure(it: &NodeRemediation) -> Option<(Time, String)> {
+    let status = it.status.as_ref()?;
+    let why = |message: Option<&String>| {
+        let why = message.map_or("no reason is on record", String::as_str);
+        why.to_owned()
+    };
+    if let Some(outcome) = status.outcome {
+        let bad = [Outcome::Failed, Outcome::NotFixed, Outcome::Recurred];
+        let text = format!("is {outcome}: {}", why(status.message.as_ref()));
+        let at = incident::completed_at(it).map(Time)?;
+        return bad.contains(&outcome).then_some((at, text));
+    }
+    let bad = [
+        RungResult::Failed,
+        RungResult::NoEffect,
+        RungResult::Recurred,
+    ];
+    let is_bad = |rung: &&Rung| {
+        rung.action.is_disruptive() && rung.result.is_some_and(|result| bad.contains(&result))
+    };
+    let rung = status.rungs.iter().rev().find(is_bad)?;
+    let text = format!("{} failed: {}", rung.remedy, why(rung.message.as_ref()));
+    Some((rung.finished_at.clone()?, text))
 }
 
 fn by_failure(facts: &Facts<'_, '_>) -> Option<Halt> {
     let failed = failed(facts);
     let first = failed.first()?;
-    let status = first.status.as_ref();
-    let outcome = status.and_then(|status| status.outcome)?;
-    let why = status.and_then(|status| status.message.as_deref());
+    let (_, text) = failure(first)?;
     Some(Halt {
         at: Time(judge::whole_seconds(facts.view.snapshot.now)),
         nodes: failed.iter().map(|it| it.spec.node_name.clone()).collect(),
-        text: format!(
-            "{} is {outcome}: {}",
-            first.spec.node_name,
-            why.unwrap_or("no reason is on record")
-        ),
+        text: format!("{} {text}", first.spec.node_name),
         is_worse: false,
     })
 }

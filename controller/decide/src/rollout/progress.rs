@@ -21,6 +21,8 @@ const NAMES: usize = 10;
 /// A roll-out, and where it stands.
 #[derive(Debug, Clone)]
 pub struct Rollout<'a> {
+    /// The policy whose it is.
+    pub policy: &'a NodeHealthPolicy,
     /// The trigger that it is.
     pub trigger: &'a Trigger,
     /// What the status says of it.
@@ -107,6 +109,7 @@ fn one<'a>(
         .canary
         .filter(|_| progress.stage == RolloutStage::Canary);
     Rollout {
+        policy: policy.policy,
         trigger,
         progress,
         is_worse,

@@ -33,17 +33,17 @@ pub fn of<'a>(facts: &Facts<'a, '_>, done: usize, halt: Option<&Halt>) -> Stage<
         return plain(RolloutStage::Halted);
     }
     if facts.due.is_empty() && facts.at_work.is_empty() {
-        let is_complete = done == facts.policy.covered.len();
+        let is_complete = done > 0 && done == facts.policy.covered.len();
         let mut stage = plain(if is_complete {
             RolloutStage::Complete
         } else {
             facts.before.map_or(RolloutStage::Canary, |it| it.stage)
         });
         if !is_complete {
-            let left = facts.policy.covered.len() - done;
-            stage.text = Some(format!(
-                "of {left} nodes it is not known whether they have it"
-            ));
+            stage.text = Some(match facts.policy.covered.len() - done {
+                0 => "the policy covers no node".to_owned(),
+                left => format!("of {left} nodes it is not known whether they have it"),
+            });
         }
         return stage;
     }

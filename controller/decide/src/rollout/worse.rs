@@ -2,7 +2,7 @@
 //! that it has not touched yet.
 
 use unstall_crds::health::NodeHealth;
-use unstall_crds::policy::{HaltOnWorse, RolloutStage};
+use unstall_crds::policy::{HaltOnWorse, NodeHealthPolicy, RolloutStage};
 use unstall_crds::remediation::{NodeRemediation, Rung, SignalComparison};
 use unstall_crds::signal::SignalName;
 use unstall_crds::units::Reading;
@@ -72,13 +72,24 @@ fn now(facts: &Facts<'_, '_>, it: &NodeRemediation) -> Vec<SignalComparison> {
     let Some(rung) = last_compared(it) else {
         return Vec::new();
     };
+    let limit = &facts.policy.policy.spec.rollout.halt_on_worse;
     let bakes = facts
         .before
         .is_some_and(|before| matches!(before.stage, RolloutStage::Canary | RolloutStage::Baking));
-    match facts.view.node(&it.spec.node_name) {
+    let mut compared = match facts.view.node(&it.spec.node_name) {
         Some(node) if bakes => compare(facts.view, facts.policy, node, &rung.comparison),
         _ => rung.comparison.clone(),
-    }
+    };
+    // What the policy names no more is not waited for either.
+    compared.retain(|signal| limit.signals.contains(&signal.name));
+    compared
+}
+
+/// A signal that is to be compared and that the node does not tell now.
+#[must_use]
+pub fn not_told(view: &View<'_>, policy: &NodeHealthPolicy, node: &Node) -> Option<SignalName> {
+    let mut signals = policy.spec.rollout.halt_on_worse.signals.iter().copied();
+    signals.find(|name| median_of(view, node, *name).is_none())
 }
 
 fn last_compared(it: &NodeRemediation) -> Option<&Rung> {

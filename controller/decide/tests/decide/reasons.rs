@@ -97,6 +97,7 @@ fn every_reason_of_an_event_is_shown_by_a_scenario() {
         ConditionReason::InvalidTimeZone,
         ConditionReason::PrometheusNotConfigured,
         ConditionReason::UnknownTemplateKind,
+        ConditionReason::Forbidden,
     ];
     let stages = RolloutStage::ALL.iter();
     let stages: Vec<_> = stages.map(|stage| format!("Rollout{stage}")).collect();

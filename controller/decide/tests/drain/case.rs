@@ -75,6 +75,7 @@ pub fn answer(seconds: i64, said: Said) -> EvictionAnswer {
         said,
         message: "in its words".into(),
         budget: None,
+        asked_again: None,
     }
 }
 

@@ -102,6 +102,7 @@ fn any_answer() -> impl Strategy<Value = EvictionAnswer> {
             said,
             message,
             budget: budget.map(str::to_owned),
+            asked_again: None,
         }
     })
 }

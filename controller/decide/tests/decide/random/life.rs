@@ -254,6 +254,7 @@ fn around() -> impl Strategy<Value = Step> {
         json!([]),
         json!(["pods"]),
         json!(["attachments", "unplaced", "others"]),
+        json!(["replicas"]),
     ]);
     (
         (pods(), budgets(), evictions()),

@@ -25,6 +25,7 @@ pub fn taking(snapshot: &Snapshot, request: &SlotRequest, taken: &Taken<'_>) -> 
         slot,
         history,
         beside,
+        replaces: _,
     } = request;
     let mut broken = item_misfits("DisruptionLedger", "slots", slot);
     broken.extend(item_misfits("DisruptionLedger", "history", history));
@@ -157,7 +158,7 @@ fn is_over(snapshot: &Snapshot, node: &Node, taken: &Taken<'_>) -> bool {
         .map(|slot| slot.node.as_str())
         .chain(of_kind(taken, SlotKind::Disruptive))
         .collect();
-    let replicas = &snapshot.replicas;
+    let replicas = snapshot.replicas.as_deref().unwrap_or_default();
     let is_last = replicas.iter().any(|it| it.node == node.name)
         && !replicas
             .iter()

@@ -1,5 +1,7 @@
 //! How incidents go: which phase follows which, and what must be true for it.
 
+use std::collections::BTreeSet;
+
 use jiff::SignedDuration;
 use unstall_crds::policy::{DrainTimeoutAction, Gate, GateTimeoutAction, RemedyKind};
 use unstall_crds::remediation::{
@@ -149,17 +151,20 @@ fn is_drained(snapshot: &Snapshot, node: &Node, incident: &NodeRemediation) -> b
         .phase_deadline
         .as_ref()
         .is_some_and(|by| snapshot.now > by.0);
+    let Some(pods) = snapshot.pods.get(&node.name) else {
+        return false;
+    };
     if is_late && policy.drain.on_timeout == DrainTimeoutAction::Proceed {
         return true;
     }
-    let pods = snapshot.pods.get(&node.name);
-    let is_empty = pods.is_some_and(|pods| {
-        let mut left = pods.iter();
-        !left.any(|pod| has_to_leave(snapshot, incident, pod))
-    });
+    let is_empty = !pods.iter().any(|pod| has_to_leave(snapshot, incident, pod));
+    let staying = pods.iter().filter(|pod| !pod.is_finished());
+    let claims: BTreeSet<_> = staying
+        .flat_map(|pod| pod.claims.iter().map(|it| (&pod.namespace, it)))
+        .collect();
     let attached = snapshot.attachments.as_ref();
-    let is_free = attached.is_some_and(|all| all.get(&node.name).is_none_or(Vec::is_empty));
-    is_empty && is_free
+    let attached = attached.map(|all| all.get(&node.name).map_or(0, Vec::len));
+    is_empty && attached.is_some_and(|count| count <= claims.len())
 }
 
 fn reboot(status: &NodeRemediationStatus) -> Option<&Rung> {

@@ -157,6 +157,7 @@ fn taken(request: &SlotRequest) -> String {
         slot,
         history,
         beside,
+        replaces: _,
     } = request;
     let beside = if beside.is_empty() {
         "no other".to_owned()

@@ -33,6 +33,7 @@ impl World {
             slot,
             history,
             beside,
+            replaces,
         } = request;
         let ledger = self.live_ledger()?;
         let pause = ledger.spec.pause.as_ref();
@@ -43,6 +44,9 @@ impl World {
         let held = status.slots.iter().find(|held| held.node == slot.node);
         if held.is_some_and(|held| held.remediation != slot.remediation) {
             return Err(format!("node {} holds a slot already", slot.node));
+        }
+        if held.map(|held| &held.since) != replaces.as_ref() {
+            return Err(format!("node {} took its slot already", slot.node));
         }
         let others = status.slots.iter().filter(|held| held.node != slot.node);
         if let Some(held) = others.into_iter().find(|s| !beside.contains(&s.node)) {

@@ -7,7 +7,7 @@ use kube::ResourceExt;
 use unstall_crds::health::CommandStatus;
 use unstall_crds::ledger::{DisruptionLedger, DisruptionLedgerStatus};
 use unstall_crds::names::LEDGER;
-use unstall_decide::{Action, DisruptionBudget, Plan, Pod, Snapshot, View, decide};
+use unstall_decide::{Action, DisruptionBudget, HandedOver, Plan, Pod, Snapshot, View, decide};
 
 use super::facts::{NodeFacts, PodFacts};
 use super::patch::stored;
@@ -37,6 +37,8 @@ pub struct World {
     pub others: BTreeSet<String>,
     /// Whether templates of other remediators are there.
     pub templates: bool,
+    /// What is seen of them, where that is something else.
+    pub sights: BTreeMap<String, HandedOver>,
     /// What actuators answered last.
     pub answers: BTreeMap<String, CommandStatus>,
     /// The snapshot of the last pass.
@@ -58,6 +60,7 @@ impl World {
             now: START.parse().unwrap(),
             epoch: 7,
             ledger: Some(ledger),
+            replicas: Some(Vec::new()),
             ..Snapshot::default()
         };
         Self {
@@ -71,6 +74,7 @@ impl World {
             unplaced: BTreeMap::new(),
             others: BTreeSet::new(),
             templates: true,
+            sights: BTreeMap::new(),
             answers: BTreeMap::new(),
             made: 0,
         }

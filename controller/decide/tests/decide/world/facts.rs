@@ -128,6 +128,8 @@ pub struct PodFacts {
     pub mirror: bool,
     /// Whether it has an emptyDir volume.
     pub empty_dir: bool,
+    /// The claims that it uses.
+    pub claims: Vec<String>,
     /// Whether it tolerates a cordon.
     pub tolerates_unschedulable: bool,
     /// The annotation by which it asks not to be disrupted.
@@ -201,6 +203,7 @@ impl Default for PodFacts {
             ready: true,
             mirror: false,
             empty_dir: false,
+            claims: Vec::new(),
             tolerates_unschedulable: false,
             do_not_disrupt: None,
             finalizers: Vec::new(),

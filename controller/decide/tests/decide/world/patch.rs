@@ -73,13 +73,23 @@ impl World {
         let alerts = step.alerts.clone();
         self.snapshot.alerts = alerts.unwrap_or(std::mem::take(&mut self.snapshot.alerts));
         if let Some(replicas) = &step.replicas {
-            self.snapshot.replicas.clone_from(replicas);
+            self.snapshot.replicas = Some(replicas.clone());
         }
         self.templates = step.templates.unwrap_or(self.templates);
         for (incident, is_there) in &step.others {
             match is_there {
                 true => self.others.insert(incident.clone()),
                 false => self.others.remove(incident),
+            };
+        }
+        if let Some(unreadable) = &step.unreadable {
+            self.snapshot.unreadable.clone_from(unreadable);
+        }
+        self.snapshot.stale.clone_from(&step.interrupted);
+        for (about, state) in &step.sights {
+            match state {
+                Some(state) => self.sights.insert(about.clone(), *state),
+                None => self.sights.remove(about),
             };
         }
         if let Some(limits) = &step.limits {

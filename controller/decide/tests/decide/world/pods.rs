@@ -112,7 +112,7 @@ impl World {
         let found = pods.iter_mut().find(|(pod, _)| pod.to_ref() == *wanted);
         let answer = match (found, self.forced.get(&wanted.name)) {
             (None, _) => answer(now, Said::Gone, "", None),
-            (Some(_), Some(forced)) if forced.said != Said::Accepted => {
+            (Some(_), Some(forced)) if is_said(forced.said, is_eviction) => {
                 answer(now, forced.said, &forced.message, forced.budget.clone())
             }
             (Some((pod, _)), _) => {
@@ -130,6 +130,15 @@ impl World {
         self.snapshot.evictions.insert(wanted.uid.clone(), answer);
         Ok(())
     }
+}
+
+/// Whether the API server would refuse a call so: a deletion knows no budget.
+fn is_said(said: Said, is_eviction: bool) -> bool {
+    let is_of_evictions = matches!(
+        said,
+        Said::Budget | Said::StaleBudget | Said::ManyBudgets | Said::NamespaceTerminating
+    );
+    said != Said::Accepted && (is_eviction || !is_of_evictions)
 }
 
 /// What the API server says of the eviction of `pod`.
@@ -177,6 +186,7 @@ fn answer(at: Timestamp, said: Said, message: &str, budget: Option<String>) -> E
         said,
         message: message.to_owned(),
         budget,
+        asked_again: None,
     }
 }
 
@@ -216,10 +226,10 @@ fn pod(name: &str, facts: &PodFacts, deleting: Option<Timestamp>) -> Pod {
         ready: facts.ready,
         mirror: facts.mirror,
         empty_dir: facts.empty_dir,
+        claims: facts.claims.clone(),
         tolerates_unschedulable: facts.tolerates_unschedulable,
         do_not_disrupt: facts.do_not_disrupt.clone(),
         finalizers: facts.finalizers.clone(),
-        claims: Vec::new(),
         deleting,
         grace_seconds: facts.grace_seconds,
     }

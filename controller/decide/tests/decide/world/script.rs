@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde_json::Value;
 use unstall_crds::health::{CommandState, RefusalReason};
 use unstall_crds::units::GoDuration;
-use unstall_decide::{Alerts, Replica, Said};
+use unstall_decide::{Alerts, HandedOver, Replica, Said, Unreadable};
 
 /// A scenario: what happens, step by step.
 #[derive(Debug, Clone, Deserialize)]
@@ -57,6 +57,11 @@ pub struct Step {
     pub templates: Option<bool>,
     /// By incident: whether the other remediator's object is there.
     pub others: BTreeMap<String, bool>,
+    /// By incident or by key of a template: what is seen of it from now on,
+    /// whatever is there.
+    pub sights: BTreeMap<String, Option<HandedOver>>,
+    /// Objects that the controller cannot read, from now on.
+    pub unreadable: Option<Vec<Unreadable>>,
     /// What actuators say of the command that they have at hand.
     pub answers: BTreeMap<String, Answer>,
     /// Merge patches of whole `NodeHealth` objects; null deletes.
@@ -77,6 +82,8 @@ pub struct Step {
     pub others_with_slots: usize,
     /// What the controller sees as it was before its last pass.
     pub stale: Vec<View>,
+    /// Why what the controller watches may be old, in this step.
+    pub interrupted: Option<String>,
     /// What the controller could not read.
     pub unread: Vec<Unread>,
     /// What happens after the controller looked and before it acts.
@@ -115,7 +122,7 @@ impl fmt::Debug for Step {
         }
         let rest = format!(
             "after {:?} fresh {} passes {:?} answers {:?} evictions {:?} attachments {:?} unplaced {:?} alerts {:?} \
-             replicas {:?} templates {:?} unread {:?}",
+             replicas {:?} templates {:?} sights {:?} unread {:?}",
             self.after,
             self.fresh,
             self.passes,
@@ -126,6 +133,7 @@ impl fmt::Debug for Step {
             self.alerts,
             self.replicas,
             self.templates,
+            self.sights,
             self.unread
         );
         step.field("and", &format_args!("{rest}"));
@@ -159,6 +167,8 @@ pub enum Unread {
     Attachments,
     /// Objects of other remediators.
     Others,
+    /// Replicas of the controller.
+    Replicas,
 }
 
 /// What an actuator says of its command.

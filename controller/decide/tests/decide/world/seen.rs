@@ -46,14 +46,18 @@ impl World {
             let templates = wanted.templates.iter().map(template_key);
             let incidents = wanted.handed_over.iter().map(|(name, ..)| name.clone());
             let state = |name: String| {
-                let state = match (self.templates, self.others.contains(&name)) {
-                    (false, _) => HandedOver::NoTemplate,
-                    (true, true) => HandedOver::Present,
-                    (true, false) => HandedOver::Absent,
+                let state = match (self.sights.get(&name), self.templates) {
+                    (Some(state), _) => *state,
+                    (None, false) => HandedOver::NoTemplate,
+                    (None, true) if self.others.contains(&name) => HandedOver::Present,
+                    (None, true) => HandedOver::Absent,
                 };
                 (name, state)
             };
             seen.handed_over = templates.chain(incidents).map(state).collect();
+        }
+        if !is_read(Unread::Replicas) {
+            seen.replicas = None;
         }
     }
 
