@@ -9,10 +9,35 @@ app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
 app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- end }}
 
-{{/* The reference of an image, from (list . <repository>). */}}
+{{/* The reference of an image, from (list . <the values of controller or probe>). */}}
 {{- define "unstall.image" -}}
 {{- $top := index . 0 -}}
-{{ $top.Values.image.registry }}/{{ index . 1 }}:{{ $top.Values.image.tag | default $top.Chart.AppVersion }}
+{{- $of := index . 1 -}}
+{{- $advice := "image.registry: write where you pushed the images, such as registry.example.com/team; there is no public registry of them (docs/installing.md)" -}}
+{{ required $advice $top.Values.image.registry }}/{{ $of.image }}
+{{- if $of.digest }}@{{ $of.digest }}{{ else }}:{{ $top.Values.image.tag | default $top.Chart.AppVersion }}{{ end }}
+{{- end }}
+
+{{/* Labels and annotations of pods, from (list . <component> <the values of controller or probe>). */}}
+{{- define "unstall.podMetadata" -}}
+{{- $of := index . 2 -}}
+labels: {{- include "unstall.labels" (index . 0) | nindent 2 }}
+  app.kubernetes.io/component: {{ index . 1 }}
+  {{- with $of.podLabels }}
+  {{- toYaml . | nindent 2 }}
+  {{- end }}
+{{- with $of.podAnnotations }}
+annotations: {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- end }}
+
+{{/* Where pods run, from the values of controller or probe. */}}
+{{- define "unstall.scheduling" -}}
+nodeSelector: {{- toYaml .nodeSelector | nindent 2 }}
+tolerations: {{- toYaml .tolerations | nindent 2 }}
+{{- with .affinity }}
+affinity: {{- toYaml . | nindent 2 }}
+{{- end }}
 {{- end }}
 
 {{- define "unstall.signingSecret" -}}
@@ -45,4 +70,12 @@ seccompProfile: {type: RuntimeDefault}
 {{- define "unstall.cleanupHook" -}}
 helm.sh/hook: pre-delete
 helm.sh/hook-delete-policy: before-hook-creation,hook-succeeded
+{{- end }}
+
+{{/* The labels of an alert, from (list <severity> <the user's labels>). */}}
+{{- define "unstall.alertLabels" -}}
+severity: {{ index . 0 }}
+{{- with omit (index . 1) "severity" }}
+{{ toYaml . }}
+{{- end }}
 {{- end }}

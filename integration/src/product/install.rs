@@ -39,7 +39,9 @@ pub fn arguments(cluster: &Cluster, settings: &[&str]) -> Vec<String> {
     let mut arguments: Vec<String> = ["upgrade", "--install", RELEASE, "charts/unstall"]
         .into_iter()
         .chain(["--namespace", NAMESPACE, "--create-namespace"])
-        .chain(["--wait", "--timeout", LIMIT, "--set"])
+        .chain(["--wait", "--timeout", LIMIT])
+        // As the archives that are imported on the node name their images.
+        .chain(["--set", "image.registry=docker.io", "--set"])
         .map(str::to_owned)
         .collect();
     arguments.push(format!("actuator.journalDir={}", journal.display()));

@@ -74,10 +74,10 @@ fn install(bed: &Bed) {
         bed.apply(&json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}}));
         let helm = ensure(false).unwrap().program("helm");
         let chart = concat!(env!("CARGO_MANIFEST_DIR"), "/../charts/unstall");
-        let hand_over = "controller.handOver[0].apiGroup=x.example,controller.handOver[0].templates={fencetemplates},\
-                         controller.handOver[0].objects={fences}";
+        let values = "image.registry=r.example,controller.handOver[0].apiGroup=x.example,\
+                      controller.handOver[0].templates={fencetemplates},controller.handOver[0].objects={fences}";
         let output = Command::new(helm)
-            .args(["template", "unstall", chart, "--namespace", NAMESPACE, "--set", hand_over])
+            .args(["template", "unstall", chart, "--namespace", NAMESPACE, "--set", values])
             .output()
             .unwrap();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
