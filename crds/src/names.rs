@@ -16,8 +16,6 @@ pub mod manager {
     pub const CONTROLLER: &str = "unstall-controller";
     /// The probe's status of its own `NodeHealth`.
     pub const PROBE: &str = "unstall-probe";
-    /// What a person does with `kubectl unstall`.
-    pub const PLUGIN: &str = "unstall-plugin";
 }
 
 /// Annotations.

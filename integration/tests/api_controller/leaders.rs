@@ -1,5 +1,5 @@
-//! Two replicas, and the leader killed, frozen or cut off in the middle of each
-//! phase: the work ends, nothing is done twice, no budget is exceeded.
+//! Two replicas, and the leader killed, frozen, cut off or told to end in the middle of
+//! each phase: the work ends, nothing is done twice, no budget is exceeded.
 
 use std::time::{Duration, Instant};
 
@@ -19,6 +19,8 @@ enum Fault {
     /// Nothing passes between it and the API server for longer than its lease;
     /// then what was on its way arrives.
     CutOff,
+    /// `SIGTERM`: it ends the pass that is under way, and gives its lease up.
+    Told,
 }
 
 /// In this order an incident goes through them.
@@ -48,6 +50,11 @@ fn a_leader_frozen_in_any_phase_is_followed_and_writes_no_more() {
 #[test]
 fn a_leader_cut_off_in_any_phase_is_followed_and_writes_no_more() {
     suffer("cutoff", Fault::CutOff);
+}
+
+#[test]
+fn a_leader_that_is_told_to_end_in_any_phase_hands_its_work_over() {
+    suffer("told", Fault::Told);
 }
 
 fn suffer(name: &str, fault: Fault) {
@@ -108,6 +115,7 @@ fn strike(bed: &Bed, replicas: &mut Vec<Replica>, at: usize, fault: Fault) {
         Fault::Killed => victim.signal(Signal::SIGKILL),
         Fault::Frozen => victim.signal(Signal::SIGSTOP),
         Fault::CutOff => victim.wire.cut(),
+        Fault::Told => victim.signal(Signal::SIGTERM),
     }
     bed.until("the other to lead", || leader(bed, replicas));
     if fault == Fault::Frozen {
@@ -115,14 +123,18 @@ fn strike(bed: &Bed, replicas: &mut Vec<Replica>, at: usize, fault: Fault) {
     }
     if fault != Fault::Killed {
         let deadline = Instant::now() + Duration::from_secs(30);
-        while victim.ended().is_none() {
+        let code = loop {
+            if let Some(code) = victim.ended() {
+                break code;
+            }
             assert!(
                 Instant::now() < deadline,
                 "the old leader goes on\n{}",
                 bed.logs()
             );
             std::thread::sleep(Duration::from_millis(50));
-        }
+        };
+        assert_eq!(code == Some(0), fault == Fault::Told, "exit code {code:?}");
     }
     victim.wire.mend();
     let name = format!("{}+", victim.name);
