@@ -58,6 +58,25 @@ fn a_pod_is_asked_again_after_the_pause_that_the_answer_wants() {
 }
 
 #[test]
+fn a_pod_that_is_asked_for_again_keeps_the_reason_for_which_it_is_there() {
+    let refused = of_budget(100, Said::Budget, "web");
+    let again = EvictionAnswer {
+        asked_again: Some(at(105)),
+        ..refused.clone()
+    };
+    let before = Case::new([pod("a")]).answered("a", refused).look(104);
+    let mut case = Case::new([pod("a"), pod("b")]).answered("a", again.clone());
+    case.parallel = 1;
+    let look = case.look(106);
+    assert_eq!(look.actions, [], "it takes a place");
+    assert_eq!(look.blockers, before.blockers);
+    // A call of which nothing is heard is given up as a first one is.
+    let alone = Case::new([pod("a")]).answered("a", again);
+    assert_eq!(alone.calls(164), [""; 0]);
+    assert_eq!(alone.calls(165), ["evict a"]);
+}
+
+#[test]
 fn pods_that_are_on_their_way_take_places_and_blocked_ones_do_not() {
     for (said, _, _) in TABLE {
         let mut case = Case::new([pod("a"), pod("b")]).answered("a", answer(0, said));
