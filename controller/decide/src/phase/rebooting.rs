@@ -2,12 +2,16 @@
 
 use jiff::SignedDuration;
 use unstall_crds::command::CommandAction;
+use unstall_crds::condition::BlockedReason;
 use unstall_crds::health::{CommandState, CommandStatus, RefusalReason};
+use unstall_crds::policy::DrainTimeoutAction;
 use unstall_crds::remediation::{Outcome, Phase, RungResult};
 
 use super::dropping::{PROOF_LIMIT, refused};
 use super::step::Step;
+use crate::drain::{self, Input, State};
 use crate::judge::{add, signed};
+use crate::no::No;
 use crate::{judge, record};
 
 /// After a refusal that will not last, the order is given again after this.
@@ -34,7 +38,8 @@ impl Step<'_, '_> {
         if self.now() > self.deadline() {
             return self.never_rebooted(was_ordered);
         }
-        if self.ordered().as_ref() != Some(&id) && !self.is_still_ours() {
+        if self.ordered().as_ref() != Some(&id) && !(self.is_still_ours() && self.is_still_empty())
+        {
             return;
         }
         // Long enough for the machine to go down; what is not begun by then is void.
@@ -52,6 +57,41 @@ impl Step<'_, '_> {
             return false;
         }
         true
+    }
+
+    /// Whether no pod came to the node since it was drained: past the cordon only those
+    /// come that were told to by name. Who goes on after a drain that timed out goes on
+    /// with them.
+    fn is_still_empty(&mut self) -> bool {
+        let policy = self.remediation.spec.policy.as_ref();
+        let drain = policy.map(|it| &it.drain);
+        let drain = drain.filter(|it| it.on_timeout == DrainTimeoutAction::Abort);
+        let Some((drain, pods)) = drain.zip(self.view.snapshot.pods.get(&self.node.name)) else {
+            return true;
+        };
+        let mut phases = self.status.phases.iter().rev();
+        let drained = phases.find(|it| it.phase == Phase::Draining);
+        let outlook = drain::plan(&Input {
+            drain,
+            pods,
+            answers: &self.view.snapshot.evictions,
+            started: drained.map_or_else(|| self.since(), |it| it.started_at.0),
+            now: self.now(),
+            parallel: self.view.snapshot.limits.evictions_per_node,
+            before: self.status.drain.as_ref(),
+        });
+        if matches!(outlook.state, State::Done { .. }) {
+            self.block(Vec::new());
+            return true;
+        }
+        let left = outlook.progress.left.first();
+        let pod = left.map_or_else(String::new, |left| {
+            format!(" {}/{}", left.namespace, left.name)
+        });
+        let text =
+            format!("pod{pod} came to the node after it was drained, and is not evicted any more");
+        self.block(vec![No::new(BlockedReason::WaitingForPod, text)]);
+        false
     }
 
     fn reboot_answered(&mut self, answer: &CommandStatus, id: &str) {
@@ -109,7 +149,11 @@ impl Step<'_, '_> {
             && boot == self.slot().and_then(|slot| slot.boot_id.as_deref());
         if is_as_it_was {
             // The order is void by now, so that nothing will happen any more.
-            let text = "the actuator did not answer the order to reboot in time";
+            let text = if was_ordered {
+                "the actuator did not answer the order to reboot in time"
+            } else {
+                "no order to reboot could be given in time"
+            };
             return self.give_up(RungResult::Failed, Outcome::NotFixed, text);
         }
         let text = if was_ordered {
