@@ -287,7 +287,7 @@ fn without_its_slot_no_command_stands() {
 fn delete_slots(stage: &Stage) {
     // The trigger would go on firing, and the next incident act as well.
     stage.kubectl(&["delete", "nodehealthpolicies", "--all"]);
-    let empty = json!({"status": {"slots": []}}).to_string();
+    let empty = json!({"status": {"slots": [], "slotsInUse": 0}}).to_string();
     let ledger = [
         "patch",
         "disruptionledger",
