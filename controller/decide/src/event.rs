@@ -51,11 +51,7 @@ pub struct Event {
 
 /// As much of `note` as the API takes, which counts bytes.
 fn fit(mut note: String) -> String {
-    if note.len() > NOTE {
-        let ends = note.char_indices().map(|(at, _)| at);
-        let end = ends.take_while(|end| *end <= NOTE).last().unwrap_or(0);
-        note.truncate(end);
-    }
+    note.truncate(note.floor_char_boundary(NOTE));
     note
 }
 

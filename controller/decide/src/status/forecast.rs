@@ -167,15 +167,23 @@ fn reasons(
             None => no,
         });
     }
-    if kind == RemedyKind::Reboot
-        && let Some(pods) = view.snapshot.pods.get(&node.name)
-    {
-        let drain = &call.policy.policy.spec.drain;
-        let budgets = view.snapshot.budgets.as_deref();
-        let held_up = drain::forecast(drain, pods, budgets);
-        reasons.extend(held_up.into_iter().map(No::from));
+    if kind == RemedyKind::Reboot {
+        reasons.extend(held_up(view, node, call));
     }
     reasons
+}
+
+/// What would hold the node's drain up.
+fn held_up(view: &View<'_>, node: &Node, call: &Call<'_, '_>) -> Vec<No> {
+    let Some(pods) = view.snapshot.pods.get(&node.name) else {
+        let text =
+            "the node's pods are not known, so that nobody can tell what would hold its drain up";
+        return vec![No::new(BlockedReason::PodsUnknown, text)];
+    };
+    let drain = &call.policy.policy.spec.drain;
+    let budgets = view.snapshot.budgets.as_deref();
+    let held_up = drain::forecast(drain, pods, budgets).into_iter();
+    held_up.map(No::from).collect()
 }
 
 /// The earliest time at which it could begin; `None` where nobody knows.
