@@ -115,5 +115,7 @@ string_enum! {
         SlotLost,
         /// A watch of the controller is interrupted, so that what it sees may be old.
         ViewStale,
+        /// What an incident set on the Node cannot be removed.
+        MarksStay,
     }
 }

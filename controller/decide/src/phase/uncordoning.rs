@@ -1,14 +1,27 @@
 //! The node is being given back. What is removed from it follows from the phase
 //! (`marks`), so that it is repeated until nothing is left.
 
+use unstall_crds::condition::BlockedReason;
 use unstall_crds::remediation::{Outcome, Phase};
 
+use super::begin::CORDON_LIMIT;
 use super::step::Step;
+use crate::judge::add;
 use crate::marks;
+use crate::no::No;
 
 impl Step<'_, '_> {
     pub(super) fn uncordoning(&mut self) {
         if marks::are_left(self.node, &self.name) {
+            let since = self.since();
+            if self.now() > add(since, CORDON_LIMIT) {
+                let text = format!(
+                    "cordon and marks could not be taken from the Node since {since:.0}: the controller's log has the \
+                     API server's words; kubectl uncordon opens the node meanwhile"
+                );
+                let object = format!("Node/{}", self.node.name);
+                self.block(vec![No::new(BlockedReason::MarksStay, text).on(object)]);
+            }
             return;
         }
         self.release();
