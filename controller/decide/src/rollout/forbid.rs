@@ -69,7 +69,7 @@ pub fn not_staged(view: &View<'_>, trigger: &Trigger, node: &Node) -> Option<No>
             kernel.at_least
         ),
         None => format!(
-            "the probe cannot tell which kernel the next boot would run: install {} or newer, or write requireStaged: false",
+            "the probe cannot tell which kernel the next boot would run (the chart's probe.hostState lets it): install {} or newer, or write requireStaged: false",
             kernel.at_least
         ),
     };
