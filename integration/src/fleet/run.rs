@@ -65,6 +65,11 @@ impl Fleet {
             deeds: Deeds::default(),
             nodes: Mutex::new(played.collect()),
         });
+        let mut tasks = Vec::new();
+        if renews_leases {
+            // From the first node on: making thousands takes longer than a lease lasts.
+            tasks.push(tokio::spawn(kubelet::renew_leases(Arc::clone(&shared))));
+        }
         let mut made = futures::stream::iter(nodes)
             .map(|node| make(Arc::clone(&shared), node))
             .buffer_unordered(AT_ONCE);
@@ -72,14 +77,11 @@ impl Fleet {
             result?;
         }
         drop(made);
-        let mut tasks = vec![
+        tasks.extend([
             tokio::spawn(kubelet::run_pods(Arc::clone(&shared))),
             tokio::spawn(probe::follow(Arc::clone(&shared))),
             tokio::spawn(probe::beat(Arc::clone(&shared))),
-        ];
-        if renews_leases {
-            tasks.push(tokio::spawn(kubelet::renew_leases(Arc::clone(&shared))));
-        }
+        ]);
         Ok(Self { shared, tasks })
     }
 
