@@ -62,7 +62,7 @@ fn remedies_are_explained_as_in_a_book() {
         "Cordons, drains and reboots the node, proves by its boot ID that it was rebooted, lets it soak and uncordons it.",
         "How often the remedy may be used on one node within 24 hours, across incidents and policies. 1 to 48, default 4.",
         "`NextRung`: The next remedy of the ladder is tried; after the last one the incident stops and says so.",
-        "`Manual`: A human: the incident waits until its name stands in `approve` of the ledger",
+        "`Manual`: A human: the incident waits until its name stands in `spec.approve` of the DisruptionLedger",
     ] {
         assert!(shown.contains(sentence), "{sentence}\n{shown}");
     }
