@@ -8,5 +8,6 @@ mod cure;
 
 mod next_boot;
 mod probe;
+mod reboots;
 mod refusals;
 mod removed;

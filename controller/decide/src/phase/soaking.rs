@@ -128,7 +128,7 @@ impl Step<'_, '_> {
                 "the node is not Ready",
             ));
         }
-        if let Some(judged) = self.judged().filter(|_| self.is_judged())
+        if let Some(judged) = self.judged()
             && judged.state(self.view, self.node) != TriggerState::Clear
         {
             let text = format!(
@@ -146,7 +146,7 @@ impl Step<'_, '_> {
 
     /// That the condition that fired holds, if not for long enough to fire again.
     fn still_there(&self) -> Option<No> {
-        let judged = self.judged().filter(|_| self.is_judged())?;
+        let judged = self.judged()?;
         judged.trigger.condition.as_ref()?;
         match proof::since_boot(self.view, self.node, &judged, None) {
             proof::Verdict::NotCured { remains, .. } => {
@@ -170,14 +170,6 @@ impl Step<'_, '_> {
                 Some(No::new(BlockedReason::NoProbe, text))
             }
         }
-    }
-
-    /// Whether the trigger is still judged; one that its policy holds no more is
-    /// not, and nothing can be asked of it.
-    fn is_judged(&self) -> bool {
-        let policy = self.view.policy(&self.policy);
-        let trigger = self.trigger.map(|it| it.name.as_str());
-        policy.is_some_and(|it| trigger.is_some_and(|name| it.trigger(name).is_some()))
     }
 
     /// Pods without a node whose controllers had pods here.
