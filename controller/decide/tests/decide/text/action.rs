@@ -101,7 +101,11 @@ fn created(health: &NodeHealth) -> String {
     let (name, uid) = (health.name_any(), &health.spec.node_uid);
     let list = triggers(&health.spec.triggers);
     let every = health.spec.report_interval.as_str();
-    format!("CreateHealth {name} of {uid}: {list}; reports every {every}")
+    let owners = health.metadata.owner_references.iter().flatten();
+    let owners: String = owners
+        .map(|it| format!(", owned by {} {} ({})", it.kind, it.name, it.uid))
+        .collect();
+    format!("CreateHealth {name} of {uid}{owners}: {list}; reports every {every}")
 }
 
 fn adopted(incident: &str, policy: &PolicySnapshot) -> String {
