@@ -103,7 +103,12 @@ fn created(health: &NodeHealth) -> String {
     let every = health.spec.report_interval.as_str();
     let owners = health.metadata.owner_references.iter().flatten();
     let owners: String = owners
-        .map(|it| format!(", owned by {} {} ({})", it.kind, it.name, it.uid))
+        .map(|it| {
+            format!(
+                ", owned by {} {} {} ({})",
+                it.api_version, it.kind, it.name, it.uid
+            )
+        })
         .collect();
     format!("CreateHealth {name} of {uid}{owners}: {list}; reports every {every}")
 }
