@@ -21,5 +21,7 @@ mod scenarios;
 
 mod reasons;
 
+mod removal;
+
 mod properties;
 mod random;
