@@ -6,8 +6,11 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use anyhow::{Context, Result};
+use kube::Config;
+use kube::config::{KubeConfigOptions, Kubeconfig};
 
 use crate::cluster::{Cluster, ClusterOptions, KUBERNETES_VERSION, Kubectl, ensure, tail_logs};
 
@@ -80,6 +83,35 @@ pub fn api(program: &Path) -> Result<Kubectl> {
         Ok(cluster) => Ok(cluster.kubectl()),
         Err(error) => Err(anyhow::anyhow!("{error}")),
     }
+}
+
+/// Installs the definitions of our kinds, and waits until they are served.
+///
+/// # Errors
+/// When the API server does not take them.
+pub fn definitions(kubectl: &Kubectl) -> Result<()> {
+    let crds = Path::new(env!("CARGO_MANIFEST_DIR")).join("../crds/yaml");
+    let crds = crds.to_string_lossy();
+    kubectl.run(&["apply", "--server-side", "--force-conflicts", "-f", &crds])?;
+    let established = "--for=condition=Established";
+    kubectl.run(&["wait", established, "--timeout=60s", "-f", &crds])?;
+    // Established, and still "storage is (re)initializing" for a second.
+    let mut tries = 0..150;
+    while kubectl.run(&["get", "nhp,nh,nr,dl"]).is_err() && tries.next().is_some() {
+        std::thread::sleep(Duration::from_millis(200));
+    }
+    Ok(())
+}
+
+/// A client of the API server that a kubeconfig names.
+///
+/// # Errors
+/// When it cannot be read.
+pub async fn client(kubeconfig: &Path) -> Result<kube::Client> {
+    let config = Kubeconfig::read_from(kubeconfig)?;
+    let options = KubeConfigOptions::default();
+    let config = Config::from_custom_kubeconfig(config, &options).await?;
+    Ok(kube::Client::try_from(config)?)
 }
 
 /// A cluster with this machine as its node and `images` on it.

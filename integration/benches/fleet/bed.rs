@@ -1,19 +1,19 @@
 //! A control plane with a fleet that is played.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use k8s_openapi::api::core::v1::Node;
-use kube::config::{KubeConfigOptions, Kubeconfig};
-use kube::{Api, Client, Config};
+use kube::{Api, Client};
 use serde_json::Value;
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 use unstall_controller::keys::Signer;
 use unstall_integration::cluster::{Cluster, ClusterOptions, Kubectl};
 use unstall_integration::fleet::{Fleet, FleetNode, Replica, ReplicaOptions};
+use unstall_integration::testing;
 use unstall_integration::workspace::static_binary;
 
 use crate::log::Log;
@@ -48,7 +48,7 @@ impl Bed {
         install(&kubectl);
         let runtime = Runtime::new().unwrap();
         let (client, fleet) = runtime.block_on(async {
-            let client = client(kubectl.kubeconfig()).await;
+            let client = testing::client(kubectl.kubeconfig()).await.unwrap();
             let node = |number| FleetNode {
                 name: format!("n{number}"),
                 labels: BTreeMap::new(),
@@ -136,30 +136,11 @@ impl Bed {
     }
 }
 
-async fn client(kubeconfig: &Path) -> Client {
-    let config = Kubeconfig::read_from(kubeconfig).unwrap();
-    let options = KubeConfigOptions::default();
-    let config = Config::from_custom_kubeconfig(config, &options)
-        .await
-        .unwrap();
-    Client::try_from(config).unwrap()
-}
-
 fn install(kubectl: &Kubectl) {
-    let crds = Path::new(env!("CARGO_MANIFEST_DIR")).join("../crds/yaml");
-    let crds = crds.to_string_lossy();
-    let apply = ["apply", "--server-side", "-f", &crds];
-    let wait = [
-        "wait",
-        "--for=condition=Established",
-        "--timeout=60s",
-        "-f",
-        &crds,
-    ];
-    let namespace = ["create", "namespace", "unstall-system"];
-    for args in [&apply[..], &wait, &namespace] {
-        kubectl.run(args).unwrap();
-    }
+    testing::definitions(kubectl).unwrap();
+    kubectl
+        .run(&["create", "namespace", "unstall-system"])
+        .unwrap();
 }
 
 /// Each node may be cordoned, so that none waits for another.

@@ -5,15 +5,13 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
-use kube::config::{KubeConfigOptions, Kubeconfig};
-use kube::{Client, Config};
 use serde_json::Value;
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 use unstall_controller::keys::Signer;
 use unstall_integration::cluster::{Cluster, ClusterOptions, Kubectl};
 use unstall_integration::fleet::{Fleet, FleetNode};
-use unstall_integration::testing::{real, skip};
+use unstall_integration::testing::{self, real, skip};
 use unstall_integration::workspace::build_program;
 
 /// How long anything may take; what is waited for takes seconds.
@@ -48,7 +46,7 @@ impl Bed {
             .build()
             .unwrap();
         let fleet = runtime.block_on(async {
-            let client = client(kubectl.kubeconfig()).await;
+            let client = testing::client(kubectl.kubeconfig()).await.unwrap();
             Fleet::start(client, nodes(count), true).await.unwrap()
         });
         let dir = tempfile::tempdir().unwrap();
@@ -169,31 +167,10 @@ fn cluster(name: &str) -> Result<Cluster, String> {
 }
 
 fn install(kubectl: &Kubectl) {
-    let crds = Path::new(env!("CARGO_MANIFEST_DIR")).join("../crds/yaml");
-    let crds = crds.to_string_lossy();
-    for args in [
-        &["apply", "--server-side", "-f", &crds][..],
-        &[
-            "wait",
-            "--for=condition=Established",
-            "--timeout=60s",
-            "-f",
-            &crds,
-        ],
-        &["create", "namespace", "unstall-system"],
-    ] {
-        kubectl.run(args).unwrap();
-    }
-}
-
-/// A client for tests.
-pub async fn client(kubeconfig: &Path) -> Client {
-    let config = Kubeconfig::read_from(kubeconfig).unwrap();
-    let options = KubeConfigOptions::default();
-    let config = Config::from_custom_kubeconfig(config, &options)
-        .await
+    testing::definitions(kubectl).unwrap();
+    kubectl
+        .run(&["create", "namespace", "unstall-system"])
         .unwrap();
-    Client::try_from(config).unwrap()
 }
 
 fn nodes(count: usize) -> Vec<FleetNode> {

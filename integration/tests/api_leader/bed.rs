@@ -5,7 +5,6 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 use std::sync::mpsc::channel;
-use std::time::Duration;
 
 use unstall_integration::cluster::Kubectl;
 use unstall_integration::testing::{self, real, skip};
@@ -32,24 +31,7 @@ pub fn bed() -> Option<&'static Bed> {
 fn make() -> Result<Bed, String> {
     let cluster = Path::new(env!("CARGO_BIN_EXE_cluster"));
     let kubectl = testing::api(cluster).map_err(|error| format!("no API server: {error:#}"))?;
-    let crds = Path::new(env!("CARGO_MANIFEST_DIR")).join("../crds/yaml");
-    let crds = crds.to_string_lossy();
-    let apply = ["apply", "--server-side", "--force-conflicts", "-f", &crds];
-    let wait = [
-        "wait",
-        "--for=condition=Established",
-        "--timeout=60s",
-        "-f",
-        &crds,
-    ];
-    for args in [apply, wait] {
-        kubectl.run(&args).map_err(|error| error.to_string())?;
-    }
-    // Established, and still "storage is (re)initializing" for a second.
-    let mut tries = 0..150;
-    while kubectl.run(&["get", "nhp,nh,nr,dl"]).is_err() && tries.next().is_some() {
-        std::thread::sleep(Duration::from_millis(200));
-    }
+    testing::definitions(&kubectl).map_err(|error| format!("{error:#}"))?;
     real("leases of several controllers on kube-apiserver, frozen, cut off, and with lost answers");
     Ok(Bed {
         plain: proxy(&kubectl),

@@ -4,7 +4,6 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::sync::OnceLock;
-use std::time::Duration;
 
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Client, Config};
@@ -35,24 +34,7 @@ pub fn bed() -> Option<&'static Bed> {
 fn make() -> Result<Bed, String> {
     let cluster = Path::new(env!("CARGO_BIN_EXE_cluster"));
     let kubectl = testing::api(cluster).map_err(|error| format!("no API server: {error:#}"))?;
-    let crds = Path::new(env!("CARGO_MANIFEST_DIR")).join("../crds/yaml");
-    let crds = crds.to_string_lossy();
-    let apply = ["apply", "--server-side", "--force-conflicts", "-f", &crds];
-    let wait = [
-        "wait",
-        "--for=condition=Established",
-        "--timeout=60s",
-        "-f",
-        &crds,
-    ];
-    for args in [apply, wait] {
-        kubectl.run(&args).map_err(|error| error.to_string())?;
-    }
-    // Established, and still "storage is (re)initializing" for a second.
-    let mut tries = 0..150;
-    while kubectl.run(&["get", "nhp,nh,nr,dl"]).is_err() && tries.next().is_some() {
-        std::thread::sleep(Duration::from_millis(200));
-    }
+    testing::definitions(&kubectl).map_err(|error| format!("{error:#}"))?;
     real("the controller's commands as processes, and its Events in kubectl describe");
     let program = build_program("unstall-controller", cluster);
     Ok(Bed {

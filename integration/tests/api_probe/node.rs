@@ -44,20 +44,7 @@ pub fn bed() -> Option<&'static Bed> {
 fn make() -> Result<Bed, String> {
     let cluster = Path::new(env!("CARGO_BIN_EXE_cluster"));
     let kubectl = testing::api(cluster).map_err(|error| format!("no API server: {error:#}"))?;
-    let crds = Path::new(env!("CARGO_MANIFEST_DIR")).join("../crds/yaml");
-    let crds = crds.to_string_lossy();
-    for args in [
-        &["apply", "--server-side", "--force-conflicts", "-f", &crds][..],
-        &[
-            "wait",
-            "--for=condition=Established",
-            "--timeout=60s",
-            "-f",
-            &crds,
-        ],
-    ] {
-        kubectl.run(args).map_err(|error| error.to_string())?;
-    }
+    testing::definitions(&kubectl).map_err(|error| format!("{error:#}"))?;
     real("the probe as a process, against kube-apiserver through connections at fault");
     Ok(Bed {
         plain: proxy(&kubectl),
