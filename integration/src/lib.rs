@@ -5,6 +5,7 @@ pub mod incident;
 pub mod vm;
 
 pub mod fleet;
+pub mod forward;
 
 pub mod product;
 

@@ -13,12 +13,6 @@
 mod place;
 mod webhook;
 
-#[allow(
-    dead_code,
-    reason = "what other tests do wrong with it is not done here"
-)]
-#[path = "../api_support/forward.rs"]
-mod forward;
 #[path = "../api_support/proxy.rs"]
 mod proxy;
 #[path = "../api_support/tls.rs"]

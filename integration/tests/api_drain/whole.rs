@@ -18,9 +18,9 @@ use unstall_crds::selector::LabelSelector;
 use unstall_decide::drain::{Input, Outlook, State, plan};
 use unstall_decide::{EvictionAnswer, Pod, PodRef};
 
-use crate::forward::{Forward, Kind};
 use crate::place::{Place, create};
 use crate::proxy::proxy;
+use unstall_integration::forward::{Forward, Kind};
 
 const PARALLEL: usize = 3;
 const PASSES: usize = 400;
@@ -251,7 +251,7 @@ struct Run<'a> {
 impl<'a> Run<'a> {
     fn new(scene: &'a Scene, dies: bool) -> Self {
         static PLAIN: OnceLock<String> = OnceLock::new();
-        let forward = Forward::to(PLAIN.get_or_init(|| proxy(scene.place.kubectl)));
+        let forward = Forward::to(PLAIN.get_or_init(|| proxy(scene.place.kubectl))).unwrap();
         let address = format!("http://127.0.0.1:{}", forward.port);
         Self {
             scene,

@@ -9,14 +9,14 @@ use unstall_controller::client;
 use unstall_controller::evict::{LIMIT, delete, evict};
 use unstall_decide::Said;
 
-use crate::forward::{Fault, Forward, Kind};
 use crate::place::Place;
 use crate::proxy::proxy;
+use unstall_integration::forward::{Fault, Forward, Kind};
 
 /// The product's client behind a forwarder.
 fn behind(place: &Place) -> (Forward, Client) {
     static PLAIN: OnceLock<String> = OnceLock::new();
-    let forward = Forward::to(PLAIN.get_or_init(|| proxy(place.kubectl)));
+    let forward = Forward::to(PLAIN.get_or_init(|| proxy(place.kubectl))).unwrap();
     let address = format!("http://127.0.0.1:{}", forward.port);
     let client = client::with(Config::new(address.parse().unwrap())).unwrap();
     (forward, client)

@@ -3,8 +3,8 @@
 use std::time::{Duration, Instant};
 
 use crate::bed::bed;
-use crate::forward::{Fault, Kind};
 use crate::replica::{Replica, TERMS, wait};
+use unstall_integration::forward::{Fault, Kind};
 
 #[test]
 fn a_leader_that_is_cut_off_stops_before_another_one_begins() {

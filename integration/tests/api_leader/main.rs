@@ -11,9 +11,6 @@
 )]
 
 mod bed;
-#[path = "../api_support/forward.rs"]
-#[allow(dead_code, reason = "other tests use the rest of it")]
-mod forward;
 mod replica;
 
 mod faults;

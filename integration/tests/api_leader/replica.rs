@@ -9,7 +9,7 @@ use unstall_controller::lead::lease::Terms;
 use unstall_controller::lead::{Leadership, LeadershipLost, Options, campaign, unique};
 
 use crate::bed::Bed;
-use crate::forward::Forward;
+use unstall_integration::forward::Forward;
 
 /// Shorter than in production, and long enough for a machine that is busy.
 pub const TERMS: Terms = Terms {
@@ -50,7 +50,7 @@ pub struct Replica {
 impl Replica {
     /// Wants the lease `lease` from now on.
     pub fn start(bed: &Bed, lease: &str, name: &str) -> Self {
-        let forward = Forward::to(&bed.plain);
+        let forward = Forward::to(&bed.plain).unwrap();
         let told = Arc::new(Mutex::new(Told::default()));
         let (orders, ordered) = mpsc::channel();
         let is_over = Arc::new(AtomicBool::new(false));

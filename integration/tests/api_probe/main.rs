@@ -1,6 +1,6 @@
 //! The real `node-probe probe` against the real API server, with what lies between them at fault.
 //!
-//! [`http`] speaks to a server, [`forward`] passes HTTP on and is told what to do wrong, [`node`] is a probe with its own
+//! [`http`] speaks to a server, `unstall_integration::forward` passes HTTP on and is told what to do wrong, [`node`] is a probe with its own
 //! `NodeHealth` behind one of them.
 
 #![allow(
@@ -9,8 +9,6 @@
     reason = "a helper of a test fails as the test does"
 )]
 
-#[path = "../api_support/forward.rs"]
-mod forward;
 mod http;
 mod node;
 #[path = "../api_support/proxy.rs"]

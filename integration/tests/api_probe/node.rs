@@ -14,9 +14,9 @@ use unstall_integration::cluster::Kubectl;
 use unstall_integration::testing::{self, real, skip};
 use unstall_integration::workspace::build_program;
 
-use crate::forward::Forward;
 use crate::http::call;
 use crate::proxy::proxy;
+use unstall_integration::forward::Forward;
 
 const LIMIT: Duration = Duration::from_secs(60);
 const OBJECTS: &str = "/apis/unstall.dev/v1alpha1/nodehealths";
@@ -72,7 +72,7 @@ impl Node {
     /// The same with any arguments.
     pub fn start_with(name: &str, arguments: &[&str]) -> Option<Self> {
         let bed = bed()?;
-        let forward = Forward::to(&bed.plain);
+        let forward = Forward::to(&bed.plain).unwrap();
         let server = format!("http://127.0.0.1:{}", forward.port);
         let cluster = json!({"server": server});
         Some(Self::with(

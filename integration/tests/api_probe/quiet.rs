@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use crate::forward::Kind;
 use crate::node::Node;
+use unstall_integration::forward::Kind;
 
 /// Set to a number of seconds, it is watched for that long.
 const LONGER: &str = "UNSTALL_QUIET_SECONDS";

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::forward::Forward;
 use crate::node::{Bed, Node, bed};
+use unstall_integration::forward::Forward;
 
 /// A token is read again each minute.
 const LIMIT: Duration = Duration::from_secs(120);
@@ -88,7 +88,7 @@ fn a_replaced_token_is_used_and_its_predecessor_not_missed() {
     let config: Value = serde_json::from_str(&config.unwrap()).unwrap();
     let user = json!({"tokenFile": dir.path().join("token")});
     let cluster = &config["clusters"][0]["cluster"];
-    let unused = Forward::to("127.0.0.1:1");
+    let unused = Forward::to("127.0.0.1:1").unwrap();
     let mut node = Node::with(bed, "token", &["--interval", "1s"], unused, cluster, &user);
     let measured = node.measured();
     lay(dir.path(), 2, &account.bound("second"));

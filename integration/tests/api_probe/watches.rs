@@ -3,8 +3,8 @@
 
 use std::time::Duration;
 
-use crate::forward::{Fault, Kind};
 use crate::node::{Node, bed};
+use unstall_integration::forward::{Fault, Kind};
 
 const FAULTS: [(&str, Fault); 6] = [
     ("w-gone", Fault::Answer(410)),

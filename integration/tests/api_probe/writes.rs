@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use crate::forward::{Fault, Kind};
 use crate::node::{Node, bed};
+use unstall_integration::forward::{Fault, Kind};
 
 const FAULTS: [(&str, Fault, usize); 8] = [
     ("conflict", Fault::Answer(409), 2),

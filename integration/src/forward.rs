@@ -12,8 +12,11 @@ use serde_json::{Value, json};
 /// What a request is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
+    /// Anything but GET.
     Write,
+    /// A GET that goes on.
     Watch,
+    /// Any other GET.
     Read,
 }
 
@@ -35,8 +38,11 @@ pub enum Fault {
 /// A request that came.
 #[derive(Clone, Debug)]
 pub struct Request {
+    /// What it is for.
     pub kind: Kind,
+    /// Its path and query.
     pub target: String,
+    /// What it carries.
     pub body: Value,
     /// The API server's answer; nothing where it was not passed on.
     pub status: Option<u16>,
@@ -52,6 +58,7 @@ struct State {
 
 /// A forwarder on a loopback port; its threads end with the test.
 pub struct Forward {
+    /// Where it listens.
     pub port: u16,
     state: Arc<State>,
 }
@@ -62,9 +69,12 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 impl Forward {
     /// Passes on to `upstream`, an address that speaks plain HTTP.
-    pub fn to(upstream: &str) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let port = listener.local_addr().unwrap().port();
+    ///
+    /// # Errors
+    /// When there is no port to be had.
+    pub fn to(upstream: &str) -> io::Result<Self> {
+        let listener = TcpListener::bind("127.0.0.1:0")?;
+        let port = listener.local_addr()?.port();
         let state = Arc::new(State {
             upstream: upstream.to_owned(),
             ..State::default()
@@ -77,7 +87,7 @@ impl Forward {
                 std::thread::spawn(move || drop(serve(client, &state)));
             }
         });
-        Self { port, state }
+        Ok(Self { port, state })
     }
 
     /// Does `fault` to each request of `kind` from now on.
