@@ -130,16 +130,16 @@ impl Pass<'_, '_> {
         if done.is_left {
             return done;
         }
-        let mut failed = None;
+        let aside = format!("{} aside", done.about);
+        let is_aside_due = self.actor.failures.is_due(&aside);
+        let (mut failed, mut failed_aside) = (None, None);
         for action in actions {
-            // No call goes on beyond the time in which this process may act.
-            let left = self.actor.leadership.remaining();
-            let call = apply(self.actor, self.view.snapshot, action.clone());
-            let applied = tokio::time::timeout(left, call).await;
-            let applied = applied.unwrap_or_else(|_| bail!("no answer before the lease may end"));
-            self.metrics.acted(self.view, &action, applied.is_ok());
-            self.health.turned();
-            let Err(error) = applied else {
+            let by_itself = is_by_itself(&action);
+            if by_itself && !is_aside_due {
+                done.is_left = true;
+                continue;
+            }
+            let Err(error) = self.one(&action).await else {
                 done.recorded.extend(records(&action));
                 continue;
             };
@@ -147,13 +147,29 @@ impl Pass<'_, '_> {
             // and decides anew.
             tracing::warn!(about = done.about, "left for the next pass: {error:#}");
             done.is_left = true;
-            failed.get_or_insert(error);
-            if !is_by_itself(&action) {
-                break;
+            if by_itself {
+                failed_aside.get_or_insert(error);
+                continue;
             }
+            failed = Some(error);
+            break;
         }
         self.actor.failures.note(&done.about, failed.as_ref());
+        if is_aside_due {
+            self.actor.failures.note(&aside, failed_aside.as_ref());
+        }
         done
+    }
+
+    /// One action. No call of it goes on beyond the time in which this process may act.
+    async fn one(&self, action: &Action) -> Result<()> {
+        let left = self.actor.leadership.remaining();
+        let call = apply(self.actor, self.view.snapshot, action.clone());
+        let applied = tokio::time::timeout(left, call).await;
+        let applied = applied.unwrap_or_else(|_| bail!("no answer before the lease may end"));
+        self.metrics.acted(self.view, action, applied.is_ok());
+        self.health.turned();
+        applied
     }
 }
 
@@ -166,8 +182,8 @@ fn records(action: &Action) -> Option<String> {
     }
 }
 
-/// Whether nothing that follows builds on an action. A probe that cannot be asked for
-/// anything new keeps no incident from its end.
+/// Whether nothing that follows builds on an action, which then waits by itself. A probe
+/// that cannot be asked for anything new keeps no incident from its end.
 const fn is_by_itself(action: &Action) -> bool {
     matches!(
         action,
