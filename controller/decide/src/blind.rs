@@ -19,6 +19,9 @@ const SENTENCE: usize = 256;
 #[must_use]
 pub fn unavailable(view: &View<'_>, policy: &PolicyView<'_>) -> Vec<UnavailableSignal> {
     let mut by_name: BTreeMap<SignalName, UnavailableSignal> = BTreeMap::new();
+    if !policy.policy.spec.triggers.iter().any(needs_signals) {
+        return Vec::new();
+    }
     for node in &policy.covered {
         for (name, why) in missing(view, policy.policy, node) {
             let entry = by_name.entry(name).or_insert_with(|| UnavailableSignal {
@@ -96,22 +99,24 @@ fn missing(
         return BTreeMap::new();
     };
     let triggers = policy.spec.triggers.iter();
-    let counting = triggers.filter(|trigger| counts_on(trigger, health));
+    let counting = triggers.filter(|trigger| needs_signals(trigger) && counts_on(trigger, health));
     counting
         .flat_map(|trigger| blind_for(trigger, health))
         .collect()
 }
 
+fn needs_signals(trigger: &Trigger) -> bool {
+    trigger.signal.is_some() || !trigger.corroborated_by.is_empty()
+}
+
 /// Whether `trigger` counts on the kernel that the node runs.
 fn counts_on(trigger: &Trigger, health: &NodeHealth) -> bool {
-    let kernel = health
-        .status
-        .as_ref()
-        .and_then(|status| status.kernel.as_ref());
-    match (&trigger.only_on_kernel, kernel) {
-        (Some(gate), Some(kernel)) => gate.admits(&kernel.running),
-        _ => true,
-    }
+    let Some(gate) = &trigger.only_on_kernel else {
+        return true;
+    };
+    let status = health.status.as_ref();
+    let kernel = status.and_then(|status| status.kernel.as_ref());
+    kernel.is_none_or(|kernel| gate.admits(&kernel.running))
 }
 
 /// The trigger's own signal; or its corroborators, if the node can give none of them.

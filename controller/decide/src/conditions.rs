@@ -44,7 +44,7 @@ pub fn changes(
         let is_same =
             |old: &NodeCondition| old.status == stall.status && old.reason == stall.reason;
         if !old.is_some_and(is_same) {
-            changes.set.push(stall);
+            changes.set.push(stall.condition(now));
         }
     } else if node.condition(name::KERNEL_STALL).is_some() {
         changes.remove.push(name::KERNEL_STALL.to_owned());
@@ -112,37 +112,56 @@ fn ours(type_: &str, message: String, now: Timestamp) -> NodeCondition {
     }
 }
 
+/// What the condition of a stall says; most nodes say it already.
+struct Stall<'a> {
+    status: &'static str,
+    reason: &'static str,
+    message: &'a str,
+}
+
+impl Stall<'_> {
+    fn condition(&self, now: Timestamp) -> NodeCondition {
+        NodeCondition {
+            type_: name::KERNEL_STALL.to_owned(),
+            status: self.status.to_owned(),
+            reason: self.reason.to_owned(),
+            message: self.message.to_owned(),
+            since: Some(now),
+        }
+    }
+}
+
 /// Whether the kernel stalls, as the probe says; `None` on a node that never had
 /// one. Never latched: a probe that is silent makes it Unknown.
-fn stall(view: &View<'_>, node: &Node) -> Option<NodeCondition> {
-    let unknown = |reason: &str, message: &str| ("Unknown", reason.to_owned(), message.to_owned());
+fn stall<'a>(view: &View<'a>, node: &Node) -> Option<Stall<'a>> {
     let (status, reason, message) = match view.hearing(node) {
         Hearing::NoProbe => return None,
-        Hearing::Silent { .. } => unknown("ProbeSilent", "the node's probe missed its reports"),
+        Hearing::Silent { .. } => (
+            "Unknown",
+            "ProbeSilent",
+            "the node's probe missed its reports",
+        ),
         Hearing::Heard => {
             let health = view.health(node)?.status.as_ref()?;
             match health.verdict {
-                None | Some(Verdict::Unknown) => unknown(
+                None | Some(Verdict::Unknown) => (
+                    "Unknown",
                     "ProbeUncertain",
                     "the node's probe has no measurement that it trusts",
                 ),
                 Some(Verdict::Stalled) => {
-                    let summary = health.summary.clone();
-                    let summary = summary.unwrap_or_else(|| "CPUs are held up".to_owned());
-                    ("True", "Stalled".to_owned(), summary)
+                    let summary = health.summary.as_deref();
+                    ("True", "Stalled", summary.unwrap_or("CPUs are held up"))
                 }
                 Some(Verdict::Healthy | Verdict::Watch | Verdict::Degraded) => {
-                    let message = "no CPU is held up for 100 ms or more".to_owned();
-                    ("False", "NoStall".to_owned(), message)
+                    ("False", "NoStall", "no CPU is held up for 100 ms or more")
                 }
             }
         }
     };
-    Some(NodeCondition {
-        type_: name::KERNEL_STALL.to_owned(),
-        status: status.to_owned(),
+    Some(Stall {
+        status,
         reason,
         message,
-        since: Some(view.snapshot.now),
     })
 }

@@ -34,7 +34,7 @@ pub fn quick() -> GoDuration {
 /// covered by the same.
 #[derive(Default)]
 pub struct Wishes {
-    by_policies: BTreeMap<Vec<String>, Vec<HealthTrigger>>,
+    by_policies: BTreeMap<Vec<usize>, Vec<HealthTrigger>>,
 }
 
 impl Wishes {
@@ -77,9 +77,12 @@ impl Wishes {
     /// The signal triggers of every policy that covers `node`, Observe included:
     /// forecasts need them too.
     fn triggers(&mut self, view: &View<'_>, node: &Node) -> &[HealthTrigger] {
-        let names = view.covering(node).map(|policy| policy.name.clone());
-        let entry = self.by_policies.entry(names.collect());
-        entry.or_insert_with(|| triggers(view, node))
+        let covering = view.covering_places(node);
+        if !self.by_policies.contains_key(covering) {
+            let triggers = triggers(view, node);
+            self.by_policies.insert(covering.to_vec(), triggers);
+        }
+        &self.by_policies[covering]
     }
 }
 

@@ -58,7 +58,7 @@ fn rank(view: &View<'_>, remediation: &NodeRemediation) -> Rank {
 }
 
 /// Nodes without an open incident on which something calls for a remedy, in the
-/// order in which incidents are opened.
+/// order in which incidents are opened: of equals the first by name, as the nodes are.
 #[must_use]
 pub fn calls<'v, 'a>(view: &'v View<'a>, mode: Mode) -> Vec<(&'a Node, Call<'v, 'a>)> {
     let chosen: BTreeSet<&str> = view
@@ -79,7 +79,6 @@ pub fn calls<'v, 'a>(view: &'v View<'a>, mode: Mode) -> Vec<(&'a Node, Call<'v, 
             !chosen.contains(node.name.as_str()),
             node.is_control_plane(),
             has_replica(view, node),
-            node.name.clone(),
         )
     });
     calls

@@ -21,6 +21,9 @@ use crate::{Node, Snapshot, alerts, guard, incident, select};
 /// through it in its order.
 type Places<'a> = hashbrown::HashMap<&'a str, usize, foldhash::fast::FixedState>;
 
+/// Names of nodes.
+pub type Names<'a> = hashbrown::HashSet<&'a str, foldhash::fast::FixedState>;
+
 /// The snapshot and what follows from it.
 pub struct View<'a> {
     /// The snapshot.
@@ -168,11 +171,14 @@ impl<'a> View<'a> {
 
     /// The policies that cover `node`, in the same order.
     pub fn covering(&self, node: &Node) -> impl Iterator<Item = &PolicyView<'a>> {
-        let indices = self.row(&node.name).map(|row| &row.covering);
-        indices
-            .into_iter()
-            .flatten()
-            .map(|index| &self.policies[*index])
+        let places = self.covering_places(node).iter();
+        places.map(|place| &self.policies[*place])
+    }
+
+    /// Their places among [`Self::policies`].
+    #[must_use]
+    pub fn covering_places(&self, node: &Node) -> &[usize] {
+        self.row(&node.name).map_or(&[], |row| &row.covering)
     }
 
     /// Every node, by name.

@@ -111,14 +111,15 @@ fn next<'a>(facts: &Facts<'a, '_>) -> Option<&'a str> {
     let allowed = facts
         .due
         .iter()
+        .copied()
         .filter(|node| selector.is_empty() || selector.matches(&node.labels));
-    let chosen = allowed.min_by_key(|node| {
+    let chosen = allowed.min_by_key(|node: &&'a Node| {
         let canaries = by_zone.get(zone(node)).copied().unwrap_or(0);
         (
             is_waiting(facts, node),
             canaries,
             node.is_control_plane(),
-            node.name.clone(),
+            node.name.as_str(),
         )
     })?;
     Some(chosen.name.as_str())

@@ -1,6 +1,7 @@
 //! Why sick or due nodes are not treated.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::borrow::Cow;
+use std::collections::BTreeMap;
 
 use kube::ResourceExt;
 use unstall_crds::condition::BlockedReason;
@@ -9,7 +10,7 @@ use unstall_crds::remediation::NodeRemediation;
 
 use super::Seen;
 use super::whole::SENTENCE;
-use crate::view::{PolicyView, View};
+use crate::view::{Names, PolicyView, View};
 use crate::{Node, marks, record};
 
 /// How many names a list for people holds at most.
@@ -25,10 +26,10 @@ pub fn of(view: &View<'_>, policy: &PolicyView<'_>, seen: &Seen<'_>) -> Vec<Bloc
         .filter(|(node, _)| policy.covers(node));
     let held_up = incidents.filter_map(|(node, status)| {
         let first = status.blockers.first()?;
-        Some((*node, first.reason, first.message.clone()))
+        Some((*node, first.reason, Cow::from(&first.message)))
     });
     let waiting = seen.waiting.get(&policy.name).into_iter().flatten();
-    let waiting = waiting.map(|(node, no)| (*node, no.reason, no.text.clone()));
+    let waiting = waiting.map(|(node, no)| (*node, no.reason, Cow::from(&no.text)));
     let idle = policy.covered.iter();
     let idle = idle.filter(|node| !seen.incidents.contains_key(node.name.as_str()));
     let held = idle.filter_map(|node| {
@@ -36,10 +37,10 @@ pub fn of(view: &View<'_>, policy: &PolicyView<'_>, seen: &Seen<'_>) -> Vec<Bloc
         Some((
             node.name.as_str(),
             BlockedReason::HeldForHuman,
-            held(node, record),
+            Cow::from(held(node, record)),
         ))
     });
-    let mut told = BTreeSet::new();
+    let mut told = Names::default();
     for (node, reason, message) in held_up.chain(held).chain(waiting) {
         if !told.insert(node) {
             continue;
