@@ -11,7 +11,7 @@ use crate::replica::{Replica, leader};
 
 /// What happens to the leader.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Fault {
+pub enum Fault {
     /// `kill -9`.
     Killed,
     /// `SIGSTOP` for longer than its lease, then `SIGCONT`.
@@ -109,7 +109,8 @@ fn suffer(name: &str, fault: Fault) {
     assert!(left.iter().all(|deed| deed.left.is_empty()), "{left:?}");
 }
 
-fn strike(bed: &Bed, replicas: &mut Vec<Replica>, at: usize, fault: Fault) {
+/// The leader at `at` suffers `fault`; another leads, and a new replica stands by.
+pub fn strike(bed: &Bed, replicas: &mut Vec<Replica>, at: usize, fault: Fault) {
     let mut victim = replicas.remove(at);
     match fault {
         Fault::Killed => victim.signal(Signal::SIGKILL),

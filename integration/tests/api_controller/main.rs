@@ -17,6 +17,7 @@ mod replica;
 mod tls;
 
 mod cured;
+mod held;
 mod leaders;
 mod others;
 mod rebooted;

@@ -13,29 +13,8 @@ fn another_remediator_is_given_the_node_and_it_is_taken_back() {
         return;
     };
     let _replica = Replica::start(&bed, "one");
-    bed.apply(FENCES);
-    let fences = [
-        "wait",
-        "--for=condition=Established",
-        "--timeout=60s",
-        "crd",
-    ];
-    bed.run(
-        &[
-            &fences[..],
-            &["fences.example.org", "fencetemplates.example.org"],
-        ]
-        .concat(),
-    );
-    bed.until("the template to be taken", || {
-        let file = bed.dir.path().join("template.yaml");
-        std::fs::write(&file, TEMPLATE).unwrap();
-        let file = file.to_string_lossy().into_owned();
-        bed.kubectl.run(&["apply", "-f", &file]).ok()
-    });
-    let remedy = "- {name: other, handOver: {template: {apiVersion: example.org/v1, \
-                  kind: FenceTemplate, name: usual, namespace: default}}, settle: 1s}";
-    bed.apply(&policy("other").replace("  remedies:\n", &format!("  remedies:\n  {remedy}\n")));
+    fences(&bed);
+    bed.apply(&handing_over());
     bed.change("n2", |facts| facts.fires = true);
     let fence = bed.until("the other's object", || bed.list("fences").pop());
     assert_eq!(fence["metadata"]["name"], "n2", "{fence:#}");
@@ -60,6 +39,37 @@ fn another_remediator_is_given_the_node_and_it_is_taken_back() {
         nothing_of_ours(&bed.get("node", "n2")).then_some(())
     });
     assert_eq!(bed.fleet.deeds().done(), [], "nothing was ordered by us");
+}
+
+/// Another remediator's kinds, and a template of it.
+pub fn fences(bed: &Bed) {
+    bed.apply(FENCES);
+    let fences = [
+        "wait",
+        "--for=condition=Established",
+        "--timeout=60s",
+        "crd",
+    ];
+    bed.run(
+        &[
+            &fences[..],
+            &["fences.example.org", "fencetemplates.example.org"],
+        ]
+        .concat(),
+    );
+    bed.until("the template to be taken", || {
+        let file = bed.dir.path().join("template.yaml");
+        std::fs::write(&file, TEMPLATE).unwrap();
+        let file = file.to_string_lossy().into_owned();
+        bed.kubectl.run(&["apply", "-f", &file]).ok()
+    });
+}
+
+/// A policy that hands nodes over to it.
+pub fn handing_over() -> String {
+    let remedy = "- {name: other, handOver: {template: {apiVersion: example.org/v1, \
+                  kind: FenceTemplate, name: usual, namespace: default}}, settle: 1s}";
+    policy("other").replace("  remedies:\n", &format!("  remedies:\n  {remedy}\n"))
 }
 
 #[test]
