@@ -256,14 +256,20 @@ fn around() -> impl Strategy<Value = Step> {
         json!(["attachments", "unplaced", "others"]),
         json!(["replicas"]),
     ]);
+    let interrupted = select(vec![json!(null), json!(null), json!("watches are cut off")]);
+    let broken =
+        json!([{"kind": "NodeHealthPolicy", "name": "broken", "why": "spec.triggers is no list"}]);
+    let unreadable = select(vec![json!(null), json!([]), json!([]), broken]);
     (
         (pods(), budgets(), evictions()),
         (attached, unplaced),
         (alerts, replicas, templates, unread),
+        (interrupted, unreadable),
     )
-        .prop_map(|(pods, places, rest)| {
+        .prop_map(|(pods, places, rest, blind)| {
             let ((pods, budgets, evictions), (attachments, unplaced)) = (pods, places);
             let (alerts, replicas, templates, unread) = rest;
+            let (interrupted, unreadable) = blind;
             let step = json!({
                 "evictions": evictions,
                 "attachments": attachments,
@@ -272,6 +278,8 @@ fn around() -> impl Strategy<Value = Step> {
                 "replicas": replicas,
                 "templates": templates,
                 "unread": unread,
+                "interrupted": interrupted,
+                "unreadable": unreadable,
             });
             Step {
                 pods,

@@ -8,7 +8,7 @@ use unstall_crds::health::TriggerState;
 use unstall_crds::ledger::{DisruptionLedgerStatus, SlotKind};
 use unstall_crds::policy::{NodeHealthPolicy, Remedy, RemedyKind};
 use unstall_crds::remediation::{NodeRemediation, Outcome, RungResult};
-use unstall_decide::{Node, SlotRequest, Snapshot};
+use unstall_decide::{Node, SlotRequest, Snapshot, Unreadable, UnreadableKind};
 
 use super::facts::{
     away, boots, covered, covering, has_ended, incident, is_heard, is_of_others, is_unhealthy,
@@ -194,7 +194,10 @@ fn is_forbidden(
         let judged = judged(snapshot, node, policy, trigger);
         judged.is_some_and(|it| it.state != TriggerState::Firing)
     });
+    let broken = |it: &Unreadable| it.kind == UnreadableKind::NodeHealthPolicy;
     holds(&spec.pause)
+        || snapshot.stale.is_some()
+        || snapshot.unreadable.iter().any(broken)
         || is_of_others(node)
         || (kind.is_disruptive() && is_foreign)
         || (!is_heard(snapshot, node) && (on_node || (is_measured && !is_begun(asks))))
