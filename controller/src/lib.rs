@@ -1,6 +1,6 @@
 //! The controller: observe, decide, act.
 //!
-//! `operate` is the process from its start to its end, [`Loop`] what a leader does:
+//! `operate` is the process, [`Replica`] its part from campaign to end, `run` what a leader does:
 //! `observe` turns the cluster into a plain snapshot, `unstall_decide` turns that
 //! into a plan, `act` carries the plan out.
 
@@ -8,6 +8,7 @@ mod config;
 pub use config::{Cli, Command};
 
 pub mod client;
+pub mod machine;
 mod metrics;
 mod serve;
 
@@ -21,8 +22,10 @@ mod act;
 pub use act::{Herald, Told, evict};
 
 mod operate;
+mod replica;
+pub use replica::Replica;
 mod run;
-pub use run::Loop;
+pub use run::{Looks, Stop};
 
 mod capture;
 mod cleanup;

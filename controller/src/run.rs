@@ -3,25 +3,38 @@
 use std::cmp;
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::{Result, bail};
-use jiff::Timestamp;
 use kube::ResourceExt;
-use tokio::sync::Notify;
+use tokio::sync::watch;
+use tokio::time::Instant;
 use unstall_decide::{About, Event, Plan, Snapshot, View, plan, wanted};
 
 use crate::act::{Actor, Carried, Herald, carry_out};
+use crate::machine;
 use crate::metrics::{Metrics, Turn, figures};
 use crate::observe::{Memory, Nearby, Stores, snapshot};
 use crate::serve::Health;
 
-/// Deadlines and silence come without an event, so the loop also looks by
-/// itself: this often while an incident is open,
-const LOOK_AT_WORK: Duration = Duration::from_secs(2);
-/// and this often while none is.
-const LOOK_AT_REST: Duration = Duration::from_secs(15);
+/// How often the loop looks by itself: deadlines and silence come without an event.
+#[derive(Debug, Clone, Copy)]
+pub struct Looks {
+    /// While an incident is open.
+    pub at_work: Duration,
+    /// While none is.
+    pub at_rest: Duration,
+}
+
+impl Default for Looks {
+    fn default() -> Self {
+        Self {
+            at_work: Duration::from_secs(2),
+            at_rest: Duration::from_secs(15),
+        }
+    }
+}
+
 /// Changes come in bursts; one pass serves all of a burst.
 const GATHER: Duration = Duration::from_millis(100);
 /// In a fleet of thousands something always changes. Looking and deciding take one
@@ -48,31 +61,30 @@ pub struct Loop {
     pub metrics: Arc<Metrics>,
     /// Ends the loop between two passes.
     pub stop: Stop,
+    /// How often it looks by itself.
+    pub looks: Looks,
 }
 
 /// Ends the loop between two passes.
-#[derive(Clone, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Stop {
-    is_told: Arc<AtomicBool>,
-    wake: Arc<Notify>,
+    told: Arc<watch::Sender<bool>>,
 }
 
 impl Stop {
     /// After the pass that is under way there is no other.
     pub fn tell(&self) {
-        self.is_told.store(true, Ordering::SeqCst);
-        self.wake.notify_one();
+        self.told.send_replace(true);
     }
 
     /// Waits until it is told.
     pub async fn told(&self) {
-        while !self.is_told() {
-            self.wake.notified().await;
-        }
+        // Its sender is in here: the wait cannot fail before it ends.
+        let _ = self.told.subscribe().wait_for(|is_told| *is_told).await;
     }
 
     fn is_told(&self) -> bool {
-        self.is_told.load(Ordering::SeqCst)
+        *self.told.borrow()
     }
 }
 
@@ -105,6 +117,7 @@ impl Loop {
             self.health.turned();
             self.health.is_ready();
             tokio::select! {
+                biased;
                 () = self.stop.told() => return Ok(()),
                 () = self.stores.changed() => tokio::time::sleep(gather(turned.worked)).await,
                 () = tokio::time::sleep(turned.rest) => {}
@@ -154,9 +167,9 @@ impl Loop {
         });
         let is_at_rest = view.open().next().is_none();
         let rest = if is_at_rest {
-            LOOK_AT_REST
+            self.looks.at_rest
         } else {
-            LOOK_AT_WORK
+            self.looks.at_work
         };
         Ok(Turned { rest, worked })
     }
@@ -179,7 +192,7 @@ impl Loop {
     }
 
     fn look(&mut self) -> Snapshot {
-        let now = Timestamp::now();
+        let now = machine::now();
         let answers = self.actor.evictions.answers(now);
         let epoch = self.actor.epoch();
         snapshot(

@@ -6,7 +6,6 @@
 use std::time::Duration;
 
 use http_body_util::{BodyExt, Limited};
-use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Pod;
 use k8s_openapi::api::policy::v1::Eviction;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{DeleteOptions, ObjectMeta, Preconditions};
@@ -18,6 +17,7 @@ use unstall_decide::{EvictionAnswer, PodRef, Said};
 
 use super::actor::params;
 use super::evict_answer::{Answer, answer};
+use crate::machine;
 
 /// An admission webhook may take 30 s until the API server gives it up. What it
 /// says then is worth more than that nobody answered, so this is a little longer.
@@ -114,7 +114,7 @@ async fn ask(
     };
     tracing::info!(pod = path(pod), uid = pod.uid, ?said, message, "answered");
     EvictionAnswer {
-        at: Timestamp::now(),
+        at: machine::now(),
         said,
         message,
         budget,

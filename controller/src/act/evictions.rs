@@ -15,6 +15,7 @@ use unstall_decide::{EvictionAnswer, PodOrder, Said};
 use super::actor::Actor;
 use super::{evict, slot};
 use crate::client::bounded;
+use crate::machine;
 
 /// How many are on their way at once, whatever the number of nodes.
 const AT_ONCE: usize = 64;
@@ -51,7 +52,7 @@ impl Evictions {
     /// Notes that a pod is asked for now. Until that is answered, the answer before is
     /// why it is still there.
     fn asked(&self, uid: &str) {
-        let (mut answers, now) = (self.lock(), Timestamp::now());
+        let (mut answers, now) = (self.lock(), machine::now());
         let answer = answers.entry(uid.to_owned()).or_insert(EvictionAnswer {
             at: now,
             said: Said::Asked,
@@ -80,7 +81,7 @@ pub async fn begin(actor: &Actor, order: PodOrder, is_eviction: bool) -> Result<
     evictions.asked(&order.pod.uid);
     let (client, evictions) = (actor.client.clone(), evictions.clone());
     let leadership = actor.leadership.clone();
-    tokio::spawn(async move {
+    machine::spawn(async move {
         let PodOrder { pod, grace, .. } = &order;
         let call = async {
             if is_eviction {
@@ -90,10 +91,11 @@ pub async fn begin(actor: &Actor, order: PodOrder, is_eviction: bool) -> Result<
             }
         };
         let answer = tokio::select! {
+            biased;
             answer = call => answer,
             // No call goes on beyond the time in which this process may act.
             lost = leadership.lost() => EvictionAnswer {
-                at: Timestamp::now(),
+                at: machine::now(),
                 said: Said::Unknown,
                 message: lost.to_string(),
                 budget: None,

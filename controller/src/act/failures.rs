@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use kube::Error;
+use tokio::time::Instant;
 
 /// After the first failure it is tried again after this, doubled with each further one,
 const FIRST: Duration = Duration::from_secs(1);

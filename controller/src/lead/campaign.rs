@@ -3,14 +3,14 @@
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use jiff::Timestamp;
 use kube::Client;
 
+use super::epoch;
 use super::keeper::{self, Keeper};
 use super::leadership::{Leadership, Tenure};
 use super::lease::{Candidate, Decision, Terms};
 use super::store::{Seen, Store};
-use super::{clock, epoch, identity};
+use crate::machine;
 
 /// Which lease, and who wants it.
 #[derive(Debug, Clone)]
@@ -56,6 +56,7 @@ pub async fn campaign(
     let identity = options.identity.clone();
     let (held, keeper) = elect(client.clone(), options, told).await;
     let taken = tokio::select! {
+        biased;
         epoch = epoch::acquire(&client, &identity) => epoch,
         lost = held.lost() => Err(lost).context("no epoch was taken"),
     };
@@ -110,14 +111,14 @@ enum Look {
 
 async fn look(store: &Store, candidate: &mut Candidate, terms: Terms) -> Result<Look> {
     let seen = store.read().await?;
-    let decision = candidate.decide(seen.record.as_ref(), clock::now(), Timestamp::now());
+    let decision = candidate.decide(seen.record.as_ref(), machine::uptime(), machine::now());
     let record = match decision {
         Decision::Wait { holder } => return Ok(Look::Held { by: holder }),
         Decision::Write(record) => record,
     };
-    let deadline = clock::now() + terms.renew_deadline;
+    let deadline = machine::uptime() + terms.renew_deadline;
     Ok(match store.swap(seen, &record).await? {
-        Some(seen) if clock::now() < deadline => Look::Elected {
+        Some(seen) if machine::uptime() < deadline => Look::Elected {
             seen: Box::new(seen),
             deadline,
         },
@@ -128,5 +129,5 @@ async fn look(store: &Store, candidate: &mut Candidate, terms: Terms) -> Result<
 /// Up to a fifth more than asked for, so that candidates do not run in step.
 fn pause(terms: Terms) -> Duration {
     let fifth = u64::try_from(terms.retry.as_micros() / 5).unwrap_or(u64::MAX);
-    terms.retry + Duration::from_micros(identity::random() % fifth.saturating_add(1))
+    terms.retry + Duration::from_micros(machine::random() % fifth.saturating_add(1))
 }

@@ -8,6 +8,7 @@ use unstall_crds::ledger::{DisruptionLedger, DisruptionLedgerSpec, DisruptionLed
 use unstall_crds::names::{LEDGER, manager};
 
 use crate::client::bounded;
+use crate::machine;
 
 /// How often a lost race for the ledger is tried again.
 const TRIES: usize = 10;
@@ -24,7 +25,7 @@ pub async fn acquire(client: &Client, identity: &str) -> Result<i64> {
             continue;
         };
         let status = ledger.status.get_or_insert_default();
-        let epoch = next_epoch(status, Timestamp::now());
+        let epoch = next_epoch(status, machine::now());
         status.epoch = epoch;
         status.leader = Some(identity.chars().take(253).collect());
         let params = PostParams {

@@ -1,6 +1,6 @@
 //! Names of processes.
 
-use ring::rand::{SecureRandom, SystemRandom};
+use crate::machine;
 
 /// The most characters of a name: with the suffix it fits where the ledger shows it.
 const NAME: usize = 200;
@@ -10,19 +10,7 @@ const NAME: usize = 200;
 #[must_use]
 pub fn unique(name: &str) -> String {
     let name: String = name.chars().take(NAME).collect();
-    format!("{name}_{:016x}", random())
-}
-
-/// A random number; without the kernel's, the time and the process make one.
-pub(super) fn random() -> u64 {
-    let mut bytes = [0; 8];
-    if SystemRandom::new().fill(&mut bytes).is_err() {
-        let time = super::clock::now().as_nanos().to_le_bytes();
-        let process = u64::from(std::process::id());
-        bytes.copy_from_slice(&time[..8]);
-        return u64::from_le_bytes(bytes) ^ process.rotate_left(40);
-    }
-    u64::from_le_bytes(bytes)
+    format!("{name}_{:016x}", machine::random())
 }
 
 #[cfg(test)]

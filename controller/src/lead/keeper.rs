@@ -3,14 +3,13 @@
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
-use jiff::Timestamp;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
-use super::clock;
 use super::leadership::Tenure;
 use super::lease::{Terms, released, renewal};
 use super::store::{Seen, Store};
+use crate::machine;
 
 /// Renews the lease in the background until it is dropped, which leaves the lease
 /// to run out, or told to give it up.
@@ -62,7 +61,7 @@ pub fn keep(
         seen: Some(seen),
     };
     Keeper {
-        task: tokio::spawn(hold.run(stopped)),
+        task: machine::spawn(hold.run(stopped)),
         stop: Some(stop),
         tenure,
     }
@@ -82,6 +81,7 @@ impl Hold {
     async fn run(mut self, mut stopped: oneshot::Receiver<()>) -> Result<()> {
         loop {
             tokio::select! {
+                biased;
                 _ = &mut stopped => return self.release().await,
                 () = tokio::time::sleep(self.terms.retry) => {}
             }
@@ -97,7 +97,7 @@ impl Hold {
     async fn renew(&mut self) -> Result<()> {
         let seen = self.look().await?;
         let record = seen.record.as_ref();
-        let Some(next) = renewal(&self.identity, self.terms, record, Timestamp::now()) else {
+        let Some(next) = renewal(&self.identity, self.terms, record, machine::now()) else {
             let holder = record.map_or("", |record| &record.holder);
             self.tenure.end(match holder {
                 "" => "the lease was taken away".to_owned(),
@@ -106,7 +106,7 @@ impl Hold {
             return Ok(());
         };
         // Counted from its start: nobody knows when in between it was written.
-        let deadline = clock::now() + self.terms.renew_deadline;
+        let deadline = machine::uptime() + self.terms.renew_deadline;
         self.seen = self.store.swap(seen, &next).await?;
         if self.seen.is_some() {
             // Where the end has come meanwhile it stays so, and the next turn ends.

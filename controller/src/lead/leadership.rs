@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use super::clock;
+use crate::machine;
 
 /// Timers stand still while the machine sleeps, the clock of leadership does not:
 /// a sleeper looks at the clock this often.
@@ -34,7 +34,7 @@ pub struct Leadership {
     tenure: Arc<Tenure>,
 }
 
-/// Until when a lease is held, in nanoseconds of [`clock::now`]; 0 once it is lost.
+/// Until when a lease is held, in nanoseconds of [`machine::uptime`]; 0 once it is lost.
 #[derive(Debug)]
 pub struct Tenure {
     until: AtomicU64,
@@ -52,7 +52,7 @@ impl Tenure {
 
     /// Puts the end off, unless it has come.
     pub fn extend(&self, deadline: Duration) -> bool {
-        let now = nanos(clock::now());
+        let now = nanos(machine::uptime());
         let later = |until: u64| (until > now).then(|| until.max(nanos(deadline)));
         let extended = (self.until).fetch_update(Ordering::SeqCst, Ordering::SeqCst, later);
         extended.is_ok()
@@ -68,7 +68,7 @@ impl Tenure {
     /// How much is left of it.
     pub fn remaining(&self) -> Duration {
         let until = self.until.load(Ordering::SeqCst);
-        let left = until.saturating_sub(nanos(clock::now()));
+        let left = until.saturating_sub(nanos(machine::uptime()));
         if left == 0 && until != 0 {
             self.end("the lease was not renewed in time".to_owned());
         }
@@ -131,7 +131,7 @@ mod tests {
     use super::*;
 
     fn leadership(after: Duration) -> Leadership {
-        Leadership::new(7, Tenure::until(clock::now() + after))
+        Leadership::new(7, Tenure::until(machine::uptime() + after))
     }
 
     #[test]
@@ -140,7 +140,7 @@ mod tests {
         assert!(held.may_act());
         std::thread::sleep(Duration::from_millis(30));
         assert!(!held.may_act());
-        let later = clock::now() + Duration::from_secs(60);
+        let later = machine::uptime() + Duration::from_secs(60);
         assert!(!held.tenure.extend(later), "a late answer revives nothing");
         assert!(!held.may_act());
         let why = held.check().unwrap_err().to_string();
@@ -151,16 +151,26 @@ mod tests {
     fn what_nobody_looked_at_ends_all_the_same() {
         let held = leadership(Duration::from_millis(5));
         std::thread::sleep(Duration::from_millis(10));
-        assert!(!held.tenure.extend(clock::now() + Duration::from_secs(60)));
+        assert!(
+            !held
+                .tenure
+                .extend(machine::uptime() + Duration::from_secs(60))
+        );
         assert!(!held.may_act());
     }
 
     #[test]
     fn a_renewal_puts_the_end_off_and_never_forward() {
         let held = leadership(Duration::from_secs(60));
-        assert!(held.tenure.extend(clock::now() + Duration::from_secs(1)));
+        assert!(
+            held.tenure
+                .extend(machine::uptime() + Duration::from_secs(1))
+        );
         assert!(held.remaining() > Duration::from_secs(50));
-        assert!(held.tenure.extend(clock::now() + Duration::from_secs(90)));
+        assert!(
+            held.tenure
+                .extend(machine::uptime() + Duration::from_secs(90))
+        );
         assert!(held.remaining() > Duration::from_secs(80));
     }
 

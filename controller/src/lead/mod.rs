@@ -2,9 +2,8 @@
 //!
 //! [`campaign`] waits for a `coordination.k8s.io/v1` Lease. Whoever has it takes a
 //! new epoch in the ledger, acts while its [`Leadership`] holds, and renews the lease
-//! by its [`Keeper`]. [`lease`] holds what is judged, [`clock`] by which time.
+//! by its [`Keeper`]. [`lease`] holds what is judged.
 
-pub mod clock;
 pub mod lease;
 
 mod store;

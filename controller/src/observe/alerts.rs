@@ -15,6 +15,8 @@ use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 use unstall_decide::Alerts;
 
+use crate::machine;
+
 /// How often it is asked while a policy names alerts.
 const EVERY: Duration = Duration::from_secs(15);
 /// How long it may take to answer.
@@ -89,7 +91,7 @@ impl Prometheus {
         } else if self.task.is_none() {
             let (client, latest) = (self.client.clone(), Arc::clone(&self.latest));
             let changed = Arc::clone(changed);
-            self.task = Some(tokio::spawn(async move {
+            self.task = Some(machine::spawn(async move {
                 loop {
                     let alerts = ask(&client).await;
                     *latest.lock().unwrap_or_else(PoisonError::into_inner) = alerts;

@@ -13,6 +13,8 @@ use unstall_crds::names::label;
 use unstall_crds::policy::TemplateReference;
 use unstall_decide::{HandedOver, Wanted, template_key};
 
+use crate::machine;
+
 /// How often they are looked at.
 const EVERY: Duration = Duration::from_secs(10);
 /// How long one look may take.
@@ -123,7 +125,7 @@ impl HandOvers {
         }
         let (client, sights) = (self.client.clone(), Arc::clone(&self.sights));
         let changed = Arc::clone(changed);
-        self.task = Some(tokio::spawn(async move {
+        self.task = Some(machine::spawn(async move {
             loop {
                 let forgotten = sights.forgotten();
                 let mut found = BTreeMap::new();
@@ -135,6 +137,7 @@ impl HandOvers {
                 if sights.keep(forgotten, found) {
                     changed.notify_one();
                     tokio::select! {
+                        biased;
                         () = sights.wake.notified() => {}
                         () = tokio::time::sleep(EVERY) => {}
                     }

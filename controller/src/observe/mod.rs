@@ -2,6 +2,8 @@
 
 mod table;
 
+mod same;
+
 mod node;
 mod stores;
 mod watch;

@@ -17,7 +17,7 @@ use super::budget;
 use super::hand_over::{HandOvers, Sights};
 use super::pods::{NodePods, listed, unplaced};
 use super::table::Table;
-use super::watch::{Told, Watch, watch};
+use super::watch::{Kept, Told, Watch, watch};
 use crate::metrics::Metrics;
 
 /// A table that is watched while it is wanted.
@@ -67,7 +67,7 @@ impl Nearby {
             let table = Arc::default();
             let api = Api::namespaced(client.clone(), &own.namespace);
             let config = watcher::Config::default().labels(&own.selector);
-            let watch = watch(api, config, &table, &told, ("pods", replica));
+            let watch = watch(api, config, &table, &told, Kept::new("pods", replica));
             (table, watch)
         });
         Self {
@@ -93,7 +93,7 @@ impl Nearby {
         keep(&mut self.budgets, wanted.budgets, || {
             let table = Arc::default();
             let api: Api<PodDisruptionBudget> = Api::all(client.clone());
-            let kept = ("poddisruptionbudgets", budget_of as fn(_) -> _);
+            let kept = Kept::new("poddisruptionbudgets", budget_of);
             let watch = watch(api, watcher::Config::default(), &table, told, kept);
             (table, watch)
         });
@@ -105,7 +105,7 @@ impl Nearby {
                 watcher::Config::default(),
                 &table,
                 told,
-                ("volumeattachments", attachment),
+                Kept::new("volumeattachments", attachment),
             );
             (table, watch)
         });

@@ -10,7 +10,7 @@ use unstall_decide::Pod;
 
 use super::pod;
 use super::table::Table;
-use super::watch::{Told, Watch, watch};
+use super::watch::{Kept, Told, Watch, watch};
 
 /// A watch for each node that is asked for.
 pub struct NodePods {
@@ -77,6 +77,6 @@ fn kept(it: KubePod) -> (String, Pod) {
 fn start(client: &Client, config: watcher::Config, told: &Told) -> (Arc<Table<Pod>>, Watch) {
     let table = Arc::default();
     let api: Api<KubePod> = Api::all(client.clone());
-    let watch = watch(api, config, &table, told, ("pods", kept));
+    let watch = watch(api, config, &table, told, Kept::new("pods", kept));
     (table, watch)
 }

@@ -15,8 +15,9 @@ use unstall_crds::remediation::NodeRemediation;
 use unstall_decide::Node;
 
 use super::node;
+use super::same;
 use super::table::Table;
-use super::watch::{Told, Watch, watch};
+use super::watch::{Kept, Told, Watch, watch};
 use crate::metrics::Metrics;
 
 /// How often it is looked whether all lists are there.
@@ -55,16 +56,22 @@ impl Stores {
             metrics: Arc::clone(metrics),
         };
         let nodes = Arc::default();
-        let (policies, of_policies) = ours(client, &told, "nodehealthpolicies");
-        let (healths, of_healths) = ours(client, &told, "nodehealths");
-        let (remediations, of_remediations) = ours(client, &told, "noderemediations");
-        let (ledgers, of_ledgers) = ours(client, &told, "disruptionledgers");
+        let (policies, of_policies) =
+            ours(client, &told, Kept::new("nodehealthpolicies", readable));
+        let (healths, of_healths) = ours(
+            client,
+            &told,
+            Kept::new("nodehealths", readable).quiet_if(same::health),
+        );
+        let (remediations, of_remediations) =
+            ours(client, &told, Kept::new("noderemediations", readable));
+        let (ledgers, of_ledgers) = ours(client, &told, Kept::new("disruptionledgers", readable));
         let of_nodes = watch(
             Api::all(client.clone()),
             watcher::Config::default(),
             &nodes,
             &told,
-            ("nodes", node::plain),
+            Kept::new("nodes", node::plain).quiet_if(same::node),
         );
         Self {
             nodes,
@@ -132,7 +139,11 @@ impl Stores {
 
 /// Watches one of our kinds. An object that cannot be read, as one from a newer
 /// version, must not end the watch of all the others.
-fn ours<K>(client: &Client, told: &Told, name: &'static str) -> (Arc<Table<Readable<K>>>, Watch)
+fn ours<K>(
+    client: &Client,
+    told: &Told,
+    kept: Kept<DeserializeGuard<K>, Readable<K>>,
+) -> (Arc<Table<Readable<K>>>, Watch)
 where
     K: Resource<Scope = k8s_openapi::ClusterResourceScope>
         + Clone
@@ -146,7 +157,7 @@ where
     let table = Arc::default();
     let api: Api<DeserializeGuard<K>> = Api::all(client.clone());
     let config = watcher::Config::default();
-    let watch = watch(api, config, &table, told, (name, readable));
+    let watch = watch(api, config, &table, told, kept);
     (table, watch)
 }
 

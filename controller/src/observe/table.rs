@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use kube::runtime::watcher::Event;
+use tokio::time::Instant;
 
 /// The latest objects, by key. What comes is converted at once, so that the
 /// object as it came is kept nowhere.
@@ -39,31 +40,44 @@ impl<T> Default for Table<T> {
 }
 
 impl<T> Table<T> {
-    /// Takes in what a watch tells. `convert` gives an object's key and what is
-    /// kept of it.
-    pub fn take_in<K>(&self, event: Event<K>, convert: impl Fn(K) -> (String, T)) {
+    /// Takes in what a watch tells, and says whether decisions may be others now.
+    /// `convert` gives an object's key and what is kept of it.
+    pub fn take_in<K>(
+        &self,
+        event: Event<K>,
+        convert: impl Fn(K) -> (String, T),
+        is_same: impl Fn(&T, &T) -> bool,
+    ) -> bool {
         let mut inner = self.lock();
         // A list that begins is no answer yet.
         if !matches!(event, Event::Init) {
             inner.failing = None;
         }
         match event {
-            Event::Init => inner.fresh.clear(),
+            Event::Init => {
+                inner.fresh.clear();
+                false
+            }
             Event::InitApply(object) => {
                 let (key, kept) = convert(object);
                 inner.fresh.insert(key, Arc::new(kept));
+                // Half a list is none.
+                false
             }
             Event::InitDone => {
                 inner.live = std::mem::take(&mut inner.fresh);
                 inner.is_listed = true;
+                true
             }
             Event::Apply(object) => {
                 let (key, kept) = convert(object);
-                inner.live.insert(key, Arc::new(kept));
+                let kept = Arc::new(kept);
+                let old = inner.live.insert(key, Arc::clone(&kept));
+                old.is_none_or(|old| !is_same(&old, &kept))
             }
             Event::Delete(object) => {
                 let (key, _) = convert(object);
-                inner.live.remove(&key);
+                inner.live.remove(&key).is_some()
             }
         }
     }
@@ -121,23 +135,27 @@ mod tests {
         Some(all.values().map(|it| it.as_str()).collect())
     }
 
+    fn take_in(table: &Table<String>, event: Event<&str>) -> bool {
+        table.take_in(event, keyed, |old, new| old == new)
+    }
+
     #[test]
     fn a_list_replaces_what_was_there_when_it_is_whole() {
         let table = Table::default();
         assert_eq!(keys(&table), None);
-        table.take_in(Event::Init, keyed);
-        table.take_in(Event::InitApply("a1"), keyed);
-        table.take_in(Event::InitApply("b1"), keyed);
+        take_in(&table, Event::Init);
+        take_in(&table, Event::InitApply("a1"));
+        take_in(&table, Event::InitApply("b1"));
         assert_eq!(keys(&table), None, "half a list is none");
-        table.take_in(Event::InitDone, keyed);
+        take_in(&table, Event::InitDone);
         assert_eq!(keys(&table).unwrap(), "a1b1");
-        table.take_in(Event::Apply("b2"), keyed);
-        table.take_in(Event::Delete("a1"), keyed);
+        take_in(&table, Event::Apply("b2"));
+        take_in(&table, Event::Delete("a1"));
         assert_eq!(keys(&table).unwrap(), "b2");
-        table.take_in(Event::Init, keyed);
-        table.take_in(Event::InitApply("c1"), keyed);
+        take_in(&table, Event::Init);
+        take_in(&table, Event::InitApply("c1"));
         assert_eq!(keys(&table).unwrap(), "b2", "the old list until then");
-        table.take_in(Event::InitDone, keyed);
+        take_in(&table, Event::InitDone);
         assert_eq!(keys(&table).unwrap(), "c1");
     }
 
@@ -146,12 +164,23 @@ mod tests {
         let table = Table::default();
         assert_eq!(table.failing(), None);
         table.fail("refused".to_owned());
-        table.take_in(Event::Init, keyed);
+        take_in(&table, Event::Init);
         table.fail("timed out".to_owned());
         let (since, why) = table.failing().unwrap();
         assert_eq!(why, "timed out");
         assert!(since < Duration::from_secs(60));
-        table.take_in(Event::Apply("a1"), keyed);
+        take_in(&table, Event::Apply("a1"));
         assert_eq!(table.failing(), None);
+    }
+
+    #[test]
+    fn what_is_said_again_is_no_news() {
+        let table = Table::default();
+        let heard = |event| take_in(&table, event);
+        assert!(!heard(Event::Init) && !heard(Event::InitApply("a1")));
+        assert!(heard(Event::InitDone), "the first list is");
+        assert!(!heard(Event::Apply("a1")) && heard(Event::Apply("a2")));
+        assert!(heard(Event::Apply("b1")), "a new one is");
+        assert!(heard(Event::Delete("b1")) && !heard(Event::Delete("b1")));
     }
 }
