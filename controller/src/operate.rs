@@ -40,7 +40,7 @@ pub async fn operate(options: Run) -> Result<()> {
     };
     let stop = Stop::default();
     let told = tell_when_told(stop.clone())?;
-    let ended = replica.serve(&stop).await;
+    let ended = replica.serve(stop).await;
     told.abort();
     ended
 }

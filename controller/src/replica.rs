@@ -44,13 +44,37 @@ pub struct Replica {
 }
 
 impl Replica {
+    /// A replica whose health and metrics nobody asks for.
+    ///
+    /// # Errors
+    /// When the signing key cannot be read.
+    #[cfg(feature = "simulation")]
+    pub fn simulated(
+        client: Client,
+        signing_key: &str,
+        lease: Options,
+        limits: Limits,
+        looks: Looks,
+    ) -> Result<Self, crate::keys::KeyError> {
+        Ok(Self {
+            client,
+            signer: Signer::from_pem(signing_key)?,
+            lease,
+            limits,
+            looks,
+            prometheus: None,
+            health: Health::new(),
+            metrics: Arc::new(Metrics::new(&crate::metrics::Calls::default())),
+        })
+    }
+
     /// Waits for the lease and leads, until it is told to `stop` or must.
     ///
     /// # Errors
     /// What ended it.
-    pub async fn serve(self, stop: &Stop) -> Result<()> {
+    pub async fn serve(self, stop: Stop) -> Result<()> {
         let health = Arc::clone(&self.health);
-        let standing = |standing: Standing<'_>| stand(&health, &standing);
+        let standing = move |standing: Standing<'_>| stand(&health, &standing);
         let elected = tokio::select! {
             biased;
             elected = campaign(self.client.clone(), self.lease.clone(), standing) => elected?,
@@ -90,9 +114,10 @@ impl Replica {
             metrics,
         } = self;
         let stores = Stores::start(&client, &metrics);
+        let waiting = Arc::clone(&health);
         tokio::select! {
             biased;
-            () = stores.synced(|| health.turned()) => {}
+            () = stores.synced(move || waiting.turned()) => {}
             () = stop.told() => return Ok(()),
         }
         let (nodes, policies) = (stores.nodes.count(), stores.policies.count());

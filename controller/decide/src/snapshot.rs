@@ -202,11 +202,4 @@ impl Snapshot {
         let ledger = self.ledger.iter().filter_map(|l| l.status.as_ref());
         ledger.flat_map(|status| &status.slots)
     }
-
-    /// The policy of this name.
-    #[must_use]
-    pub fn policy(&self, name: &str) -> Option<&NodeHealthPolicy> {
-        let mut policies = self.policies.iter();
-        policies.find(|policy| policy.metadata.name.as_deref() == Some(name))
-    }
 }

@@ -26,12 +26,15 @@ tokio::task_local! {
     static MACHINE: Arc<dyn Machine>;
 }
 
-/// Runs `task` as a process of `machine`.
-pub fn on<T: Send + 'static>(
+/// Runs `task` as a process of `machine`, on the caller's thread.
+pub fn on<T: 'static>(
     machine: &Arc<dyn Machine>,
-    task: impl Future<Output = T> + Send + 'static,
+    task: impl Future<Output = T> + 'static,
 ) -> JoinHandle<T> {
-    spawn(machine, task)
+    let running = Running::new(machine, task);
+    let spawned = tokio::task::spawn_local(MACHINE.scope(Arc::clone(machine), running));
+    machine.adopt(spawned.abort_handle());
+    spawned
 }
 
 pub(super) fn current() -> Option<Arc<dyn Machine>> {
@@ -46,25 +49,31 @@ pub(super) fn spawn<T: Send + 'static>(
     machine: &Arc<dyn Machine>,
     task: impl Future<Output = T> + Send + 'static,
 ) -> JoinHandle<T> {
-    let running = Running {
-        machine: Arc::clone(machine),
-        task: Box::pin(task),
-    };
+    let running = Running::new(machine, task);
     let spawned = tokio::spawn(MACHINE.scope(Arc::clone(machine), running));
     machine.adopt(spawned.abort_handle());
     spawned
 }
 
 /// A task that stands still while its process does.
-struct Running<T> {
+struct Running<F> {
     machine: Arc<dyn Machine>,
-    task: Pin<Box<dyn Future<Output = T> + Send>>,
+    task: Pin<Box<F>>,
 }
 
-impl<T> Future for Running<T> {
-    type Output = T;
+impl<F> Running<F> {
+    fn new(machine: &Arc<dyn Machine>, task: F) -> Self {
+        Self {
+            machine: Arc::clone(machine),
+            task: Box::pin(task),
+        }
+    }
+}
 
-    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<T> {
+impl<F: Future> Future for Running<F> {
+    type Output = F::Output;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<F::Output> {
         match self.machine.poll_runs(context) {
             Poll::Ready(()) => self.task.as_mut().poll(context),
             Poll::Pending => Poll::Pending,
