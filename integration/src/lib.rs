@@ -14,6 +14,9 @@ pub mod demo;
 #[cfg(feature = "mutate")]
 pub mod mutate;
 
+#[cfg(feature = "sim")]
+pub mod sim;
+
 pub mod interrupt;
 pub mod process_id;
 pub mod testing;

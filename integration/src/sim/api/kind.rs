@@ -1,0 +1,81 @@
+//! The kinds of objects that there are.
+
+/// A kind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Kind {
+    Node,
+    Pod,
+    Budget,
+    Attachment,
+    Lease,
+    Event,
+    Policy,
+    Health,
+    Remediation,
+    Ledger,
+}
+
+/// How a kind is called in the API.
+pub struct Form {
+    pub api_version: &'static str,
+    pub kind: &'static str,
+    pub plural: &'static str,
+    /// Whether its status is written apart from the rest.
+    pub has_status: bool,
+}
+
+const OURS: &str = "unstall.dev/v1alpha1";
+
+impl Kind {
+    pub const ALL: [Self; 10] = [
+        Self::Node,
+        Self::Pod,
+        Self::Budget,
+        Self::Attachment,
+        Self::Lease,
+        Self::Event,
+        Self::Policy,
+        Self::Health,
+        Self::Remediation,
+        Self::Ledger,
+    ];
+
+    pub const fn form(self) -> Form {
+        let (api_version, kind, plural, has_status) = match self {
+            Self::Node => ("v1", "Node", "nodes", true),
+            Self::Pod => ("v1", "Pod", "pods", true),
+            Self::Budget => (
+                "policy/v1",
+                "PodDisruptionBudget",
+                "poddisruptionbudgets",
+                true,
+            ),
+            Self::Attachment => (
+                "storage.k8s.io/v1",
+                "VolumeAttachment",
+                "volumeattachments",
+                true,
+            ),
+            Self::Lease => ("coordination.k8s.io/v1", "Lease", "leases", false),
+            Self::Event => ("events.k8s.io/v1", "Event", "events", false),
+            Self::Policy => (OURS, "NodeHealthPolicy", "nodehealthpolicies", true),
+            Self::Health => (OURS, "NodeHealth", "nodehealths", true),
+            Self::Remediation => (OURS, "NodeRemediation", "noderemediations", true),
+            Self::Ledger => (OURS, "DisruptionLedger", "disruptionledgers", true),
+        };
+        Form {
+            api_version,
+            kind,
+            plural,
+            has_status,
+        }
+    }
+
+    /// The kind of this plural in this group and version.
+    pub fn of(api_version: &str, plural: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| {
+            let form = kind.form();
+            form.api_version == api_version && form.plural == plural
+        })
+    }
+}

@@ -1,0 +1,130 @@
+//! What is written of the cluster.
+
+use serde_json::Value;
+use unstall_crds::ledger::{DisruptionLedger, Slot, SlotKind};
+use unstall_crds::names::{LEDGER, annotation, taint};
+use unstall_crds::policy::NodeHealthPolicy;
+use unstall_crds::remediation::NodeRemediation;
+
+use crate::sim::api::kind::Kind;
+use crate::sim::api::write::Commit;
+use crate::sim::world::World;
+
+/// The policy in an object of the API.
+pub fn policy(object: &Value) -> Option<NodeHealthPolicy> {
+    serde_json::from_value(object.clone()).ok()
+}
+
+/// Every policy.
+pub fn policies(world: &World) -> Vec<NodeHealthPolicy> {
+    let all = world.store.all(Kind::Policy);
+    all.filter_map(|(_, object)| policy(object)).collect()
+}
+
+/// The incident of this name.
+pub fn incident(world: &World, name: &str) -> Option<NodeRemediation> {
+    let object = world.store.get(Kind::Remediation, name)?;
+    serde_json::from_value(object.as_ref().clone()).ok()
+}
+
+/// The ledger.
+pub fn ledger(object: &Value) -> Option<DisruptionLedger> {
+    serde_json::from_value(object.clone()).ok()
+}
+
+pub fn slots(world: &World) -> Vec<Slot> {
+    let object = world.store.get(Kind::Ledger, LEDGER);
+    let ledger = object.and_then(|it| ledger(it));
+    ledger
+        .and_then(|it| it.status)
+        .map_or_else(Vec::new, |status| status.slots)
+}
+
+/// The slots that a write of the ledger added.
+pub fn taken(commit: &Commit) -> Vec<Slot> {
+    if commit.kind != Kind::Ledger {
+        return Vec::new();
+    }
+    let slots = |object: &Option<std::sync::Arc<Value>>| {
+        let ledger = object.as_ref().and_then(|it| ledger(it));
+        ledger
+            .and_then(|it| it.status)
+            .map_or_else(Vec::new, |status| status.slots)
+    };
+    let before = slots(&commit.before);
+    let after = slots(&commit.after).into_iter();
+    after
+        .filter(|slot| !before.iter().any(|it| it == slot))
+        .collect()
+}
+
+/// The slots that disrupt which a write of the ledger added.
+pub fn disrupted(commit: &Commit) -> Vec<Slot> {
+    let taken = taken(commit).into_iter();
+    taken
+        .filter(|slot| slot.kind == SlotKind::Disruptive)
+        .collect()
+}
+
+/// Whether the policy covers the node of this name.
+pub fn covers(world: &World, policy: &NodeHealthPolicy, node: &str) -> bool {
+    let labels = world.store.get(Kind::Node, node).map(|it| {
+        let labels = it["metadata"]["labels"].clone();
+        serde_json::from_value(labels).unwrap_or_default()
+    });
+    let selector = &policy.spec.node_selector;
+    labels.is_some_and(|labels| !selector.is_empty() && selector.matches(&labels))
+}
+
+/// The names of the nodes that the policy covers.
+pub fn covered(world: &World, policy: &NodeHealthPolicy) -> Vec<String> {
+    let nodes = world.store.all(Kind::Node).map(|(name, _)| name.clone());
+    nodes.filter(|name| covers(world, policy, name)).collect()
+}
+
+pub fn is_ready(node: &Value) -> bool {
+    let conditions = node["status"]["conditions"].as_array();
+    conditions.is_some_and(|all| {
+        all.iter()
+            .any(|it| it["type"] == "Ready" && it["status"] == "True")
+    })
+}
+
+pub fn is_cordoned(node: &Value) -> bool {
+    node["spec"]["unschedulable"] == true
+}
+
+pub fn cordoned_by(node: &Value) -> Option<&str> {
+    node["metadata"]["annotations"][annotation::CORDONED_BY].as_str()
+}
+
+pub fn is_away(node: &Value) -> bool {
+    !is_ready(node) || is_cordoned(node)
+}
+
+/// Whether somebody else has the node, by its taints.
+pub fn is_owned(node: &Value) -> bool {
+    let taints = node["spec"]["taints"].as_array();
+    let foreign = |it: &Value| {
+        let key = it["key"].as_str().unwrap_or_default();
+        taint::OF_OTHERS.iter().any(|(foreign, _)| *foreign == key)
+    };
+    taints.is_some_and(|all| all.iter().any(foreign))
+}
+
+/// Whether the node is unhealthy by what its kubelet and its probe last wrote.
+pub fn is_unhealthy(world: &World, name: &str) -> bool {
+    let Some(node) = world.store.get(Kind::Node, name) else {
+        return false;
+    };
+    let health = world.store.get(Kind::Health, name);
+    let triggers = health.and_then(|it| it["status"]["triggers"].as_array());
+    !is_ready(node) || triggers.is_some_and(|all| all.iter().any(|it| it["state"] == "Firing"))
+}
+
+/// Whether the incident is one of a roll-out that failed.
+pub fn is_failed_rollout(object: &Value) -> bool {
+    let outcome = object["status"]["outcome"].as_str().unwrap_or_default();
+    object["spec"]["policy"]["trigger"]["kernel"].is_object()
+        && ["Failed", "NotFixed", "Recurred"].contains(&outcome)
+}

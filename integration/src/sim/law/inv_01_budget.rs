@@ -1,0 +1,43 @@
+//! 1. Never more nodes are disrupted than a budget allows, across leaders.
+
+use super::{Past, Verdict, facts};
+use crate::sim::api::write::Commit;
+use crate::sim::trace::Actor;
+use crate::sim::world::World;
+
+pub fn holds(world: &World, past: &Past, _: &Actor, commit: &Commit) -> Verdict {
+    let taken = facts::disrupted(commit);
+    if taken.is_empty() {
+        return Ok(());
+    }
+    let slots = facts::slots(world);
+    let disrupted: Vec<&str> = slots
+        .iter()
+        .filter(|slot| slot.kind.is_disruptive())
+        .map(|slot| slot.node.as_str())
+        .collect();
+    for policy in facts::policies(world) {
+        let covered = facts::covered(world, &policy);
+        if !taken.iter().any(|slot| covered.contains(&slot.node)) {
+            continue;
+        }
+        let name = policy.metadata.name.clone().unwrap_or_default();
+        let total = u32::try_from(covered.len()).unwrap_or(u32::MAX);
+        let lately = past.policy_lately(&name, world.now).into_iter();
+        let limits = lately.filter_map(facts::policy);
+        let limit = limits
+            .map(|it| it.spec.disruption.max_unavailable.nodes_of(total))
+            .max();
+        let used = disrupted
+            .iter()
+            .filter(|node| covered.iter().any(|it| it == *node))
+            .count();
+        let limit = limit.unwrap_or_default();
+        if u32::try_from(used).unwrap_or(u32::MAX) > limit {
+            return Err(format!(
+                "policy {name} allows {limit} of {total}, and {disrupted:?} have slots"
+            ));
+        }
+    }
+    Ok(())
+}

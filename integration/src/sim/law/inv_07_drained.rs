@@ -1,0 +1,36 @@
+//! 7. No reboot before the node was drained, or the policy's time-out let the rest stay.
+
+use unstall_crds::command::{CommandAction, CommandPayload};
+use unstall_crds::policy::DrainTimeoutAction;
+
+use super::{Past, Verdict, facts};
+use crate::sim::api::kind::Kind;
+use crate::sim::world::World;
+
+pub fn holds(world: &World, _: &Past, node: &str, payload: &CommandPayload) -> Verdict {
+    if payload.action != CommandAction::Reboot {
+        return Ok(());
+    }
+    let slots = facts::slots(world);
+    let Some(slot) = slots.iter().find(|slot| slot.node == node) else {
+        // Released by a human while it was on its way.
+        return Ok(());
+    };
+    let incident = facts::incident(world, &slot.remediation);
+    let policy = incident.as_ref().and_then(|it| it.spec.policy.as_ref());
+    let proceeds = policy.is_some_and(|it| it.drain.on_timeout == DrainTimeoutAction::Proceed);
+    let left = pods_of(world, node);
+    if left.is_empty() || proceeds {
+        return Ok(());
+    }
+    Err(format!("{node} is rebooted with pods on it: {left:?}"))
+}
+
+/// Pods of the node that a drain sends away.
+pub fn pods_of(world: &World, node: &str) -> Vec<String> {
+    let pods = world.store.all(Kind::Pod);
+    pods.filter(|(_, pod)| pod["spec"]["nodeName"] == node)
+        .filter(|(_, pod)| pod["metadata"]["ownerReferences"][0]["kind"] == "ReplicaSet")
+        .map(|(key, _)| key.clone())
+        .collect()
+}

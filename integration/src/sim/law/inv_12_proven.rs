@@ -1,0 +1,52 @@
+//! 12. A node that was rebooted is uncordoned after a new boot, Ready, and measured well;
+//! or because of `afterFailure`, a human, or an end before the reboot.
+
+use unstall_crds::command::CommandAction;
+use unstall_crds::remediation::Outcome;
+
+use super::{Past, Verdict, facts};
+use crate::sim::api::kind::Kind;
+use crate::sim::api::write::Commit;
+use crate::sim::trace::Actor;
+use crate::sim::world::World;
+
+pub fn holds(world: &World, past: &Past, _: &Actor, commit: &Commit) -> Verdict {
+    let (Kind::Node, Some(before), Some(after)) = (commit.kind, &commit.before, &commit.after)
+    else {
+        return Ok(());
+    };
+    let node = &commit.key;
+    let by = facts::cordoned_by(before).unwrap_or_default();
+    if !facts::is_cordoned(before) || facts::is_cordoned(after) {
+        return Ok(());
+    }
+    let Some(incident) = facts::incident(world, by) else {
+        return Ok(());
+    };
+    let status = incident.status.unwrap_or_default();
+    let outcome = status.outcome.or(status.ending);
+    if outcome != Some(Outcome::Fixed) {
+        return Ok(());
+    }
+    let ids = status
+        .rungs
+        .iter()
+        .filter_map(|rung| rung.command_id.clone());
+    let ids: Vec<String> = ids.collect();
+    let mut done = past.done.iter().rev();
+    let reboot = done
+        .find(|it| it.node == *node && it.action == CommandAction::Reboot && ids.contains(&it.id));
+    let Some(host) = world.hosts.get(node) else {
+        return Ok(());
+    };
+    if reboot.is_some_and(|it| it.boot == host.boot) {
+        return Err(format!(
+            "{by} gives {node} back as Fixed, which still runs {}",
+            host.boot_id()
+        ));
+    }
+    if reboot.is_some() && host.since + std::time::Duration::from_secs(30) > world.now {
+        return Err(format!("{by} gives {node} back without a soak"));
+    }
+    Ok(())
+}

@@ -1,0 +1,34 @@
+//! 13. Where too many nodes are unhealthy nothing begins.
+
+use super::{Past, Verdict, facts};
+use crate::sim::api::write::Commit;
+use crate::sim::trace::Actor;
+use crate::sim::world::World;
+
+pub fn holds(world: &World, past: &Past, _: &Actor, commit: &Commit) -> Verdict {
+    let taken = facts::taken(commit);
+    if taken.is_empty() {
+        return Ok(());
+    }
+    let unhealthy: Vec<&str> = Past::for_long(&past.unhealthy, world.now).collect();
+    for policy in facts::policies(world) {
+        let covered = facts::covered(world, &policy);
+        if !taken.iter().any(|slot| covered.contains(&slot.node)) {
+            continue;
+        }
+        let share = usize::from(policy.spec.disruption.stop_when_unhealthy.get());
+        let limit = (covered.len() * share).div_ceil(100).max(1);
+        let sick: Vec<_> = unhealthy
+            .iter()
+            .filter(|node| covered.iter().any(|it| it == *node))
+            .collect();
+        if sick.len() > limit {
+            return Err(format!(
+                "a slot for {:?} while {sick:?} are unhealthy, {limit} of {} may be",
+                taken[0].node,
+                covered.len()
+            ));
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,170 @@
+//! What the laws remember.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use serde_json::Value;
+use unstall_crds::command::{CommandAction, CommandPayload};
+
+use super::facts;
+use crate::sim::api::kind::Kind;
+use crate::sim::api::write::Commit;
+use crate::sim::trace::Actor;
+use crate::sim::world::World;
+
+/// As long as a view may be old without anybody knowing: longer than any watch
+/// stalls here.
+pub const LAG: Duration = Duration::from_mins(10);
+
+/// What a node did.
+#[derive(Debug, Clone)]
+pub struct Done {
+    pub at: Duration,
+    pub node: String,
+    pub id: String,
+    pub epoch: i64,
+    pub action: CommandAction,
+    pub boot: u32,
+}
+
+/// What the laws remember.
+#[derive(Debug, Default)]
+pub struct Past {
+    /// Everything that nodes did because they were ordered to.
+    pub done: Vec<Done>,
+    /// How each policy was, and from when on.
+    pub policies: BTreeMap<String, Vec<(Duration, Option<Value>)>>,
+    /// Since when each node has not been available for pods, by what its object says.
+    pub away: BTreeMap<String, Duration>,
+    /// Since when each node has been unhealthy for the breaker.
+    pub unhealthy: BTreeMap<String, Duration>,
+    /// Since when somebody else has wanted each node.
+    pub owned: BTreeMap<String, Duration>,
+    /// Incidents of roll-outs that failed, and when.
+    pub failed: BTreeMap<String, Duration>,
+    /// Since when each incident has been as it is, and for what it waits.
+    pub incidents: BTreeMap<String, Duration>,
+    /// When each probe wrote last.
+    pub beats: BTreeMap<String, Duration>,
+    boots: BTreeMap<String, u32>,
+}
+
+impl Past {
+    /// Takes in what was written.
+    pub fn written(&mut self, world: &World, actor: &Actor, commit: &Commit) {
+        let now = world.now;
+        let key = commit.key.clone();
+        match commit.kind {
+            Kind::Policy => {
+                let spec = commit.after.as_ref().map(|it| it.as_ref().clone());
+                let is_same = |old: &Option<Value>| {
+                    old.as_ref().map(|it| &it["spec"]) == spec.as_ref().map(|it| &it["spec"])
+                };
+                let known = self.policies.entry(key).or_default();
+                if !known.last().is_some_and(|(_, old)| is_same(old)) {
+                    known.push((now, spec));
+                }
+            }
+            Kind::Node => {
+                let node = commit.after.as_deref();
+                set(&mut self.away, &key, now, node.is_some_and(facts::is_away));
+                set(
+                    &mut self.owned,
+                    &key,
+                    now,
+                    node.is_some_and(facts::is_owned),
+                );
+                self.follow_health(world, &key);
+            }
+            Kind::Health => {
+                if matches!(actor, Actor::Host(_)) {
+                    self.beats.insert(key.clone(), now);
+                }
+                self.follow_health(world, &key);
+            }
+            Kind::Remediation => {
+                let changed = |field: &str| {
+                    let of = |it: &Option<std::sync::Arc<Value>>| {
+                        it.as_ref().map(|it| it["status"][field].clone())
+                    };
+                    of(&commit.before) != of(&commit.after)
+                };
+                if commit.after.is_none() {
+                    self.incidents.remove(&key);
+                } else if changed("phase") || commit.before.is_none() {
+                    self.incidents.insert(key.clone(), now);
+                }
+                if commit
+                    .after
+                    .as_deref()
+                    .is_some_and(facts::is_failed_rollout)
+                {
+                    self.failed.entry(key).or_insert(now);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn follow_health(&mut self, world: &World, name: &str) {
+        let is_unhealthy = facts::is_unhealthy(world, name);
+        set(&mut self.unhealthy, name, world.now, is_unhealthy);
+    }
+
+    /// Takes in what a node is about to do.
+    pub fn done(&mut self, world: &World, node: &str, payload: &CommandPayload) {
+        let boot = world.hosts.get(node).map_or(0, |host| host.boot);
+        self.boots.insert(node.to_owned(), boot);
+        self.done.push(Done {
+            at: world.now,
+            node: node.to_owned(),
+            id: payload.id.clone(),
+            epoch: payload.epoch,
+            action: payload.action,
+            boot,
+        });
+    }
+
+    pub fn next_boot(&mut self, name: &str) -> u32 {
+        let boot = self.boots.entry(name.to_owned()).or_insert(1);
+        *boot += 100;
+        *boot
+    }
+
+    /// The policies of this name as they were within what may be seen of them: the
+    /// present one, and those that were replaced not long ago.
+    pub fn policy_lately(&self, name: &str, now: Duration) -> Vec<&Value> {
+        let Some(all) = self.policies.get(name) else {
+            return Vec::new();
+        };
+        let since = now.saturating_sub(LAG);
+        let first = all.iter().rposition(|(at, _)| *at <= since).unwrap_or(0);
+        all[first..]
+            .iter()
+            .filter_map(|(_, it)| it.as_ref())
+            .collect()
+    }
+
+    /// Whether a policy has not been there for longer than a view may be old.
+    pub fn is_long_gone(&self, name: &str, now: Duration) -> bool {
+        self.policy_lately(name, now).is_empty()
+    }
+
+    /// Those of `all` that have been so for longer than a view may be old.
+    pub fn for_long<'a>(
+        all: &'a BTreeMap<String, Duration>,
+        now: Duration,
+    ) -> impl Iterator<Item = &'a str> {
+        all.iter()
+            .filter(move |(_, since)| now.saturating_sub(**since) > LAG)
+            .map(|(name, _)| name.as_str())
+    }
+}
+
+fn set(all: &mut BTreeMap<String, Duration>, name: &str, now: Duration, is_so: bool) {
+    if is_so {
+        all.entry(name.to_owned()).or_insert(now);
+    } else {
+        all.remove(name);
+    }
+}

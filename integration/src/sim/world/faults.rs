@@ -1,0 +1,80 @@
+//! How often what goes wrong between the processes and the API server.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use super::request::Fate;
+use crate::sim::chance::Chance;
+
+/// The mix of faults, as the seed drew it.
+#[derive(Debug, Clone, Default)]
+pub struct Faults {
+    /// Of a hundred thousand calls, how many meet which fate.
+    fates: BTreeMap<Fate, u64>,
+    /// Of a thousand times that a watch tells something, how often it breaks off.
+    breaks: u64,
+    /// Nobody reaches the API server until then.
+    down_until: Duration,
+    /// From now on nothing goes wrong any more.
+    is_over: bool,
+}
+
+impl Faults {
+    /// Draws a mix: most worlds know a few faults well, some know all, some none.
+    pub fn draw(chance: &mut Chance) -> Self {
+        let mut fates = BTreeMap::new();
+        let (share, most) = chance.of([(0, 0), (300, 100), (300, 600), (1000, 200)]);
+        for fate in Fate::FAULTS {
+            if chance.happens(share) {
+                let is_rare = matches!(fate, Fate::CrashBefore | Fate::CrashAfter | Fate::Hangs);
+                let most = if is_rare { most / 10 } else { most };
+                fates.insert(fate, 1 + chance.below(most));
+            }
+        }
+        Self {
+            fates,
+            breaks: chance.of([0, 1, 10]),
+            down_until: Duration::ZERO,
+            is_over: false,
+        }
+    }
+
+    /// What becomes of a call.
+    pub fn fate(&self, chance: &mut Chance) -> Fate {
+        if self.is_over || self.fates.is_empty() {
+            return Fate::Good;
+        }
+        let mut drawn = chance.below(100_000);
+        for (fate, share) in &self.fates {
+            match drawn.checked_sub(*share) {
+                None => return *fate,
+                Some(rest) => drawn = rest,
+            }
+        }
+        Fate::Good
+    }
+
+    /// Whether a watch breaks off now.
+    pub fn breaks_watch(&self, chance: &mut Chance) -> bool {
+        !self.is_over && chance.happens(self.breaks)
+    }
+
+    /// Nobody reaches the API server until then.
+    pub fn take_api_down(&mut self, until: Duration) {
+        self.down_until = until;
+    }
+
+    pub fn api_is_down(&self, now: Duration) -> bool {
+        now < self.down_until
+    }
+
+    /// From now on nothing goes wrong any more.
+    pub fn end(&mut self) {
+        self.is_over = true;
+        self.down_until = Duration::ZERO;
+    }
+
+    pub const fn are_over(&self) -> bool {
+        self.is_over
+    }
+}

@@ -1,0 +1,119 @@
+//! Kubelets, boots, and who notices that a kubelet says nothing.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::host::Return;
+use super::{HostTask, Task, World};
+use crate::sim::api::kind::Kind;
+use crate::sim::api::write::whole;
+use crate::sim::trace::Actor;
+
+/// How long a kubelet may say nothing until its node counts as gone.
+const GRACE: Duration = Duration::from_secs(50);
+
+impl World {
+    /// The kubelet writes what is true of the node.
+    pub fn kubelet_writes(&mut self, name: &str) {
+        let Some(host) = self.hosts.get(name).filter(|host| host.is_up) else {
+            return;
+        };
+        let info = json!({
+            "bootID": host.boot_id(), "kernelVersion": host.kernel, "architecture": "amd64",
+            "containerRuntimeVersion": "played://1", "kubeProxyVersion": "", "kubeletVersion": "v1.37.2",
+            "machineID": name, "operatingSystem": "linux", "osImage": "played", "systemUUID": name,
+        });
+        self.ready(name, "True", Some(info));
+    }
+
+    fn ready(&mut self, name: &str, status: &str, info: Option<Value>) {
+        let Some(old) = self.store.get(Kind::Node, name) else {
+            return;
+        };
+        let mut node = old.as_ref().clone();
+        let now = whole(self.wall());
+        let mut all = node["status"]["conditions"]
+            .as_array()
+            .cloned()
+            .unwrap_or_default();
+        let known = all.iter().position(|it| it["type"] == "Ready");
+        let mut condition = known.map_or_else(
+            || json!({"type": "Ready", "lastTransitionTime": now}),
+            |at| all.remove(at),
+        );
+        if condition["status"] != status {
+            condition["lastTransitionTime"] = json!(now);
+        }
+        condition["status"] = json!(status);
+        condition["reason"] = json!("Played");
+        condition["message"] = json!("played");
+        all.push(condition);
+        node["status"]["conditions"] = Value::Array(all);
+        if let Some(info) = info {
+            node["status"]["nodeInfo"] = info;
+        }
+        if node != **old {
+            self.put(Actor::Host(name.to_owned()), Kind::Node, name, node);
+        }
+    }
+
+    /// Nothing was heard of the kubelet for too long.
+    pub fn kubelet_missed(&mut self, name: &str, since: Duration) {
+        let is_still = |host: &super::Host| !host.is_up && host.since == since;
+        if self.hosts.get(name).is_some_and(is_still) {
+            self.ready(name, "Unknown", None);
+        }
+    }
+
+    /// Whatever the reason, the machine goes down.
+    pub fn goes_down(&mut self, name: &str, boot: u32) {
+        let now = self.now;
+        let Some(host) = self.hosts.get_mut(name) else {
+            return;
+        };
+        if host.boot != boot || !host.is_up || host.comes_back == Return::Hangs {
+            return;
+        }
+        host.is_up = false;
+        host.since = now;
+        host.is_busy = false;
+        let comes_back = host.comes_back;
+        self.trace
+            .note(now, Actor::Host(name.to_owned()), "goes down");
+        self.after(
+            GRACE,
+            Task::Host(name.to_owned(), HostTask::Missed { since: now }),
+        );
+        if let Return::After(pause) = comes_back {
+            self.after(
+                pause,
+                Task::Host(name.to_owned(), HostTask::ComesUp { boot }),
+            );
+        }
+    }
+
+    /// The machine runs its next boot.
+    pub fn comes_up(&mut self, name: &str, boot: u32) {
+        let now = self.now;
+        let Some(host) = self.hosts.get_mut(name) else {
+            return;
+        };
+        if host.boot != boot || host.is_up {
+            return;
+        }
+        host.boot += 1;
+        host.is_up = true;
+        host.since = now;
+        host.kernel.clone_from(&host.next_kernel);
+        host.is_slow &= host.cure == super::host::Cure::Nothing;
+        host.told = None;
+        host.resume();
+        let text = format!("runs boot {}", host.boot_id());
+        self.trace.note(now, Actor::Host(name.to_owned()), &text);
+        self.kubelet_writes(name);
+        self.pods_of_host_go_on(name);
+        let pause = self.chance.seconds(1, 15);
+        self.after(pause, Task::Host(name.to_owned(), HostTask::Sees));
+    }
+}

@@ -1,0 +1,274 @@
+//! Humans and autoscalers, who do what they like.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use unstall_crds::names::{LEDGER, annotation};
+
+use super::{Host, Task, Trouble, World};
+use crate::sim::api::kind::Kind;
+use crate::sim::api::write::{Commit, whole};
+use crate::sim::trace::Actor;
+
+/// Something that somebody does.
+#[derive(Debug, Clone)]
+pub enum Deed {
+    /// A human cordons a node,
+    Cordon { host: String },
+    /// or takes a cordon away, whosever it is,
+    Uncordon { host: String },
+    /// or stops everything for so long,
+    Pause { pause: Duration },
+    /// or suspends a policy, or goes on with it,
+    Suspend { policy: String, is_on: bool },
+    /// or deletes a policy, and applies it again later,
+    DeletePolicy { policy: String, pause: Duration },
+    /// or applies it again,
+    Apply { policy: Box<Value> },
+    /// or wants a node back,
+    Release { host: String },
+    /// or deletes the record of an incident, whatever it is doing,
+    DeleteIncident { at: u64 },
+    /// or deletes what a probe says.
+    DeleteHealth { host: String },
+    /// The node is taken out of the cluster and joins it again.
+    Rejoin { host: String },
+    /// It joins.
+    Join { host: String, zone: String },
+    /// An autoscaler wants the node away, and takes it away later.
+    ScaleDown { host: String },
+    /// It is taken away.
+    Remove { host: String },
+    /// The bad release of the probe is taken back.
+    FixProbes,
+    /// A policy asks for another kernel, which every node would boot.
+    NewKernel { kernel: String },
+}
+
+/// The taint of cluster-autoscaler on a node that it removes.
+const SCALED_DOWN: &str = "ToBeDeletedByClusterAutoscaler";
+
+impl World {
+    /// They do it.
+    pub fn person(&mut self, deed: Deed) {
+        let text = format!("{deed:?}");
+        let name = text.split([' ', '(']).next().unwrap_or_default();
+        self.seen.count("person", name);
+        match deed {
+            Deed::Cordon { host } => self.edit(Actor::Human, Kind::Node, &host, |node| {
+                node["spec"]["unschedulable"] = json!(true);
+            }),
+            Deed::Uncordon { host } => self.edit(Actor::Human, Kind::Node, &host, uncordon),
+            Deed::Pause { pause } => {
+                let until =
+                    whole(self.wall() + jiff::SignedDuration::try_from(pause).unwrap_or_default());
+                self.edit(Actor::Human, Kind::Ledger, LEDGER, |ledger| {
+                    ledger["spec"]["pause"] = json!({"until": until, "reason": "played"});
+                });
+            }
+            Deed::Suspend { policy, is_on } => {
+                self.edit(Actor::Human, Kind::Policy, &policy, |it| {
+                    it["spec"]["suspend"] = json!(is_on);
+                })
+            }
+            Deed::DeletePolicy { policy, pause } => self.delete_policy(&policy, pause),
+            Deed::Apply { policy } => self.apply(*policy),
+            Deed::Release { host } => self.edit(Actor::Human, Kind::Ledger, LEDGER, |ledger| {
+                ledger["spec"]["release"] = json!([host]);
+            }),
+            Deed::DeleteIncident { at } => {
+                let all: Vec<String> = self
+                    .store
+                    .all(Kind::Remediation)
+                    .map(|(key, _)| key.clone())
+                    .collect();
+                let index = usize::try_from(at).unwrap_or_default() % all.len().max(1);
+                if let Some(key) = all.get(index) {
+                    self.delete(Actor::Human, Kind::Remediation, key);
+                }
+            }
+            Deed::DeleteHealth { host } => self.delete(Actor::Human, Kind::Health, &host),
+            Deed::Rejoin { host } => self.rejoin(&host),
+            Deed::Join { host, zone } => self.join_again(&host, &zone),
+            Deed::ScaleDown { host } => self.scale_down(&host),
+            Deed::Remove { host } => self.remove(&host),
+            Deed::FixProbes => {
+                let names: Vec<String> = self.hosts.keys().cloned().collect();
+                for name in names {
+                    if let Some(host) = self.hosts.get_mut(&name) {
+                        host.lies = false;
+                    }
+                    self.probe_reports(&name, None);
+                }
+            }
+            Deed::NewKernel { kernel } => self.new_kernel(&kernel),
+        }
+    }
+
+    fn delete(&mut self, actor: Actor, kind: Kind, key: &str) {
+        let before = self.store.get(kind, key).cloned();
+        if self.store.remove(kind, key).is_some() {
+            let commit = Commit {
+                kind,
+                key: key.to_owned(),
+                before,
+                after: None,
+            };
+            self.committed(actor, commit);
+        }
+    }
+
+    fn delete_policy(&mut self, policy: &str, pause: Duration) {
+        let Some(old) = self.store.get(Kind::Policy, policy).cloned() else {
+            return;
+        };
+        self.delete(Actor::Human, Kind::Policy, policy);
+        let again = json!({"metadata": {"name": policy}, "spec": old["spec"]});
+        let deed = Deed::Apply {
+            policy: Box::new(again),
+        };
+        self.after(pause, Task::Trouble(Trouble::Person(deed)));
+    }
+
+    /// Applies a policy that is not there.
+    pub fn apply(&mut self, mut policy: Value) {
+        let name = policy["metadata"]["name"]
+            .as_str()
+            .unwrap_or_default()
+            .to_owned();
+        if self.store.get(Kind::Policy, &name).is_some() {
+            return;
+        }
+        let (version, now) = (self.store.version(), self.wall());
+        crate::sim::api::write::birth(&mut policy, Kind::Policy, version, now);
+        self.put(Actor::Human, Kind::Policy, &name, policy);
+    }
+
+    /// The Node object is deleted; the machine joins again under its name.
+    fn rejoin(&mut self, name: &str) {
+        let Some(host) = self.hosts.get(name) else {
+            return;
+        };
+        let zone = host.zone.clone();
+        self.remove(name);
+        let pause = self.chance.seconds(5, 600);
+        let deed = Deed::Join {
+            host: name.to_owned(),
+            zone,
+        };
+        self.after(pause, Task::Trouble(Trouble::Person(deed)));
+    }
+
+    fn join_again(&mut self, name: &str, zone: &str) {
+        if self.hosts.contains_key(name) {
+            return;
+        }
+        let boot = self.law.next_boot(name);
+        let kernel = self.law.kernel.clone();
+        let mut host = Host::new(name, zone, &kernel);
+        host.boot = boot;
+        host.since = self.now;
+        self.join(host);
+        self.after(
+            Duration::from_secs(3),
+            Task::Host(name.to_owned(), super::HostTask::Sees),
+        );
+    }
+
+    fn scale_down(&mut self, name: &str) {
+        self.edit(Actor::Autoscaler, Kind::Node, name, |node| {
+            let taint = json!({"key": SCALED_DOWN, "effect": "NoSchedule"});
+            match node["spec"]["taints"].as_array_mut() {
+                Some(taints) => taints.push(taint),
+                None => node["spec"]["taints"] = json!([taint]),
+            }
+        });
+        let pause = self.chance.seconds(30, 600);
+        let deed = Deed::Remove {
+            host: name.to_owned(),
+        };
+        self.after(pause, Task::Trouble(Trouble::Person(deed)));
+    }
+
+    /// The node is gone, with its pods and what its probe said.
+    fn remove(&mut self, name: &str) {
+        if self.hosts.remove(name).is_none() {
+            return;
+        }
+        self.delete(Actor::Autoscaler, Kind::Node, name);
+        let pods = self.store.all(Kind::Pod);
+        let own: Vec<String> = pods
+            .filter(|(_, pod)| pod["spec"]["nodeName"] == name)
+            .map(|(key, _)| key.clone())
+            .collect();
+        for key in own {
+            self.delete(Actor::Cluster, Kind::Pod, &key);
+        }
+        // The garbage collector follows the owner.
+        self.delete(Actor::Cluster, Kind::Health, name);
+    }
+
+    fn new_kernel(&mut self, kernel: &str) {
+        self.law.kernel = kernel.to_owned();
+        for host in self.hosts.values_mut() {
+            kernel.clone_into(&mut host.next_kernel);
+        }
+        let policies: Vec<(String, Arc<Value>)> = self
+            .store
+            .all(Kind::Policy)
+            .map(|(key, it)| (key.clone(), Arc::clone(it)))
+            .collect();
+        for (key, policy) in policies {
+            let triggers = policy["spec"]["triggers"].as_array();
+            let at = triggers.and_then(|all| all.iter().position(|it| it["kernel"].is_object()));
+            if let Some(at) = at {
+                self.edit(Actor::Human, Kind::Policy, &key, |policy| {
+                    policy["spec"]["triggers"][at]["kernel"]["atLeast"] = json!(kernel);
+                });
+            }
+        }
+        let names: Vec<String> = self.hosts.keys().cloned().collect();
+        for name in names {
+            self.probe_reports(&name, None);
+        }
+    }
+
+    /// After the faults, a human looks after what is left: pauses end, foreign cordons go.
+    pub fn tidy_up(&mut self) {
+        self.edit(Actor::Human, Kind::Ledger, LEDGER, |ledger| {
+            if let Some(spec) = ledger["spec"].as_object_mut() {
+                spec.remove("pause");
+            }
+        });
+        let policies: Vec<String> = self
+            .store
+            .all(Kind::Policy)
+            .map(|(key, _)| key.clone())
+            .collect();
+        for policy in policies {
+            self.edit(Actor::Human, Kind::Policy, &policy, |it| {
+                it["spec"]["suspend"] = json!(false);
+            });
+        }
+        let nodes: Vec<String> = self
+            .store
+            .all(Kind::Node)
+            .map(|(key, _)| key.clone())
+            .collect();
+        for node in nodes {
+            self.edit(Actor::Human, Kind::Node, &node, |node| {
+                let by = node["metadata"]["annotations"][annotation::CORDONED_BY].as_str();
+                if by.is_none() {
+                    uncordon(node);
+                }
+            });
+        }
+    }
+}
+
+fn uncordon(node: &mut Value) {
+    if let Some(spec) = node["spec"].as_object_mut() {
+        spec.remove("unschedulable");
+    }
+}

@@ -1,0 +1,143 @@
+//! Probes: they see what is asked of them, and report.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use unstall_crds::health::NodeHealth;
+
+use super::{Host, HostTask, Task, World};
+use crate::sim::api::kind::Kind;
+use crate::sim::api::write::{Commit, put, whole};
+use crate::sim::trace::Actor;
+
+/// When a report is tried again that did not get through.
+const AGAIN: Duration = Duration::from_secs(5);
+
+impl World {
+    /// A `NodeHealth` was written, by whomever: its probe sees that soon.
+    pub fn health_written(&mut self, commit: &Commit) {
+        let spec =
+            |object: &Option<std::sync::Arc<Value>>| object.as_ref().map(|it| it["spec"].clone());
+        if spec(&commit.before) == spec(&commit.after) {
+            return;
+        }
+        let pause = self.chance.millis(50, 1500);
+        self.after(pause, Task::Host(commit.key.clone(), HostTask::Sees));
+    }
+
+    /// The probe sees its object as it is now.
+    pub fn probe_sees(&mut self, name: &str) {
+        let (now, is_down) = (self.now, self.faults.api_is_down(self.now));
+        let Some(host) = self.hosts.get_mut(name).filter(|host| host.is_up) else {
+            return;
+        };
+        if now < host.silent_until || is_down {
+            return self.after(AGAIN, Task::Host(name.to_owned(), HostTask::Sees));
+        }
+        let object = self.store.get(Kind::Health, name);
+        let read =
+            object.and_then(|it| serde_json::from_value::<NodeHealth>(it.as_ref().clone()).ok());
+        let Some(health) = read else {
+            host.told = None;
+            return;
+        };
+        let command = health.spec.command.clone();
+        let is_answered = command.as_ref().is_none_or(|command| {
+            let id = host.command["id"].as_str().unwrap_or_default();
+            let is_over = !host.command["finishedAt"].is_null() || host.is_busy;
+            is_over && !id.is_empty() && command.payload.contains(&format!("\"{id}\""))
+        });
+        host.told = Some(health);
+        if let Some(command) = command.filter(|_| !is_answered) {
+            self.actuate(name, &command);
+        }
+        self.probe_reports(name, None);
+    }
+
+    /// The probe reports, and again after its interval.
+    pub fn probe_reports(&mut self, name: &str, number: Option<u64>) {
+        let (now, truly) = (self.now, self.wall());
+        let is_down = self.faults.api_is_down(now);
+        let Some(host) = self.hosts.get_mut(name) else {
+            return;
+        };
+        if number.is_some_and(|number| number != host.reports) || host.told.is_none() {
+            return;
+        }
+        host.reports += 1;
+        let next = HostTask::Report {
+            number: host.reports,
+        };
+        if is_down || !host.reports_at(now) {
+            return self.after(AGAIN, Task::Host(name.to_owned(), next));
+        }
+        let interval = host
+            .told
+            .as_ref()
+            .map_or(AGAIN, |it| it.spec.report_interval.get());
+        let status = host.status(now, truly);
+        let Some(old) = self.store.get(Kind::Health, name) else {
+            host.told = None;
+            return;
+        };
+        let mut object = old.as_ref().clone();
+        object["status"] = status;
+        let (_, commit) = put(&mut self.store, Kind::Health, name, object, 200);
+        if let Some(commit) = commit {
+            self.committed(Actor::Host(name.to_owned()), commit);
+        }
+        self.after(interval, Task::Host(name.to_owned(), next));
+    }
+}
+
+impl Host {
+    /// What the probe says.
+    fn status(&self, now: Duration, truly: jiff::Timestamp) -> Value {
+        let clock = whole(self.clock(truly));
+        let is_slow = self.is_slow != self.lies;
+        let (state, value) = if is_slow {
+            ("Firing", "150ms")
+        } else {
+            ("Clear", "2ms")
+        };
+        let is_proven = self.proven_at.is_some_and(|at| now >= at);
+        let triggers = self.told.iter().flat_map(|it| &it.spec.triggers);
+        let triggers: Vec<Value> = triggers
+            .map(|it| {
+                let mut judged = json!({
+                    "policy": it.policy, "name": it.name, "signalHash": it.signal_hash, "state": state,
+                    "since": clock, "value": value,
+                });
+                if is_proven {
+                    judged["valueSinceCommand"] = json!(value);
+                }
+                judged
+            })
+            .collect();
+        let zombies = if is_slow { "20000" } else { "12" };
+        let stall = format!("{}ms", self.network_stall);
+        let signal = |name: &str, value: &str| {
+            json!({
+                "name": name, "state": "Known", "last": value, "min": value, "p50": value, "p90": value,
+                "max": value, "samples": 20, "sampledAt": clock,
+            })
+        };
+        let mut status = json!({
+            "bootID": self.boot_id(),
+            "kernel": {"running": self.kernel, "staged": self.next_kernel, "rebootRequired": false},
+            "probe": {"version": "played", "cgroupVersion": 2, "actuator": true, "reboots": true},
+            "heartbeat": clock,
+            "verdict": if is_slow { "Stalled" } else { "Healthy" },
+            "summary": if is_slow { "root memory.stat reads take 150 ms" } else { "nothing is elevated" },
+            "triggers": triggers,
+            "signals": [
+                signal("MemoryStatReadCPU", value), signal("ZombieMemcgs", zombies),
+                signal("NetworkStall", &stall),
+            ],
+        });
+        if !self.command.is_null() {
+            status["command"] = self.command.clone();
+        }
+        status
+    }
+}

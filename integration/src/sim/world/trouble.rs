@@ -1,0 +1,216 @@
+//! What should not happen, and does.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::host::{Cure, Return};
+use super::{HostTask, Task, World};
+use crate::sim::api::kind::Kind;
+use crate::sim::trace::Actor;
+
+/// Something that should not happen.
+#[derive(Debug, Clone)]
+pub enum Trouble {
+    /// A kernel begins to stall.
+    Slow {
+        host: String,
+        cure: Cure,
+        comes_back: Return,
+    },
+    /// A probe says nothing for so long.
+    Silence { host: String, pause: Duration },
+    /// A machine boots by itself.
+    Boots { host: String },
+    /// The clock of a machine jumps.
+    HostClock { host: String, ahead: i64 },
+    /// A probe says the contrary of what is.
+    Lies { host: String },
+    /// A process is killed,
+    Kill { process: usize },
+    /// or stopped,
+    Freeze { process: usize, pause: Duration },
+    /// and goes on,
+    Thaw { process: usize },
+    /// or is cut off from the API server,
+    Cut { process: usize, pause: Duration },
+    /// or told to end,
+    Tell { process: usize },
+    /// or has a wrong clock.
+    Clock { process: usize, ahead: i64 },
+    /// What it watches tells nothing for so long.
+    Stall {
+        process: usize,
+        kind: Kind,
+        pause: Duration,
+    },
+    /// Nobody reaches the API server.
+    ApiDown { pause: Duration },
+    /// Old versions are forgotten.
+    Compact,
+    /// Every probe says that its node is sick: a bad release.
+    Outbreak { pause: Duration },
+    /// Somebody does something.
+    Person(super::people::Deed),
+    /// From now on nothing goes wrong any more.
+    Peace,
+}
+
+impl World {
+    /// It happens.
+    pub fn trouble(&mut self, trouble: Trouble) {
+        let text = format!("{trouble:?}");
+        let name = text.split([' ', '(']).next().unwrap_or_default();
+        if !matches!(trouble, Trouble::Person(_)) {
+            self.seen.count("trouble", name);
+        }
+        self.trace.note(self.now, Actor::Fate, &text);
+        let now = self.now;
+        match trouble {
+            Trouble::Slow {
+                host,
+                cure,
+                comes_back,
+            } => self.stalls(&host, cure, comes_back),
+            Trouble::Silence { host, pause } => {
+                self.host(&host, |it| it.silent_until = now + pause)
+            }
+            Trouble::Boots { host } => self.boots(&host),
+            Trouble::HostClock { host, ahead } => self.host(&host, |it| it.skew = ahead),
+            Trouble::Lies { host } => {
+                self.host(&host, |it| it.lies = true);
+                self.probe_reports(&host, None);
+            }
+            Trouble::Kill { process } => self.kill(process),
+            Trouble::Freeze { process, pause } => {
+                if let Some(machine) = &self.processes[process].machine {
+                    machine.freeze();
+                }
+                self.after(pause, Task::Trouble(Trouble::Thaw { process }));
+            }
+            Trouble::Thaw { process } => {
+                if let Some(machine) = &self.processes[process].machine {
+                    machine.thaw();
+                }
+            }
+            Trouble::Cut { process, pause } => self.processes[process].cut_until = now + pause,
+            Trouble::Tell { process } => self.processes[process].stop.tell(),
+            Trouble::Clock { process, ahead } => self.set_clock(process, ahead),
+            Trouble::Stall {
+                process,
+                kind,
+                pause,
+            } => self.processes[process].stall(kind, now + pause),
+            Trouble::ApiDown { pause } => self.faults.take_api_down(now + pause),
+            Trouble::Compact => self.store.forget(),
+            Trouble::Outbreak { pause } => self.outbreak(pause),
+            Trouble::Person(deed) => self.person(deed),
+            Trouble::Peace => self.peace(),
+        }
+    }
+
+    fn host(&mut self, name: &str, change: impl FnOnce(&mut super::Host)) {
+        if let Some(host) = self.hosts.get_mut(name) {
+            change(host);
+        }
+    }
+
+    fn stalls(&mut self, name: &str, cure: Cure, comes_back: Return) {
+        self.host(name, |host| {
+            host.is_slow = true;
+            host.cure = cure;
+            host.comes_back = comes_back;
+            host.proven_at = None;
+        });
+        self.seen.count("incident", &format!("{cure:?}"));
+        self.probe_reports(name, None);
+    }
+
+    /// A machine boots by itself, whatever is under way.
+    fn boots(&mut self, name: &str) {
+        let pause = self.chance.seconds(30, 120);
+        let Some(host) = self.hosts.get_mut(name).filter(|host| host.is_up) else {
+            return;
+        };
+        if host.comes_back == Return::Hangs {
+            host.comes_back = Return::After(pause);
+        }
+        let boot = host.boot;
+        self.goes_down(name, boot);
+    }
+
+    fn set_clock(&mut self, process: usize, ahead: i64) {
+        let process = &mut self.processes[process];
+        process.skew = ahead;
+        if let Some(machine) = &process.machine {
+            machine.set_clock(ahead);
+        }
+    }
+
+    fn outbreak(&mut self, pause: Duration) {
+        let names: Vec<String> = self.hosts.keys().cloned().collect();
+        for name in names {
+            let begins = !self
+                .hosts
+                .get(&name)
+                .is_some_and(|it| it.lies || it.is_slow);
+            if begins {
+                self.host(&name, |host| host.lies = true);
+                self.probe_reports(&name, None);
+            }
+        }
+        let end = Task::Trouble(Trouble::Person(super::people::Deed::FixProbes));
+        self.after(pause, end);
+    }
+
+    /// Nothing goes wrong any more, and what is broken is repaired.
+    fn peace(&mut self) {
+        self.faults.end();
+        for number in 0..self.processes.len() {
+            self.set_clock(number, 0);
+            let process = &mut self.processes[number];
+            process.cut_until = Duration::ZERO;
+            process.end_stalls();
+            if let Some(machine) = &process.machine {
+                machine.thaw();
+            }
+        }
+        let names: Vec<String> = self.hosts.keys().cloned().collect();
+        for name in names {
+            let pause = self.chance.seconds(20, 300);
+            let mut down = None;
+            self.host(&name, |host| {
+                host.silent_until = Duration::ZERO;
+                host.lies = false;
+                host.skew = 0;
+                if host.is_slow && host.cure == Cure::Nothing {
+                    host.cure = Cure::Reboot;
+                }
+                host.comes_back = Return::After(Duration::from_secs(90));
+                down = (!host.is_up).then_some(host.boot);
+            });
+            if let Some(boot) = down {
+                self.after(pause, Task::Host(name.clone(), HostTask::ComesUp { boot }));
+            }
+            self.after(pause, Task::Host(name, HostTask::Sees));
+        }
+        self.tidy_up();
+    }
+
+    /// Changes an object as somebody does who reads it first.
+    pub fn edit(&mut self, actor: Actor, kind: Kind, key: &str, change: impl FnOnce(&mut Value)) {
+        let Some(old) = self.store.get(kind, key).cloned() else {
+            return;
+        };
+        let mut new = old.as_ref().clone();
+        change(&mut new);
+        if new == *old {
+            return;
+        }
+        if new["spec"] != old["spec"] {
+            let generation = old["metadata"]["generation"].as_i64().unwrap_or_default();
+            new["metadata"]["generation"] = json!(generation + 1);
+        }
+        self.put(actor, kind, key, new);
+    }
+}
