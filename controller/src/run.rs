@@ -9,6 +9,7 @@ use anyhow::{Result, bail};
 use kube::ResourceExt;
 use tokio::sync::watch;
 use tokio::time::Instant;
+use unstall_crds::remediation::{NodeRemediation, Phase};
 use unstall_decide::{About, Event, Plan, Snapshot, View, plan, wanted};
 
 use crate::act::{Actor, Carried, Herald, carry_out};
@@ -20,9 +21,9 @@ use crate::serve::Health;
 /// How often the loop looks by itself: deadlines and silence come without an event.
 #[derive(Debug, Clone, Copy)]
 pub struct Looks {
-    /// While an incident is open.
+    /// While an incident is at work.
     pub at_work: Duration,
-    /// While none is.
+    /// While none is, or all of them wait.
     pub at_rest: Duration,
 }
 
@@ -165,7 +166,7 @@ impl Loop {
             decided_in,
             is_done,
         });
-        let is_at_rest = view.open().next().is_none();
+        let is_at_rest = view.open().all(waits);
         let rest = if is_at_rest {
             self.looks.at_rest
         } else {
@@ -206,6 +207,19 @@ impl Loop {
     }
 }
 
+/// Whether an incident waits for what it says: for others, or for a time that is minutes
+/// away rather than seconds.
+fn waits(incident: &NodeRemediation) -> bool {
+    let Some(status) = &incident.status else {
+        return false;
+    };
+    let is_others_turn = matches!(
+        status.phase,
+        Phase::Pending | Phase::Holding | Phase::HandedOver
+    );
+    is_others_turn && !status.blockers.is_empty()
+}
+
 /// Ends this process when the ledger is not the one that it leads by: the next
 /// start makes or takes it anew.
 fn still_leading(seen: &Snapshot) -> Result<()> {
@@ -228,7 +242,32 @@ fn still_leading(seen: &Snapshot) -> Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
+
+    #[test]
+    fn what_waits_for_others_is_looked_at_as_seldom_as_nothing() {
+        let incident = |status: serde_json::Value| -> NodeRemediation {
+            serde_json::from_value(json!({
+                "apiVersion": "unstall.dev/v1alpha1", "kind": "NodeRemediation", "metadata": {"name": "i"},
+                "spec": {"origin": "Manual", "nodeName": "n", "reason": "r", "remedies": ["drop"]},
+                "status": status,
+            }))
+            .unwrap()
+        };
+        let since = "2026-03-02T12:00:00Z";
+        let blocked = json!([{"reason": "OutsideWindow", "message": "closed", "since": since}]);
+        let of = |phase: &str| incident(json!({"phase": phase, "blockers": blocked}));
+        assert!(
+            ["Pending", "Holding", "HandedOver"]
+                .iter()
+                .all(|it| waits(&of(it)))
+        );
+        assert!(!waits(&of("Draining")), "pods may go at any time");
+        assert!(!waits(&incident(json!({"phase": "Pending"}))), "a new one");
+        assert!(!waits(&incident(serde_json::Value::Null)), "a newer one");
+    }
 
     #[test]
     fn a_large_fleet_is_looked_at_less_often() {

@@ -1,6 +1,6 @@
 //! Whether what is said anew says nothing that a decision waits for. Thousands of nodes
 //! and probes say so all the time; the loop looks at their numbers when it looks by
-//! itself, every 2 s while an incident is open.
+//! itself, every 2 s while an incident is at work.
 
 use unstall_crds::condition::Condition;
 use unstall_crds::health::{NodeHealth, NodeHealthStatus, SignalStatus, TriggerStatus};

@@ -101,7 +101,7 @@ fn settings(chance: &mut Chance, signing_key: String) -> Settings {
         },
         looks: Looks {
             at_work: seconds(chance.of([2, 5])),
-            at_rest: seconds(chance.of([30, 60])),
+            at_rest: seconds(chance.of([30, 60, 120])),
         },
     }
 }

@@ -112,14 +112,15 @@ pub fn is_owned(node: &Value) -> bool {
     taints.is_some_and(|all| all.iter().any(foreign))
 }
 
-/// Whether the node is unhealthy by what its kubelet and its probe last wrote.
-pub fn is_unhealthy(world: &World, name: &str) -> bool {
+/// Whether the node is unhealthy for `policy`, by what its kubelet and its probe last wrote.
+pub fn is_unhealthy(world: &World, policy: &str, name: &str) -> bool {
     let Some(node) = world.store.get(Kind::Node, name) else {
         return false;
     };
     let health = world.store.get(Kind::Health, name);
     let triggers = health.and_then(|it| it["status"]["triggers"].as_array());
-    !is_ready(node) || triggers.is_some_and(|all| all.iter().any(|it| it["state"] == "Firing"))
+    let fires = |it: &Value| it["policy"] == policy && it["state"] == "Firing";
+    !is_ready(node) || triggers.is_some_and(|all| all.iter().any(fires))
 }
 
 /// Whether the incident is one of a roll-out that failed.

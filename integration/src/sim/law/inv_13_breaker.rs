@@ -16,11 +16,15 @@ pub fn holds(world: &World, past: &Past, _: &Actor, commit: &Commit) -> Verdict 
         if !taken.iter().any(|slot| covered.contains(&slot.node)) {
             continue;
         }
+        let name = policy.metadata.name.clone().unwrap_or_default();
         let share = usize::from(policy.spec.disruption.stop_when_unhealthy.get());
         let limit = (covered.len() * share).div_ceil(100).max(1);
         let sick: Vec<_> = unhealthy
             .iter()
-            .filter(|node| covered.iter().any(|it| it == *node))
+            .filter(|key| {
+                let node = key.strip_prefix(&format!("{name}/"));
+                node.is_some_and(|node| covered.iter().any(|it| it == node))
+            })
             .collect();
         if sick.len() > limit {
             return Err(format!(

@@ -36,7 +36,8 @@ pub struct Past {
     pub policies: BTreeMap<String, Vec<(Duration, Option<Value>)>>,
     /// Since when each node has not been available for pods, by what its object says.
     pub away: BTreeMap<String, Duration>,
-    /// Since when each node has been unhealthy for the breaker.
+    /// Since when each node has been unhealthy for the breaker of a policy, as
+    /// `policy/node`: each counts by its own triggers.
     pub unhealthy: BTreeMap<String, Duration>,
     /// Since when somebody else has wanted each node.
     pub owned: BTreeMap<String, Duration>,
@@ -107,8 +108,12 @@ impl Past {
     }
 
     fn follow_health(&mut self, world: &World, name: &str) {
-        let is_unhealthy = facts::is_unhealthy(world, name);
-        set(&mut self.unhealthy, name, world.now, is_unhealthy);
+        let policies = self.policies.keys().cloned().collect::<Vec<_>>();
+        for policy in policies {
+            let is_unhealthy = facts::is_unhealthy(world, &policy, name);
+            let key = format!("{policy}/{name}");
+            set(&mut self.unhealthy, &key, world.now, is_unhealthy);
+        }
     }
 
     /// Takes in what a node is about to do.
