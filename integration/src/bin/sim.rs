@@ -1,8 +1,16 @@
 //! Lets the controller run in worlds that are played.
 
+use std::process::ExitCode;
+
 use clap::Parser;
 use unstall_integration::sim::cli::Cli;
 
-fn main() -> anyhow::Result<()> {
-    Cli::parse().run()
+fn main() -> ExitCode {
+    match Cli::parse().run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("sim: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
 }

@@ -242,17 +242,22 @@ fn check(old: &Value, version: &Value, uid: &Value) -> Result<(), Reply> {
     Ok(())
 }
 
+fn put(store: &mut Store, kind: Kind, key: &str, object: Value, code: u16) -> Written {
+    let commit = set(store, kind, key, object);
+    let body = commit.after.as_deref().unwrap_or(&Value::Null);
+    (Reply::object(code, body), Some(commit))
+}
+
 /// Puts an object, and says what changed.
-pub fn put(store: &mut Store, kind: Kind, key: &str, object: Value, code: u16) -> Written {
+pub fn set(store: &mut Store, kind: Kind, key: &str, object: Value) -> Commit {
     let before = store.get(kind, key).cloned();
     let after = store.put(kind, key, object);
-    let commit = Commit {
+    Commit {
         kind,
         key: key.to_owned(),
         before,
-        after: Some(Arc::clone(&after)),
-    };
-    (Reply::object(code, &after), Some(commit))
+        after: Some(after),
+    }
 }
 
 const fn is_core(kind: Kind) -> bool {

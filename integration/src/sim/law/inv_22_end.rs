@@ -1,27 +1,63 @@
-//! 22. Once nothing goes wrong any more, everything comes to an end: no incident is at work,
-//! no slot is held and no node is cordoned but for what a human is told of.
+//! 22. Once nothing goes wrong any more, everything comes to an end: no phase outlasts its
+//! deadline, and at the end no slot is held and no node is cordoned but by an incident that
+//! is at work or of which a human is told.
+
+use std::time::Duration;
+
+use unstall_crds::remediation::{NodeRemediation, Phase};
 
 use super::{Past, Verdict, facts};
 use crate::sim::api::kind::Kind;
 use crate::sim::world::World;
 
-pub fn holds(world: &World, _: &Past) -> Verdict {
-    for (name, object) in world.store.all(Kind::Remediation) {
-        let status = &object["status"];
-        let phase = status["phase"].as_str().unwrap_or("Pending");
-        if status["outcome"].is_null() && !["Holding", "Pending"].contains(&phase) {
-            return Err(format!("{name} is still {phase}: {}", status["message"]));
+/// As long as a controller may need to come back after the last fault,
+const COMES_BACK: Duration = Duration::from_mins(20);
+/// to see that a deadline has passed, and to say so.
+const SEES: Duration = Duration::from_mins(5);
+/// As long as a phase without a deadline may last that waits for nobody.
+const NO_DEADLINE: Duration = Duration::from_hours(1);
+
+pub fn in_time(world: &World, past: &Past) -> Verdict {
+    let Some(peace) = world.peace_since else {
+        return Ok(());
+    };
+    if world.now < peace + COMES_BACK {
+        return Ok(());
+    }
+    for (name, _) in world.store.all(Kind::Remediation) {
+        let Some(incident) = facts::incident(world, name) else {
+            return Err(format!("{name} cannot be read"));
+        };
+        if !is_at_work(&incident) {
+            continue;
+        }
+        let status = incident.status.unwrap_or_default();
+        let since = past.incidents.get(name).copied().unwrap_or_default();
+        let is_late = match &status.phase_deadline {
+            Some(by) => {
+                let late = world.wall().duration_since(by.0);
+                !late.is_negative() && late.unsigned_abs() > SEES
+            }
+            None => world.now.saturating_sub(since.max(peace)) > NO_DEADLINE,
+        };
+        if is_late {
+            let text = status.message.unwrap_or_default();
+            return Err(format!("{name} is still {}: {text}", status.phase));
         }
     }
-    let slots = facts::slots(world);
-    for slot in &slots {
-        let incident = facts::incident(world, &slot.remediation);
-        let status = incident.and_then(|it| it.status).unwrap_or_default();
-        let is_held = status
-            .outcome
-            .is_some_and(|it| it != unstall_crds::remediation::Outcome::Fixed)
-            || status.phase == unstall_crds::remediation::Phase::Holding;
-        if !is_held {
+    Ok(())
+}
+
+fn is_at_work(incident: &NodeRemediation) -> bool {
+    let status = incident.status.as_ref();
+    let phase = status.map_or(Phase::Pending, |it| it.phase);
+    status.is_some_and(|it| it.outcome.is_none())
+        && !matches!(phase, Phase::Pending | Phase::Holding)
+}
+
+pub fn at_the_end(world: &World, _: &Past) -> Verdict {
+    for slot in facts::slots(world) {
+        if !may_hold(world, &slot.remediation) {
             return Err(format!(
                 "{} keeps a slot for {}",
                 slot.node, slot.remediation
@@ -29,18 +65,20 @@ pub fn holds(world: &World, _: &Past) -> Verdict {
         }
     }
     for (name, node) in world.store.all(Kind::Node) {
-        let Some(by) = facts::cordoned_by(node) else {
-            continue;
-        };
-        let incident = facts::incident(world, by);
-        let status = incident.and_then(|it| it.status).unwrap_or_default();
-        let is_held = status
-            .outcome
-            .is_some_and(|it| it != unstall_crds::remediation::Outcome::Fixed)
-            || status.phase == unstall_crds::remediation::Phase::Holding;
-        if !is_held {
+        let by = facts::cordoned_by(node);
+        if let Some(by) = by.filter(|by| !may_hold(world, by)) {
             return Err(format!("{name} is still cordoned by {by}"));
         }
     }
     Ok(())
+}
+
+/// Whether an incident of this name may keep a node: it is not over, or it failed and a
+/// human is told.
+fn may_hold(world: &World, name: &str) -> bool {
+    let Some(incident) = facts::incident(world, name) else {
+        return false;
+    };
+    let outcome = incident.status.and_then(|it| it.outcome);
+    outcome != Some(unstall_crds::remediation::Outcome::Fixed)
 }

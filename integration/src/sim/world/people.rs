@@ -8,6 +8,7 @@ use unstall_crds::names::{LEDGER, annotation};
 
 use super::{Host, Task, Trouble, World};
 use crate::sim::api::kind::Kind;
+use crate::sim::api::store::key;
 use crate::sim::api::write::{Commit, whole};
 use crate::sim::trace::Actor;
 
@@ -236,6 +237,16 @@ impl World {
 
     /// After the faults, a human looks after what is left: pauses end, foreign cordons go.
     pub fn tidy_up(&mut self) {
+        for number in 0..self.workloads.len() {
+            // A budget that lets no pod go at all is a mistake that somebody mends.
+            let workload = &self.workloads[number];
+            let most = i64::try_from(workload.replicas).unwrap_or_default() - 1;
+            let key = key(Some(&workload.namespace), &workload.name);
+            self.edit(Actor::Human, Kind::Budget, &key, |budget| {
+                let least = budget["spec"]["minAvailable"].as_i64().unwrap_or_default();
+                budget["spec"]["minAvailable"] = json!(least.min(most));
+            });
+        }
         self.edit(Actor::Human, Kind::Ledger, LEDGER, |ledger| {
             if let Some(spec) = ledger["spec"].as_object_mut() {
                 spec.remove("pause");

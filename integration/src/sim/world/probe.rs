@@ -7,7 +7,7 @@ use unstall_crds::health::NodeHealth;
 
 use super::{Host, HostTask, Task, World};
 use crate::sim::api::kind::Kind;
-use crate::sim::api::write::{Commit, put, whole};
+use crate::sim::api::write::{Commit, whole};
 use crate::sim::trace::Actor;
 
 /// When a report is tried again that did not get through.
@@ -82,10 +82,7 @@ impl World {
         };
         let mut object = old.as_ref().clone();
         object["status"] = status;
-        let (_, commit) = put(&mut self.store, Kind::Health, name, object, 200);
-        if let Some(commit) = commit {
-            self.committed(Actor::Host(name.to_owned()), commit);
-        }
+        self.put(Actor::Host(name.to_owned()), Kind::Health, name, object);
         self.after(interval, Task::Host(name.to_owned(), next));
     }
 }

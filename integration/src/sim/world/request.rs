@@ -198,7 +198,8 @@ impl World {
         } else {
             write(&mut self.store, call, body, now)
         };
-        if !reply.is_good() || commit.is_some() {
+        // Leases are renewed all the time.
+        if call.kind != Kind::Lease && (!reply.is_good() || commit.is_some()) {
             let text = format!("{} -> {}", call.text(), reply.code);
             self.trace.note(self.now, actor.clone(), &text);
         }

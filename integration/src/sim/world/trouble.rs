@@ -166,6 +166,7 @@ impl World {
     /// Nothing goes wrong any more, and what is broken is repaired.
     fn peace(&mut self) {
         self.faults.end();
+        self.peace_since = Some(self.now);
         for number in 0..self.processes.len() {
             self.set_clock(number, 0);
             let process = &mut self.processes[number];
