@@ -3,7 +3,7 @@
 .DEFAULT_GOAL := help
 CLUSTER = cargo --locked run -q -p unstall-integration --bin cluster --
 
-.PHONY: help demo demo-down test check bench bench-plan bench-fleet cluster-up cluster-down cluster-status generate fuzz mutate
+.PHONY: help demo demo-down test check bench bench-plan bench-fleet sim cluster-up cluster-down cluster-status generate fuzz mutate
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -29,6 +29,9 @@ bench-plan: ## how much CPU a plan takes at 1,000, 5,000 and 15,000 nodes
 
 bench-fleet: ## what the controller costs beside 5,000 played nodes on a real API server (25 min; root)
 	@cargo --locked bench -q -p unstall-integration --bench fleet
+
+sim: ## the controller in worlds that are played, each of one seed (ARGS="--seeds 1000", ARGS="--seed 17")
+	@cargo --locked run -q --profile sim -p unstall-integration --features sim --bin sim -- $(ARGS)
 
 cluster-up: ## a real cluster with this machine as its node
 	@$(CLUSTER) up

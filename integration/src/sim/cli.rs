@@ -67,7 +67,7 @@ impl Cli {
 
     fn many(&self) -> Result<()> {
         let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH)?;
-        let base = self.base.unwrap_or_else(|| now.as_secs() << 16);
+        let base = self.base.unwrap_or(now.as_secs() << 16);
         println!("base seed {base}, {} seeds", self.seeds);
         let started = Instant::now();
         let outcomes = self.side_by_side(base)?;

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::kind::Kind;
 
 /// How many changes of a kind a watch can go back.
-const KEPT: usize = 4096;
+const KEPT: usize = 300;
 
 /// A change of an object.
 #[derive(Debug)]

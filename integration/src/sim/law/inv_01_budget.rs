@@ -1,4 +1,4 @@
-//! 1. Never more nodes are disrupted than a budget allows, across leaders.
+//! Law 1: Never more nodes are disrupted than a budget allows, across leaders.
 
 use super::{Past, Verdict, facts};
 use crate::sim::api::write::Commit;

@@ -1,4 +1,4 @@
-//! 2. The same for each group of a topology, and of the control plane one at most.
+//! Law 2: The same for each group of a topology, and of the control plane one at most.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! 3. At most one deed of a command.
+//! Law 3: At most one deed of a command.
 
 use unstall_crds::command::CommandPayload;
 

@@ -1,4 +1,4 @@
-//! 4. Nothing is done in another boot than the one that was decided on.
+//! Law 4: Nothing is done in another boot than the one that was decided on.
 
 use unstall_crds::command::CommandPayload;
 

@@ -1,4 +1,4 @@
-//! 5. Nothing is done after a command expired, by the node's clock; and by the true one
+//! Law 5: Nothing is done after a command expired, by the node's clock; and by the true one
 //! not much later than that clock is wrong.
 
 use jiff::SignedDuration;

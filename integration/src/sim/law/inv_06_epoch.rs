@@ -1,4 +1,4 @@
-//! 6. Nothing is done for a leader of which the node knows a successor.
+//! Law 6: Nothing is done for a leader of which the node knows a successor.
 
 use unstall_crds::command::CommandPayload;
 

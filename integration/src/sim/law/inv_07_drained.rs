@@ -1,4 +1,4 @@
-//! 7. No reboot before the node was drained, or the policy's time-out let the rest stay.
+//! Law 7: No reboot before the node was drained, or the policy's time-out let the rest stay.
 
 use unstall_crds::command::{CommandAction, CommandPayload};
 use unstall_crds::policy::DrainTimeoutAction;

@@ -1,4 +1,4 @@
-//! 8. A drain that is over leaves no pod that it had to send away.
+//! Law 8: A drain that is over leaves no pod that it had to send away.
 
 use super::inv_07_drained::pods_of;
 use super::{Past, Verdict, facts};

@@ -1,4 +1,4 @@
-//! 9. An eviction names the pod's UID, and so does a deletion.
+//! Law 9: An eviction names the pod's UID, and so does a deletion.
 
 use serde_json::Value;
 

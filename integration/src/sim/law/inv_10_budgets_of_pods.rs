@@ -1,4 +1,4 @@
-//! 10. No policy here lets pods be deleted: every one is evicted, and with grace.
+//! Law 10: No policy here lets pods be deleted: every one is evicted, and with grace.
 
 use serde_json::Value;
 

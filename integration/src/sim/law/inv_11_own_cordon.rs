@@ -1,4 +1,4 @@
-//! 11. Uncordoned is what an incident cordoned, and what is still its own.
+//! Law 11: Uncordoned is what an incident cordoned, and what is still its own.
 
 use super::{Past, Verdict, facts};
 use crate::sim::api::kind::Kind;

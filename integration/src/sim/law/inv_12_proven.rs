@@ -1,4 +1,4 @@
-//! 12. A node that was rebooted is uncordoned after a new boot, Ready, and measured well;
+//! Law 12: A node that was rebooted is uncordoned after a new boot, Ready, and measured well;
 //! or because of `afterFailure`, a human, or an end before the reboot.
 
 use unstall_crds::command::CommandAction;

@@ -1,4 +1,4 @@
-//! 13. Where too many nodes are unhealthy nothing begins.
+//! Law 13: Where too many nodes are unhealthy nothing begins.
 
 use super::{Past, Verdict, facts};
 use crate::sim::api::write::Commit;

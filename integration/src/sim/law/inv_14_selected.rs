@@ -1,4 +1,4 @@
-//! 14. What no selector covers is left alone, and an empty one covers nothing.
+//! Law 14: What no selector covers is left alone, and an empty one covers nothing.
 
 use super::{Past, Verdict, facts};
 use crate::sim::api::kind::Kind;

@@ -1,4 +1,4 @@
-//! 15. While everything is paused, a policy is suspended, only observes, or is gone, nothing
+//! Law 15: While everything is paused, a policy is suspended, only observes, or is gone, nothing
 //! begins; nor outside its windows.
 
 use unstall_crds::policy::Mode;

@@ -1,4 +1,4 @@
-//! 16. The caps hold, whatever was restarted or made again.
+//! Law 16: The caps hold, whatever was restarted or made again.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! 17. A command for an earlier node of that name does nothing.
+//! Law 17: A command for an earlier node of that name does nothing.
 
 use unstall_crds::command::CommandPayload;
 

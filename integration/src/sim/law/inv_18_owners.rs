@@ -1,4 +1,4 @@
-//! 18. Nodes that somebody else has are left alone.
+//! Law 18: Nodes that somebody else has are left alone.
 
 use super::past::LAG;
 use super::{Past, Verdict, facts};

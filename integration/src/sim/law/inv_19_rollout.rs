@@ -1,4 +1,4 @@
-//! 19. The first node on which a roll-out fails halts it for all others.
+//! Law 19: The first node on which a roll-out fails halts it for all others.
 
 use super::past::LAG;
 use super::{Past, Verdict, facts};

@@ -1,4 +1,4 @@
-//! 20. One `dropCaches` at a time on a node, and not too often.
+//! Law 20: One `dropCaches` at a time on a node, and not too often.
 
 use std::time::Duration;
 

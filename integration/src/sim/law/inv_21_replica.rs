@@ -1,4 +1,4 @@
-//! 21. The node of the controller's only ready replica is never drained.
+//! Law 21: The node of the controller's only ready replica is never drained.
 
 use super::past::LAG;
 use super::{Past, Verdict, facts};

@@ -1,4 +1,4 @@
-//! 22. Once nothing goes wrong any more, everything comes to an end: no phase outlasts its
+//! Law 22: Once nothing goes wrong any more, everything comes to an end: no phase outlasts its
 //! deadline, and at the end no slot is held and no node is cordoned but by an incident that
 //! is at work or of which a human is told.
 

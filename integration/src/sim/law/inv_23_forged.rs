@@ -1,4 +1,4 @@
-//! 23. What the controller did not sign is not done.
+//! Law 23: What the controller did not sign is not done.
 
 use unstall_crds::command::CommandPayload;
 

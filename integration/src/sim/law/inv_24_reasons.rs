@@ -1,4 +1,4 @@
-//! 24. Whenever nothing is done about a node that calls for it, a reason is given.
+//! Law 24: Whenever nothing is done about a node that calls for it, a reason is given.
 
 use std::time::Duration;
 

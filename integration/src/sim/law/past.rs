@@ -156,10 +156,7 @@ impl Past {
     }
 
     /// Those of `all` that have been so for longer than a view may be old.
-    pub fn for_long<'a>(
-        all: &'a BTreeMap<String, Duration>,
-        now: Duration,
-    ) -> impl Iterator<Item = &'a str> {
+    pub fn for_long(all: &BTreeMap<String, Duration>, now: Duration) -> impl Iterator<Item = &str> {
         all.iter()
             .filter(move |(_, since)| now.saturating_sub(**since) > LAG)
             .map(|(name, _)| name.as_str())

@@ -113,12 +113,7 @@ impl Host {
             .collect();
         let zombies = if is_slow { "20000" } else { "12" };
         let stall = format!("{}ms", self.network_stall);
-        let signal = |name: &str, value: &str| {
-            json!({
-                "name": name, "state": "Known", "last": value, "min": value, "p50": value, "p90": value,
-                "max": value, "samples": 20, "sampledAt": clock,
-            })
-        };
+        let signal = |name: &str, value: &str| json!({"name": name, "state": "Known", "last": value, "p50": value, "sampledAt": clock});
         let mut status = json!({
             "bootID": self.boot_id(),
             "kernel": {"running": self.kernel, "staged": self.next_kernel, "rebootRequired": false},
