@@ -50,7 +50,7 @@ pub fn draw(seed: u64, is_loud: bool) -> anyhow::Result<Arc<Sim>> {
         processes: (0..replicas)
             .map(|number| Process::new(&format!("ctrl-{number}")))
             .collect(),
-        workloads: workloads(&mut chance),
+        workloads: workloads(&mut chance, replicas),
         chance: chance.fork(),
     });
     sim.with(|world| {
@@ -66,10 +66,6 @@ pub fn draw(seed: u64, is_loud: bool) -> anyhow::Result<Arc<Sim>> {
         world.deploy();
         for policy in policies(&mut chance) {
             world.apply(policy);
-        }
-        for number in 0..replicas {
-            let pause = chance.millis(100, 5000);
-            world.after(pause, Task::Start(number));
         }
         troubles(world, &mut chance, &names, replicas);
         let mut look = Duration::from_mins(10);
@@ -106,11 +102,11 @@ fn settings(chance: &mut Chance, signing_key: String) -> Settings {
     }
 }
 
-fn workloads(chance: &mut Chance) -> Vec<Workload> {
+fn workloads(chance: &mut Chance, own: usize) -> Vec<Workload> {
     let mut all = vec![Workload {
         name: "unstall-controller".to_owned(),
         namespace: "unstall-system".to_owned(),
-        replicas: 2,
+        replicas: own,
         min_available: Some(1),
         is_ours: true,
         ..Workload::default()
@@ -256,7 +252,7 @@ fn any_trouble(chance: &mut Chance, number: u64, host: String, process: usize) -
     let pause = chance.seconds(5, 400);
     let ahead = chance.of([-600_000, -30_000, 30_000, 600_000]);
     let person = Trouble::Person;
-    match number % 24 {
+    match number % 26 {
         0 => Trouble::Silence {
             host,
             pause: chance.seconds(60, 7200),
@@ -302,6 +298,11 @@ fn any_trouble(chance: &mut Chance, number: u64, host: String, process: usize) -
         20 => person(Deed::DeleteHealth { host }),
         21 => person(Deed::Rejoin { host }),
         22 => person(Deed::ScaleDown { host }),
+        23 => Trouble::Mute {
+            host,
+            pause: chance.seconds(30, 1800),
+        },
+        24 => Trouble::Intruder { host },
         _ => Trouble::Freeze {
             process,
             pause: chance.seconds(1, 30),

@@ -19,11 +19,23 @@ pub fn holds(world: &World, _: &Past, node: &str, payload: &CommandPayload) -> V
     let incident = facts::incident(world, &slot.remediation);
     let policy = incident.as_ref().and_then(|it| it.spec.policy.as_ref());
     let proceeds = policy.is_some_and(|it| it.drain.on_timeout == DrainTimeoutAction::Proceed);
-    let left = pods_of(world, node);
+    let issued = payload.issued_at.0.as_second();
+    // Who came after the order was given was not there when the node was looked at.
+    let left: Vec<String> = pods_of(world, node)
+        .into_iter()
+        .filter(|key| born(world, key).is_none_or(|at| at < issued))
+        .collect();
     if left.is_empty() || proceeds {
         return Ok(());
     }
     Err(format!("{node} is rebooted with pods on it: {left:?}"))
+}
+
+fn born(world: &World, key: &str) -> Option<i64> {
+    let pod = world.store.get(Kind::Pod, key)?;
+    let at = pod["metadata"]["creationTimestamp"].as_str()?;
+    let at: jiff::Timestamp = at.parse().ok()?;
+    Some(at.as_second())
 }
 
 /// Pods of the node that a drain sends away.

@@ -71,6 +71,8 @@ pub struct Host {
 
 /// Something of a node that happens.
 pub enum HostTask {
+    /// The kubelet writes the Node.
+    Kubelet,
     /// Nothing was heard of the kubelet for too long.
     Missed { since: Duration },
     /// The probe sees what is asked of it.
@@ -139,6 +141,7 @@ impl World {
             return;
         }
         match task {
+            HostTask::Kubelet => self.kubelet_writes(name),
             HostTask::Missed { since } => self.kubelet_missed(name, since),
             HostTask::Sees => self.probe_sees(name),
             HostTask::Report { number } => self.probe_reports(name, Some(number)),

@@ -58,6 +58,11 @@ impl World {
         }
     }
 
+    /// Nothing is heard of the kubelet, whatever the machine does.
+    pub fn kubelet_is_missed(&mut self, name: &str) {
+        self.ready(name, "Unknown", None);
+    }
+
     /// Nothing was heard of the kubelet for too long.
     pub fn kubelet_missed(&mut self, name: &str, since: Duration) {
         let is_still = |host: &super::Host| !host.is_up && host.since == since;
@@ -79,6 +84,7 @@ impl World {
         host.since = now;
         host.is_busy = false;
         let comes_back = host.comes_back;
+        self.pods_of_host_stop(name);
         self.trace
             .note(now, Actor::Host(name.to_owned()), "goes down");
         self.after(

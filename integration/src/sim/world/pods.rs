@@ -72,8 +72,15 @@ impl World {
     }
 
     fn make_pod(&mut self, number: usize) {
+        if let Some(key) = self.make_object(number) {
+            let pause = self.chance.millis(500, 3000);
+            self.after(pause, Task::Pod(PodTask::Place(key)));
+        }
+    }
+
+    fn make_object(&mut self, number: usize) -> Option<String> {
         let now = self.wall();
-        let workload = &mut self.workloads[number];
+        let workload = self.workloads.get_mut(number)?;
         workload.made += 1;
         let Workload {
             name, namespace, ..
@@ -106,8 +113,21 @@ impl World {
         birth(&mut pod, Kind::Pod, self.store.version(), now);
         let key = key(Some(&namespace), &pod_name);
         self.put(Actor::Cluster, Kind::Pod, &key, pod);
-        let pause = self.chance.millis(500, 3000);
-        self.after(pause, Task::Pod(PodTask::Place(key)));
+        Some(key)
+    }
+
+    /// A pod is put on a node by its name, past the scheduler.
+    pub fn intrude(&mut self, name: &str) {
+        let number = self.workloads.len() - 1;
+        let Some(key) = self.make_object(number) else {
+            return;
+        };
+        if let Some(pod) = self.store.get(Kind::Pod, &key) {
+            let mut placed = pod.as_ref().clone();
+            placed["spec"]["nodeName"] = json!(name);
+            self.put(Actor::Cluster, Kind::Pod, &key, placed);
+        }
+        self.after(Duration::from_secs(3), Task::Pod(PodTask::Runs(key)));
     }
 
     /// On the node with the fewest pods that takes any.
@@ -147,8 +167,12 @@ impl World {
         let mut running = pod.as_ref().clone();
         running["status"] =
             json!({"phase": "Running", "conditions": [{"type": "Ready", "status": "True"}]});
+        let is_ours = is_ours(&running);
         if running != **pod {
             self.put(Actor::Cluster, Kind::Pod, key, running);
+        }
+        if is_ours {
+            self.own_pod_runs(key);
         }
     }
 
@@ -167,6 +191,18 @@ impl World {
                 PodTask::Runs(key)
             };
             self.after(pause, Task::Pod(task));
+        }
+    }
+
+    /// A machine is down, and every process on it.
+    pub fn pods_of_host_stop(&mut self, name: &str) {
+        let pods = self.store.all(Kind::Pod);
+        let own: Vec<String> = pods
+            .filter(|(_, pod)| pod["spec"]["nodeName"] == name && is_ours(pod))
+            .map(|(key, _)| key.clone())
+            .collect();
+        for key in own {
+            self.own_pod_ends(&key, false);
         }
     }
 
@@ -212,6 +248,10 @@ impl World {
             let pause = least + self.chance.millis(200, 4000);
             let task = PodTask::Ends(commit.key.clone());
             self.after(pause, Task::Pod(task));
+            self.own_pod_leaves(&commit.key);
+        }
+        if commit.after.is_none() {
+            self.own_pod_ends(&commit.key, true);
         }
         if commit.after.is_none()
             && let Some(number) = number
@@ -248,6 +288,10 @@ impl World {
             }
         }
     }
+}
+
+fn is_ours(pod: &Value) -> bool {
+    pod["metadata"]["labels"]["app.kubernetes.io/name"] == "unstall"
 }
 
 fn takes_pods(node: &Value) -> bool {

@@ -22,6 +22,8 @@ pub struct Process {
     pub name: String,
     /// The machine of the process that runs now.
     pub machine: Option<Arc<Played>>,
+    /// The pod that it runs in.
+    pub pod: Option<String>,
     /// Counts its starts.
     pub starts: u64,
     /// Nothing passes between it and the API server until then.
@@ -45,6 +47,7 @@ impl Process {
         Self {
             name: name.to_owned(),
             machine: None,
+            pod: None,
             starts: 0,
             cut_until: Duration::ZERO,
             stalled: BTreeMap::new(),
@@ -113,10 +116,10 @@ fn prepare(sim: &Arc<Sim>, world: &mut World, number: usize) -> Option<Prepared>
     let client = Client::new(wire, "default");
     let chance = world.chance.fork();
     let machine = Played::new(sim.began, chance);
-    let process = &mut world.processes[number];
-    if process.machine.is_some() {
+    if !world.may_run(number) {
         return None;
     }
+    let process = &mut world.processes[number];
     machine.set_clock(process.skew);
     process.machine = Some(Arc::clone(&machine));
     process.starts += 1;
@@ -173,5 +176,47 @@ impl World {
         self.watchers.retain(|_, watcher| watcher.process != number);
         let pause = self.chance.seconds(2, 40);
         self.agenda.enter(self.now + pause, Task::Start(number));
+    }
+
+    /// Whether a process does not run, and its pod does.
+    fn may_run(&self, number: usize) -> bool {
+        let process = &self.processes[number];
+        let pod = process.pod.as_ref();
+        let pod = pod.and_then(|key| self.store.get(Kind::Pod, key));
+        let node = pod.and_then(|pod| pod["spec"]["nodeName"].as_str());
+        let host = node.and_then(|node| self.hosts.get(node));
+        process.machine.is_none() && host.is_some_and(|host| host.is_up)
+    }
+
+    /// A pod of the controller runs: a process of its own, or the one that ran in it.
+    pub fn own_pod_runs(&mut self, key: &str) {
+        let of_pod = |it: &Process| it.pod.as_deref() == Some(key);
+        let number = self.processes.iter().position(of_pod);
+        let free = || self.processes.iter().position(|it| it.pod.is_none());
+        let Some(number) = number.or_else(free) else {
+            return;
+        };
+        self.processes[number].pod = Some(key.to_owned());
+        self.agenda.enter(self.now, Task::Start(number));
+    }
+
+    /// The process in a pod is told to end, as kubelets do first.
+    pub fn own_pod_leaves(&self, key: &str) {
+        let mut own = self.processes.iter();
+        if let Some(process) = own.find(|it| it.pod.as_deref() == Some(key)) {
+            process.stop.tell();
+        }
+    }
+
+    /// A pod is gone, or the machine under it; a process in it is, too.
+    pub fn own_pod_ends(&mut self, key: &str, is_gone: bool) {
+        let mut own = self.processes.iter();
+        let Some(number) = own.position(|it| it.pod.as_deref() == Some(key)) else {
+            return;
+        };
+        self.kill(number);
+        if is_gone {
+            self.processes[number].pod = None;
+        }
     }
 }

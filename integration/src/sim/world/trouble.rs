@@ -20,6 +20,10 @@ pub enum Trouble {
     },
     /// A probe says nothing for so long.
     Silence { host: String, pause: Duration },
+    /// A kubelet says nothing for so long, on a machine that is well.
+    Mute { host: String, pause: Duration },
+    /// A pod comes to a node past any cordon.
+    Intruder { host: String },
     /// A machine boots by itself.
     Boots { host: String },
     /// The clock of a machine jumps.
@@ -75,6 +79,11 @@ impl World {
             Trouble::Silence { host, pause } => {
                 self.host(&host, |it| it.silent_until = now + pause)
             }
+            Trouble::Mute { host, pause } => {
+                self.kubelet_is_missed(&host);
+                self.after(pause, Task::Host(host, HostTask::Kubelet));
+            }
+            Trouble::Intruder { host } => self.intrude(&host),
             Trouble::Boots { host } => self.boots(&host),
             Trouble::HostClock { host, ahead } => self.host(&host, |it| it.skew = ahead),
             Trouble::Lies { host } => {
