@@ -3,7 +3,7 @@
 .DEFAULT_GOAL := help
 CLUSTER = cargo --locked run -q -p unstall-integration --bin cluster --
 
-.PHONY: help demo demo-down test check bench bench-plan bench-fleet sim cluster-up cluster-down cluster-status generate fuzz mutate
+.PHONY: help demo demo-down test check bench bench-plan bench-fleet sim plant cluster-up cluster-down cluster-status generate fuzz mutate
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -32,6 +32,9 @@ bench-fleet: ## what the controller costs beside 5,000 played nodes on a real AP
 
 sim: ## the controller in worlds that are played, each of one seed (ARGS="--seeds 1000", ARGS="--seed 17")
 	@cargo --locked run -q --profile sim -p unstall-integration --features sim --bin sim -- $(ARGS)
+
+plant: ## plant 31 mistakes into a copy of the code, one at a time: does the simulator find them? (ONLY="budget")
+	@cargo --locked run -q -p unstall-integration --features sim --bin plant -- $(ONLY)
 
 cluster-up: ## a real cluster with this machine as its node
 	@$(CLUSTER) up

@@ -15,7 +15,12 @@ pub mod demo;
 pub mod mutate;
 
 #[cfg(feature = "sim")]
+pub mod plant;
+#[cfg(feature = "sim")]
 pub mod sim;
+
+#[cfg(any(feature = "mutate", feature = "sim"))]
+mod tree;
 
 pub mod interrupt;
 pub mod process_id;

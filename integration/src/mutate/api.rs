@@ -11,9 +11,9 @@ use serde_json::Value;
 use super::programs::Programs;
 use super::red::{Red, Tests};
 use super::rules;
-use super::tree::Tree;
 use crate::cluster::{Cluster, ClusterOptions};
 use crate::interrupt::Interrupt;
+use crate::tree::Tree;
 
 /// The tests that send bad documents.
 const TESTS: &str = "refused::";

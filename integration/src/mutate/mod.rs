@@ -16,8 +16,6 @@ mod scan;
 
 mod rules;
 
-mod tree;
-
 mod process;
 mod programs;
 mod red;

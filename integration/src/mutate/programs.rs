@@ -9,8 +9,8 @@ use anyhow::{Context, Result, bail};
 use serde_json::Value;
 
 use super::process::{self, Keep};
-use super::tree::Tree;
 use crate::interrupt::Interrupt;
+use crate::tree::Tree;
 
 /// What is built: the packages whose tests turn red, and the targets in them.
 const WHAT: [&str; 10] = [

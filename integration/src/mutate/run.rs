@@ -10,9 +10,9 @@ use super::programs::{Program, Programs};
 use super::red::{Red, Tests};
 use super::report::Report;
 use super::switches::{Mutant, VARIABLE};
-use super::tree::Tree;
 use super::{checks, reasons};
 use crate::interrupt::Interrupt;
+use crate::tree::Tree;
 
 /// The actuator's verification: its own files, and what the API types check of
 /// a command when it is parsed.
@@ -47,7 +47,7 @@ pub enum Group {
 pub fn run(groups: &[Group], interrupt: &Interrupt) -> Result<()> {
     // The report is older than the copy, so that the time holds all.
     let mut report = Report::new();
-    let tree = Tree::copy()?;
+    let tree = Tree::copy("mutate")?;
     let switched = Switched::put_into(&tree)?;
     interrupt.check()?;
     eprintln!("building a copy of the tree in which each check and reason can be switched off");

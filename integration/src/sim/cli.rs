@@ -1,5 +1,6 @@
 //! The simulator's command line.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
@@ -111,9 +112,11 @@ impl Cli {
     }
 
     fn side_by_side(&self, base: u64) -> Result<Vec<Outcome>> {
+        let stop = AtomicBool::new(false);
+        let stop = &stop;
         let all: Vec<Result<Vec<Outcome>>> = std::thread::scope(|scope| {
             let lanes: Vec<_> = (0..self.threads)
-                .map(|lane| scope.spawn(move || self.lane(base, lane)))
+                .map(|lane| scope.spawn(move || self.lane(base, lane, stop)))
                 .collect();
             let joined = lanes.into_iter().map(|lane| match lane.join() {
                 Ok(done) => done,
@@ -129,15 +132,15 @@ impl Cli {
         Ok(outcomes)
     }
 
-    fn lane(&self, base: u64, lane: u64) -> Result<Vec<Outcome>> {
+    fn lane(&self, base: u64, lane: u64, stop: &AtomicBool) -> Result<Vec<Outcome>> {
         let mut outcomes = Vec::new();
         let mut number = lane;
-        while number < self.seeds {
+        while number < self.seeds && !stop.load(Ordering::Relaxed) {
             let outcome = run(base + number, None, false)?;
             let is_broken = outcome.broken.is_some();
             outcomes.push(outcome);
             if is_broken && !self.keep_going {
-                break;
+                stop.store(true, Ordering::Relaxed);
             }
             number += self.threads.max(1);
         }

@@ -150,11 +150,14 @@ fn policies(chance: &mut Chance) -> Vec<Value> {
         &["drop"],
         &["drop", "hold"],
     ]);
+    let zones = chance.of([&["a", "b", "c"][..], &["a", "b", "c"], &["a", "b"]]);
     let cure = json!({
         "metadata": {"name": "cure"},
         "spec": {
             "mode": chance.of(["Enforce", "Enforce", "Enforce", "Observe"]),
-            "nodeSelector": {"matchLabels": {"kubernetes.io/os": "linux"}},
+            "nodeSelector": {"matchExpressions": [
+                {"key": "topology.kubernetes.io/zone", "operator": "In", "values": zones},
+            ]},
             "triggers": [{
                 "name": "slow", "remedies": ladder,
                 "signal": {"name": "MemoryStatReadCPU", "above": "100ms", "clearBelow": "20ms", "for": "1m"},

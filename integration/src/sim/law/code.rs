@@ -54,6 +54,7 @@ const OF_CALLS: &[OfCall] = &[
         "10 budgets are never bypassed",
         inv_10_budgets_of_pods::holds,
     ),
+    ("11 only from our own cordon", inv_11_own_cordon::of_call),
 ];
 
 /// Of what was written.
@@ -68,6 +69,7 @@ const OF_WRITES: &[OfWrite] = &[
     ("15 stopped", inv_15_stopped::holds),
     ("18 owners", inv_18_owners::holds),
     ("19 roll-out", inv_19_rollout::holds),
+    ("20 in place", inv_20_in_place::of_write),
     ("21 own replica", inv_21_replica::holds),
 ];
 

@@ -40,6 +40,13 @@ pub fn slots(world: &World) -> Vec<Slot> {
         .map_or_else(Vec::new, |status| status.slots)
 }
 
+/// The incident that has the node's slot, and since when.
+pub fn slot_of(world: &World, node: &str) -> Option<(String, jiff::Timestamp)> {
+    let slots = slots(world);
+    let slot = slots.iter().find(|slot| slot.node == node)?;
+    Some((slot.remediation.clone(), slot.since.0))
+}
+
 /// The slots that a write of the ledger added.
 pub fn taken(commit: &Commit) -> Vec<Slot> {
     if commit.kind != Kind::Ledger {

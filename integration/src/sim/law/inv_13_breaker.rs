@@ -1,9 +1,15 @@
 //! Law 13: Where too many nodes are unhealthy nothing begins.
 
+use std::time::Duration;
+
+use super::past::LAG;
 use super::{Past, Verdict, facts};
 use crate::sim::api::write::Commit;
 use crate::sim::trace::Actor;
 use crate::sim::world::World;
+
+/// Three reports of five minutes each.
+const SILENT: Duration = Duration::from_mins(15);
 
 pub fn holds(world: &World, past: &Past, _: &Actor, commit: &Commit) -> Verdict {
     let taken = facts::taken(commit);
@@ -19,13 +25,21 @@ pub fn holds(world: &World, past: &Past, _: &Actor, commit: &Commit) -> Verdict 
         let name = policy.metadata.name.clone().unwrap_or_default();
         let share = usize::from(policy.spec.disruption.stop_when_unhealthy.get());
         let limit = (covered.len() * share).div_ceil(100).max(1);
-        let sick: Vec<_> = unhealthy
+        let silent = |node: &&String| {
+            let beat = past.beats.get(*node);
+            beat.is_some_and(|beat| world.now.saturating_sub(*beat) > SILENT + LAG)
+        };
+        let mut sick: Vec<String> = covered.iter().filter(silent).cloned().collect();
+        let sick_ones = unhealthy
             .iter()
             .filter(|key| {
                 let node = key.strip_prefix(&format!("{name}/"));
                 node.is_some_and(|node| covered.iter().any(|it| it == node))
             })
-            .collect();
+            .filter_map(|key| key.split_once('/').map(|(_, node)| node.to_owned()));
+        sick.extend(sick_ones);
+        sick.sort();
+        sick.dedup();
         if sick.len() > limit {
             return Err(format!(
                 "a slot for {:?} while {sick:?} are unhealthy, {limit} of {} may be",

@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use unstall_crds::command::{CommandAction, CommandPayload};
 
-use super::{Past, Verdict};
+use super::{Past, Verdict, facts};
+use crate::sim::api::write::Commit;
+use crate::sim::trace::Actor;
 use crate::sim::world::World;
 
 /// The actuator's own limit.
@@ -27,4 +29,31 @@ pub fn holds(world: &World, past: &Past, node: &str, payload: &CommandPayload) -
         )),
         _ => Ok(()),
     }
+}
+
+/// Not more nodes are cured in place at once than each policy allows.
+pub fn of_write(world: &World, past: &Past, _: &Actor, commit: &Commit) -> Verdict {
+    let taken = facts::taken(commit);
+    if !taken.iter().any(|slot| !slot.kind.is_disruptive()) {
+        return Ok(());
+    }
+    let slots = facts::slots(world);
+    for policy in facts::policies(world) {
+        let covered = facts::covered(world, &policy);
+        let used = slots
+            .iter()
+            .filter(|slot| !slot.kind.is_disruptive() && covered.contains(&slot.node));
+        let used = u32::try_from(used.count()).unwrap_or(u32::MAX);
+        let total = u32::try_from(covered.len()).unwrap_or(u32::MAX);
+        let name = policy.metadata.name.clone().unwrap_or_default();
+        let lately = past.policy_lately(&name, world.now).into_iter();
+        let limits = lately.filter_map(facts::policy);
+        let limit = limits
+            .map(|it| it.spec.disruption.max_in_place.nodes_of(total))
+            .max();
+        if used > limit.unwrap_or_default() {
+            return Err(format!("policy {name}: {used} slots in place"));
+        }
+    }
+    Ok(())
 }

@@ -25,6 +25,8 @@ pub struct Done {
     pub epoch: i64,
     pub action: CommandAction,
     pub boot: u32,
+    /// The slot that the node had: its incident, and since when.
+    pub slot: Option<(String, jiff::Timestamp)>,
 }
 
 /// What the laws remember.
@@ -45,6 +47,8 @@ pub struct Past {
     pub failed: BTreeMap<String, Duration>,
     /// Since when each incident has been as it is, and for what it waits.
     pub incidents: BTreeMap<String, Duration>,
+    /// When each node lost the cordon of an incident last.
+    pub uncordoned: BTreeMap<String, Duration>,
     /// When each probe wrote last.
     pub beats: BTreeMap<String, Duration>,
     boots: BTreeMap<String, u32>,
@@ -68,6 +72,12 @@ impl Past {
             }
             Kind::Node => {
                 let node = commit.after.as_deref();
+                let is_ours =
+                    |node: &Value| facts::is_cordoned(node) && facts::cordoned_by(node).is_some();
+                let was_ours = commit.before.as_deref().is_some_and(is_ours);
+                if was_ours && !node.is_some_and(is_ours) {
+                    self.uncordoned.insert(key.clone(), now);
+                }
                 set(&mut self.away, &key, now, node.is_some_and(facts::is_away));
                 set(
                     &mut self.owned,
@@ -127,6 +137,7 @@ impl Past {
             epoch: payload.epoch,
             action: payload.action,
             boot,
+            slot: facts::slot_of(world, node),
         });
     }
 

@@ -26,10 +26,10 @@ impl Tree {
     /// # Errors
     /// When another run is at work, git does not answer, or a file cannot be
     /// copied.
-    pub fn copy() -> Result<Self> {
-        let dir = cache_root()?.join("mutate");
+    pub fn copy(name: &str) -> Result<Self> {
+        let dir = cache_root()?.join(name);
         let Some(lock) = try_lock(&dir.join("lock"))? else {
-            bail!("another run of mutate is at work: wait for it, or stop it with Ctrl-C");
+            bail!("another run of {name} is at work: wait for it, or stop it with Ctrl-C");
         };
         let tree = Self {
             root: dir.join("tree"),
@@ -60,8 +60,9 @@ impl Tree {
     ///
     /// # Errors
     /// When it cannot be created.
+    #[cfg(feature = "mutate")]
     pub fn scratch(&self, name: &str) -> Result<PathBuf> {
-        let dir = self.root.join(".mutate").join(name);
+        let dir = self.root.join(".scratch").join(name);
         fs::create_dir_all(&dir).with_context(|| format!("cannot create {}", dir.display()))?;
         Ok(dir)
     }
@@ -88,6 +89,7 @@ impl Tree {
     ///
     /// # Errors
     /// When the folder cannot be read.
+    #[cfg(feature = "mutate")]
     pub fn list(&self, folder: &str, ending: &str) -> Result<Vec<String>> {
         let path = self.root.join(folder);
         let entries =
@@ -119,7 +121,7 @@ impl Tree {
 impl Drop for Tree {
     fn drop(&mut self) {
         if let Err(error) = self.remove() {
-            eprintln!("mutate: {error:#}");
+            eprintln!("the copy of the tree: {error:#}");
         }
     }
 }

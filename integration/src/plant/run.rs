@@ -1,0 +1,144 @@
+//! One copy, one build with every fault in it, and a run of the simulator for each.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Instant;
+
+use anyhow::{Context, Result, bail};
+
+use super::faults::{Edit, FAULTS, Fault};
+use crate::tree::Tree;
+
+/// The environment variable that switches a fault on.
+const VARIABLE: &str = "UNSTALL_PLANTED";
+/// A fault must be found within so many seeds.
+const SEEDS: u64 = 2000;
+/// Without a fault so many worlds pass.
+const SOUND: u64 = 40;
+
+/// Plants every fault whose name contains `only`, and prints the table.
+///
+/// # Errors
+/// When a fault is not found, or does not fit the code any more.
+pub fn run(base: u64, only: &str) -> Result<()> {
+    let tree = Tree::copy("plant")?;
+    plant(&tree)?;
+    let program = build(&tree)?;
+    if let Some(found) = simulate(&program, "", base, SOUND)? {
+        bail!("without a fault seed {} fails: {}", found.seed, found.rule);
+    }
+    println!("| fault | found by | seeds needed |\n|---|---|---|");
+    let mut missed = Vec::new();
+    let chosen = FAULTS.iter().filter(|fault| fault.name.contains(only));
+    for fault in chosen {
+        let started = Instant::now();
+        let found = simulate(&program, fault.name, base, SEEDS)?;
+        let took = started.elapsed().as_secs();
+        let text = match &found {
+            Some(found) => format!("{} | {}", found.rule, found.seed - base + 1),
+            None => "**nothing** | more than 2,000".to_owned(),
+        };
+        println!("| {} | {text} |", fault.name);
+        eprintln!("{}: {took} s", fault.name);
+        if !found.is_some_and(|it| is_expected(fault, &it.rule)) {
+            missed.push(fault.name);
+        }
+    }
+    if missed.is_empty() {
+        return Ok(());
+    }
+    bail!(
+        "not found, or by another law than expected: {}",
+        missed.join("; ")
+    )
+}
+
+fn is_expected(fault: &Fault, rule: &str) -> bool {
+    fault.laws.iter().any(|law| rule.starts_with(law))
+}
+
+/// Changes the copy.
+fn plant(tree: &Tree) -> Result<()> {
+    for fault in FAULTS {
+        for Edit { file, old, new } in fault.edits {
+            let text = tree.read(file)?;
+            let count = text.matches(old).count();
+            if count != 1 {
+                bail!("{}: {file} has {count} times, not once:\n{old}", fault.name);
+            }
+            let home = if file.starts_with("controller/decide/") {
+                "crate"
+            } else {
+                "unstall_decide"
+            };
+            let switch = format!("{home}::planted({:?})", fault.name);
+            tree.write(file, &text.replace(old, &new.replace("PLANTED", &switch)))?;
+        }
+    }
+    let lib = "controller/decide/src/lib.rs";
+    let switch = format!(
+        r#"
+/// Whether the fault of this name is planted.
+#[must_use]
+pub fn planted(name: &str) -> bool {{
+    static WHICH: std::sync::OnceLock<String> = std::sync::OnceLock::new();
+    WHICH.get_or_init(|| std::env::var("{VARIABLE}").unwrap_or_default()) == name
+}}
+"#
+    );
+    tree.write(lib, &(tree.read(lib)? + &switch))
+}
+
+fn build(tree: &Tree) -> Result<PathBuf> {
+    let status = Command::new("cargo")
+        .current_dir(tree.root())
+        .args(["build", "--locked", "--quiet", "--profile", "sim"])
+        .args([
+            "-p",
+            "unstall-integration",
+            "--features",
+            "sim",
+            "--bin",
+            "sim",
+        ])
+        .arg("--target-dir")
+        .arg(tree.target())
+        .status()
+        .context("cannot run cargo")?;
+    if !status.success() {
+        bail!("the copy with its faults cannot be built");
+    }
+    Ok(tree.target().join("sim/sim"))
+}
+
+struct Found {
+    seed: u64,
+    rule: String,
+}
+
+/// The first seed of which a law is broken.
+fn simulate(program: &Path, fault: &str, base: u64, seeds: u64) -> Result<Option<Found>> {
+    let output = Command::new(program)
+        .args(["--base", &base.to_string(), "--seeds", &seeds.to_string()])
+        .env(VARIABLE, fault)
+        .output()
+        .context("cannot run the simulator")?;
+    let text = String::from_utf8_lossy(&output.stdout);
+    let failed = text.lines().filter_map(|line| {
+        let rest = line.strip_prefix("FAILED seed ")?;
+        let (seed, rest) = rest.split_once(": ")?;
+        let (rule, _) = rest.split_once(" at ")?;
+        Some(Found {
+            seed: seed.parse().ok()?,
+            rule: rule.to_owned(),
+        })
+    });
+    let first = failed.min_by_key(|found| found.seed);
+    if first.is_none() && !output.status.success() {
+        bail!(
+            "{fault}: {}",
+            String::from_utf8_lossy(&output.stderr).trim()
+        );
+    }
+    Ok(first)
+}
