@@ -93,11 +93,11 @@ fn patch(store: &mut Store, call: &Call, body: &Value) -> Result<Written, Reply>
     let mut new = old.as_ref().clone();
     let is_status = call.subresource.as_deref() == Some("status");
     let mut body = body.clone();
-    let conditions = (call.is_strategic && body["status"].is_object())
-        .then(|| body["status"]["conditions"].take());
-    if let Some(Value::Array(changes)) = conditions {
+    if call.is_strategic
+        && let Some(status) = body["status"].as_object_mut()
+        && let Some(Value::Array(changes)) = status.remove("conditions")
+    {
         merge_conditions(&mut new["status"]["conditions"], changes);
-        remove(&mut body["status"], "conditions");
     }
     if is_status {
         let status = body["status"].take();

@@ -31,7 +31,8 @@ pub fn holds(world: &World, _: &Past, node: &str, payload: &CommandPayload) -> V
     Err(format!("{node} is rebooted with pods on it: {left:?}"))
 }
 
-fn born(world: &World, key: &str) -> Option<i64> {
+/// When a pod was made.
+pub fn born(world: &World, key: &str) -> Option<i64> {
     let pod = world.store.get(Kind::Pod, key)?;
     let at = pod["metadata"]["creationTimestamp"].as_str()?;
     let at: jiff::Timestamp = at.parse().ok()?;

@@ -1,6 +1,7 @@
 //! Law 8: A drain that is over leaves no pod that it had to send away.
 
-use super::inv_07_drained::pods_of;
+use super::inv_07_drained::{born, pods_of};
+use super::past::LAG;
 use super::{Past, Verdict, facts};
 use crate::sim::api::kind::Kind;
 use crate::sim::api::write::Commit;
@@ -41,7 +42,6 @@ pub fn holds(world: &World, _: &Past, _: &Actor, commit: &Commit) -> Verdict {
 
 /// Whether a pod came so lately that no watch may have told of it.
 fn is_new(world: &World, key: &str) -> bool {
-    let pod = world.store.get(Kind::Pod, key);
-    let version = pod.and_then(|it| it["metadata"]["resourceVersion"].as_str());
-    version.is_none()
+    let lag = i64::try_from(LAG.as_secs()).unwrap_or(i64::MAX);
+    born(world, key).is_none_or(|at| world.wall().as_second() - at < lag)
 }
