@@ -86,6 +86,8 @@ impl HostNode {
             // cgroup v1 is what many of the nodes run that this project is for.
             "failCgroupV1": false,
             "failSwapOn": false,
+            // Off: on a disk that is nearly full it deletes the product's images before they run.
+            "imageGCHighThresholdPercent": 100,
             "makeIPTablesUtilChains": false,
             "resolvConf": node.dir.join("resolv.conf"),
             "staticPodPath": node.dir.join("manifests"),
