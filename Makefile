@@ -34,7 +34,7 @@ sim: ## the controller in worlds that are played, each of one seed (ARGS="--seed
 	@cargo --locked run -q --profile sim -p unstall-integration --features sim --bin sim -- $(ARGS)
 
 plant: ## plant 31 mistakes into a copy of the code, one at a time: does the simulator find them? (ONLY="budget")
-	@cargo --locked run -q -p unstall-integration --features sim --bin plant -- $(ONLY)
+	@cargo --locked run -q -p unstall-integration --features sim --bin plant -- "$(ONLY)"
 
 cluster-up: ## a real cluster with this machine as its node
 	@$(CLUSTER) up

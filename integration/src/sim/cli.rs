@@ -22,7 +22,7 @@ pub struct Cli {
     #[arg(long, requires = "seed")]
     trace: bool,
     /// How many seeds to run.
-    #[arg(long, default_value_t = 100)]
+    #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u64).range(1..))]
     seeds: u64,
     /// The first of them; drawn from the time where it is absent.
     #[arg(long)]
@@ -31,7 +31,7 @@ pub struct Cli {
     #[arg(long)]
     keep_going: bool,
     /// How many threads run seeds side by side.
-    #[arg(long, default_value_t = 2)]
+    #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u64).range(1..=64))]
     threads: u64,
 }
 

@@ -40,6 +40,12 @@ pub fn slots(world: &World) -> Vec<Slot> {
         .map_or_else(Vec::new, |status| status.slots)
 }
 
+/// The nodes of slots that disrupt.
+pub fn nodes_disrupted(slots: &[Slot]) -> Vec<&str> {
+    let disruptive = slots.iter().filter(|slot| slot.kind.is_disruptive());
+    disruptive.map(|slot| slot.node.as_str()).collect()
+}
+
 /// The incident that has the node's slot, and since when.
 pub fn slot_of(world: &World, node: &str) -> Option<(String, jiff::Timestamp)> {
     let slots = slots(world);

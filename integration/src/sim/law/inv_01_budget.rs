@@ -11,11 +11,7 @@ pub fn holds(world: &World, past: &Past, _: &Actor, commit: &Commit) -> Verdict 
         return Ok(());
     }
     let slots = facts::slots(world);
-    let disrupted: Vec<&str> = slots
-        .iter()
-        .filter(|slot| slot.kind.is_disruptive())
-        .map(|slot| slot.node.as_str())
-        .collect();
+    let disrupted = facts::nodes_disrupted(&slots);
     for policy in facts::policies(world) {
         let covered = facts::covered(world, &policy);
         if !taken.iter().any(|slot| covered.contains(&slot.node)) {

@@ -13,11 +13,7 @@ pub fn holds(world: &World, past: &Past, _: &Actor, commit: &Commit) -> Verdict 
         return Ok(());
     }
     let slots = facts::slots(world);
-    let disrupted: Vec<&str> = slots
-        .iter()
-        .filter(|slot| slot.kind.is_disruptive())
-        .map(|slot| slot.node.as_str())
-        .collect();
+    let disrupted = facts::nodes_disrupted(&slots);
     control_plane(world, &disrupted)?;
     for policy in facts::policies(world) {
         let name = policy.metadata.name.clone().unwrap_or_default();
