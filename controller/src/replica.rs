@@ -44,7 +44,8 @@ pub struct Replica {
 }
 
 impl Replica {
-    /// A replica whose health and metrics nobody asks for.
+    /// A replica whose health and metrics nobody asks for, and whose Prometheus is where
+    /// its API server is.
     ///
     /// # Errors
     /// When the signing key cannot be read.
@@ -57,12 +58,12 @@ impl Replica {
         looks: Looks,
     ) -> Result<Self, crate::keys::KeyError> {
         Ok(Self {
+            prometheus: Some(Prometheus::of(client.clone())),
             client,
             signer: Signer::from_pem(signing_key)?,
             lease,
             limits,
             looks,
-            prometheus: None,
             health: Health::new(),
             metrics: Arc::new(Metrics::new(&crate::metrics::Calls::default())),
         })

@@ -2,7 +2,7 @@
 
 use anyhow::{Context, Result};
 use kube::api::{Api, ListParams, Patch, PatchParams, PostParams};
-use kube::core::{DeserializeGuard, ObjectList};
+use kube::core::ObjectList;
 use kube::{Client, Error, Resource, ResourceExt};
 use serde::de::DeserializeOwned;
 use serde_json::json;
@@ -12,6 +12,7 @@ use unstall_crds::names::{LEDGER, manager};
 use unstall_crds::remediation::{NodeRemediation, Phase};
 
 use crate::client::bounded;
+use crate::observe::Perhaps;
 
 /// Objects of one answer.
 const PAGE: u32 = 500;
@@ -112,7 +113,7 @@ pub async fn name_handed_over(client: &Client) -> Result<()> {
 }
 
 /// Every object of a kind of ours; none where the kind is not there any more.
-async fn all<K>(client: &Client) -> Result<Vec<DeserializeGuard<K>>>
+async fn all<K>(client: &Client) -> Result<Vec<Perhaps<K>>>
 where
     K: Resource<Scope = k8s_openapi::ClusterResourceScope>
         + Clone
@@ -120,7 +121,7 @@ where
         + DeserializeOwned,
     K::DynamicType: Default,
 {
-    let api: Api<DeserializeGuard<K>> = Api::all(client.clone());
+    let api: Api<Perhaps<K>> = Api::all(client.clone());
     let mut params = ListParams::default().limit(PAGE);
     let mut all = Vec::new();
     loop {

@@ -76,12 +76,18 @@ impl Prometheus {
             .map(|path| path.to_string_lossy().into_owned());
         config.auth_info.token_file = token;
         let client = Client::try_from(config).context("cannot make a client for Prometheus")?;
+        Ok(Self::of(client))
+    }
+
+    /// Asks whom `client` reaches, and nothing yet.
+    #[must_use]
+    pub fn of(client: Client) -> Self {
         let why = "Prometheus was not asked yet".to_owned();
-        Ok(Self {
+        Self {
             client,
             latest: Arc::new(Mutex::new(Alerts::Unknown { why })),
             task: None,
-        })
+        }
     }
 
     /// Asks while it `is_wanted`.
@@ -94,8 +100,9 @@ impl Prometheus {
             self.task = Some(machine::spawn(async move {
                 loop {
                     let alerts = ask(&client).await;
-                    *latest.lock().unwrap_or_else(PoisonError::into_inner) = alerts;
-                    changed.notify_one();
+                    if is_new(&latest, alerts) {
+                        changed.notify_one();
+                    }
                     tokio::time::sleep(EVERY).await;
                 }
             }));
@@ -123,6 +130,14 @@ impl Drop for Prometheus {
     fn drop(&mut self) {
         self.stop();
     }
+}
+
+/// Keeps what it says; whether it said something else before.
+fn is_new(latest: &Mutex<Alerts>, alerts: Alerts) -> bool {
+    let mut latest = latest.lock().unwrap_or_else(PoisonError::into_inner);
+    let is_new = *latest != alerts;
+    *latest = alerts;
+    is_new
 }
 
 async fn ask(client: &Client) -> Alerts {
@@ -187,6 +202,15 @@ mod tests {
         };
         assert_eq!(firing.len(), 1);
         assert_eq!(firing[0]["alertname"], "A");
+    }
+
+    #[test]
+    fn the_same_is_no_news() {
+        let latest = Mutex::new(unknown("not asked"));
+        let fires = || Alerts::Firing(vec![BTreeMap::from([("a".to_owned(), "b".to_owned())])]);
+        assert!(is_new(&latest, fires()));
+        assert!(!is_new(&latest, fires()));
+        assert!(is_new(&latest, Alerts::Firing(Vec::new())));
     }
 
     #[test]

@@ -9,6 +9,7 @@ use kube::core::GroupVersionKind;
 use kube::{Client, discovery};
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
+use tokio::time::Instant;
 use unstall_crds::names::label;
 use unstall_crds::policy::TemplateReference;
 use unstall_decide::{HandedOver, Wanted, template_key};
@@ -17,6 +18,8 @@ use crate::machine;
 
 /// How often they are looked at.
 const EVERY: Duration = Duration::from_secs(10);
+/// How often a template is that is there: nobody waits for it.
+const TEMPLATE_EVERY: Duration = Duration::from_mins(5);
 /// How long one look may take.
 const LIMIT: Duration = Duration::from_secs(10);
 
@@ -61,15 +64,16 @@ impl Sights {
         self.lock().forgotten
     }
 
-    /// Keeps what a look that began at `forgotten` found, unless something was
-    /// forgotten meanwhile.
-    fn keep(&self, forgotten: u64, found: BTreeMap<String, HandedOver>) -> bool {
+    /// Keeps what a look that began at `forgotten` found, and says whether that is news;
+    /// `None` when something was forgotten meanwhile.
+    fn keep(&self, forgotten: u64, found: BTreeMap<String, HandedOver>) -> Option<bool> {
         let mut inner = self.lock();
-        let is_of_now = inner.forgotten == forgotten;
-        if is_of_now {
-            inner.found = found;
+        if inner.forgotten != forgotten {
+            return None;
         }
-        is_of_now
+        let is_new = inner.found != found;
+        inner.found = found;
+        Some(is_new)
     }
 
     fn retain(&self, keys: &BTreeSet<&str>) {
@@ -126,19 +130,17 @@ impl HandOvers {
         let (client, sights) = (self.client.clone(), Arc::clone(&self.sights));
         let changed = Arc::clone(changed);
         self.task = Some(machine::spawn(async move {
+            let mut looker = Looker::new(client);
             loop {
                 let forgotten = sights.forgotten();
-                let mut found = BTreeMap::new();
-                for target in &targets {
-                    if let Some(state) = look(&client, target).await {
-                        found.insert(target.key.clone(), state);
+                let found = looker.all(&targets).await;
+                if let Some(is_new) = sights.keep(forgotten, found) {
+                    if is_new {
+                        changed.notify_one();
                     }
-                }
-                if sights.keep(forgotten, found) {
-                    changed.notify_one();
                     tokio::select! {
                         biased;
-                        () = sights.wake.notified() => {}
+                        () = sights.wake.notified() => looker.templates.clear(),
                         () = tokio::time::sleep(EVERY) => {}
                     }
                 }
@@ -162,6 +164,41 @@ impl HandOvers {
 impl Drop for HandOvers {
     fn drop(&mut self) {
         self.stop();
+    }
+}
+
+/// Looks at targets: at templates seldom, once they are there.
+struct Looker {
+    client: Client,
+    /// When each template was seen.
+    templates: BTreeMap<String, Instant>,
+}
+
+impl Looker {
+    const fn new(client: Client) -> Self {
+        Self {
+            client,
+            templates: BTreeMap::new(),
+        }
+    }
+
+    async fn all(&mut self, targets: &BTreeSet<Target>) -> BTreeMap<String, HandedOver> {
+        let mut found = BTreeMap::new();
+        for target in targets {
+            let seen = self.templates.get(&target.key);
+            if seen.is_some_and(|at| at.elapsed() < TEMPLATE_EVERY) {
+                found.insert(target.key.clone(), HandedOver::Present);
+                continue;
+            }
+            let Some(state) = look(&self.client, target).await else {
+                continue;
+            };
+            if target.is_template && state == HandedOver::Present {
+                self.templates.insert(target.key.clone(), Instant::now());
+            }
+            found.insert(target.key.clone(), state);
+        }
+        found
     }
 }
 
@@ -247,13 +284,16 @@ mod tests {
         let sights = Sights::default();
         let found = |state| BTreeMap::from([("n1-1".to_owned(), state)]);
         let began = sights.forgotten();
-        assert!(sights.keep(began, found(HandedOver::Absent)));
+        assert_eq!(sights.keep(began, found(HandedOver::Absent)), Some(true));
+        let again = sights.keep(began, found(HandedOver::Absent));
+        assert_eq!(again, Some(false), "the same is no news");
         let began = sights.forgotten();
         sights.forget("n1-1");
         assert!(sights.lock().found.is_empty());
-        assert!(!sights.keep(began, found(HandedOver::Absent)));
+        assert_eq!(sights.keep(began, found(HandedOver::Absent)), None);
         assert!(sights.lock().found.is_empty());
-        assert!(sights.keep(sights.forgotten(), found(HandedOver::Present)));
+        let later = sights.keep(sights.forgotten(), found(HandedOver::Present));
+        assert_eq!(later, Some(true));
         sights.retain(&BTreeSet::from(["n1-1"]));
         assert_eq!(sights.lock().found, found(HandedOver::Present));
         sights.retain(&BTreeSet::new());

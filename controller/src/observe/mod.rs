@@ -2,6 +2,7 @@
 
 mod table;
 
+mod perhaps;
 mod same;
 
 mod node;
@@ -28,5 +29,6 @@ pub use hand_over::{Sights, api as dynamic_api, is_unknown_kind};
 pub use heard::Heard;
 pub use nearby::{Nearby, OwnPods};
 pub use node::plain;
+pub use perhaps::Perhaps;
 pub use snapshot::{Memory, snapshot};
 pub use stores::Stores;

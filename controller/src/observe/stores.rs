@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use kube::core::DeserializeGuard;
 use kube::runtime::watcher;
 use kube::{Api, Client, Resource, ResourceExt};
 use serde::de::DeserializeOwned;
@@ -15,6 +14,7 @@ use unstall_crds::remediation::NodeRemediation;
 use unstall_decide::Node;
 
 use super::node;
+use super::perhaps::Perhaps;
 use super::same;
 use super::table::Table;
 use super::watch::{Kept, Told, Watch, watch};
@@ -142,7 +142,7 @@ impl Stores {
 fn ours<K>(
     client: &Client,
     told: &Told,
-    kept: Kept<DeserializeGuard<K>, Readable<K>>,
+    kept: Kept<Perhaps<K>, Readable<K>>,
 ) -> (Arc<Table<Readable<K>>>, Watch)
 where
     K: Resource<Scope = k8s_openapi::ClusterResourceScope>
@@ -155,13 +155,13 @@ where
     K::DynamicType: Default + Clone,
 {
     let table = Arc::default();
-    let api: Api<DeserializeGuard<K>> = Api::all(client.clone());
+    let api: Api<Perhaps<K>> = Api::all(client.clone());
     let config = watcher::Config::default();
     let watch = watch(api, config, &table, told, kept);
     (table, watch)
 }
 
-fn readable<K: Resource>(object: DeserializeGuard<K>) -> (String, Readable<K>) {
+fn readable<K: Resource>(object: Perhaps<K>) -> (String, Readable<K>) {
     match object.0 {
         Ok(mut object) => {
             object.meta_mut().managed_fields = None;

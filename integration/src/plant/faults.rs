@@ -160,8 +160,8 @@ pub const FAULTS: &[Fault] = &[
         laws: &["13"],
         edits: &[edit(
             BREAKER,
-            "    !node.is_ready()\n        || matches!",
-            "    (!node.is_ready() && !PLANTED)\n        || matches!",
+            "    !node.is_ready()\n",
+            "    (!node.is_ready() && !PLANTED)\n",
         )],
     },
     Fault {
@@ -272,7 +272,7 @@ pub const FAULTS: &[Fault] = &[
     },
     Fault {
         name: "slots are not given back",
-        laws: &["22"],
+        laws: &["22", "24"],
         edits: &[edit(
             PART,
             "        let Some(slot) = self.slot() else {\n            return;\n        };\n        let rung",

@@ -11,16 +11,15 @@ use crate::tree::Tree;
 
 /// The environment variable that switches a fault on.
 const VARIABLE: &str = "UNSTALL_PLANTED";
-/// A fault must be found within so many seeds.
-const SEEDS: u64 = 2000;
 /// Without a fault so many worlds pass.
 const SOUND: u64 = 40;
 
-/// Plants every fault whose name contains `only`, and prints the table.
+/// Plants every fault whose name contains `only`, runs up to so many `seeds` for each, and
+/// prints the table.
 ///
 /// # Errors
 /// When a fault is not found, or does not fit the code any more.
-pub fn run(base: u64, only: &str) -> Result<()> {
+pub fn run(base: u64, seeds: u64, only: &str) -> Result<()> {
     let tree = Tree::copy("plant")?;
     plant(&tree)?;
     let program = build(&tree)?;
@@ -32,11 +31,11 @@ pub fn run(base: u64, only: &str) -> Result<()> {
     let chosen = FAULTS.iter().filter(|fault| fault.name.contains(only));
     for fault in chosen {
         let started = Instant::now();
-        let found = simulate(&program, fault.name, base, SEEDS)?;
+        let found = simulate(&program, fault.name, base, seeds)?;
         let took = started.elapsed().as_secs();
         let text = match &found {
             Some(found) => format!("{} | {}", found.rule, found.seed - base + 1),
-            None => "**nothing** | more than 2,000".to_owned(),
+            None => format!("**nothing** | more than {seeds}"),
         };
         println!("| {} | {text} |", fault.name);
         eprintln!("{}: {took} s", fault.name);

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use unstall_crds::health::RefusalReason;
 
+use super::api::route::Call;
 use super::api::write::Commit;
 use super::world::Fate;
 
@@ -22,6 +23,14 @@ pub struct Coverage {
 impl Coverage {
     pub fn count(&mut self, group: &str, what: &str) {
         *self.counts.entry(format!("{group}/{what}")).or_default() += 1;
+    }
+
+    pub fn call(&mut self, call: &Call) {
+        self.calls += 1;
+        let sub = call.subresource.as_deref().map(|it| format!("/{it}"));
+        let plural = call.kind.form().plural;
+        let what = format!("{:?} {plural}{}", call.verb, sub.unwrap_or_default());
+        self.count("ask", &what);
     }
 
     pub fn fate(&mut self, fate: Fate) {

@@ -13,6 +13,10 @@ pub enum Kind {
     Health,
     Remediation,
     Ledger,
+    /// Of another remediator,
+    HandedOver,
+    /// and what it is made from.
+    Template,
 }
 
 /// How a kind is called in the API.
@@ -25,9 +29,11 @@ pub struct Form {
 }
 
 const OURS: &str = "unstall.dev/v1alpha1";
+/// Another remediator's.
+pub const THEIRS: &str = "self-node-remediation.medik8s.io/v1alpha1";
 
 impl Kind {
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 12] = [
         Self::Node,
         Self::Pod,
         Self::Budget,
@@ -38,6 +44,8 @@ impl Kind {
         Self::Health,
         Self::Remediation,
         Self::Ledger,
+        Self::HandedOver,
+        Self::Template,
     ];
 
     pub const fn form(self) -> Form {
@@ -62,6 +70,13 @@ impl Kind {
             Self::Health => (OURS, "NodeHealth", "nodehealths", true),
             Self::Remediation => (OURS, "NodeRemediation", "noderemediations", true),
             Self::Ledger => (OURS, "DisruptionLedger", "disruptionledgers", true),
+            Self::HandedOver => (THEIRS, "SelfNodeRemediation", "selfnoderemediations", true),
+            Self::Template => (
+                THEIRS,
+                "SelfNodeRemediationTemplate",
+                "selfnoderemediationtemplates",
+                true,
+            ),
         };
         Form {
             api_version,

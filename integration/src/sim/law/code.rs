@@ -11,7 +11,7 @@ use super::{
     inv_07_drained, inv_08_emptied, inv_09_uid, inv_10_budgets_of_pods, inv_11_own_cordon,
     inv_12_proven, inv_13_breaker, inv_14_selected, inv_15_stopped, inv_16_caps, inv_17_recreated,
     inv_18_owners, inv_19_rollout, inv_20_in_place, inv_21_replica, inv_22_end, inv_23_forged,
-    inv_24_reasons,
+    inv_24_reasons, inv_25_held_up,
 };
 use crate::sim::api::kind::Kind;
 use crate::sim::api::route::Call;
@@ -34,6 +34,8 @@ pub struct Law {
     pub past: Past,
     /// The kernel that nodes boot.
     pub kernel: String,
+    /// A kernel with which the network stalls.
+    pub worse: Option<String>,
 }
 
 /// What a law says.
@@ -55,6 +57,7 @@ const OF_CALLS: &[OfCall] = &[
         inv_10_budgets_of_pods::holds,
     ),
     ("11 only from our own cordon", inv_11_own_cordon::of_call),
+    ("25 held up", inv_25_held_up::of_call),
 ];
 
 /// Of what was written.
@@ -71,6 +74,7 @@ const OF_WRITES: &[OfWrite] = &[
     ("19 roll-out", inv_19_rollout::holds),
     ("20 in place", inv_20_in_place::of_write),
     ("21 own replica", inv_21_replica::holds),
+    ("25 held up", inv_25_held_up::of_write),
 ];
 
 /// Of what nodes did.
@@ -84,6 +88,7 @@ const OF_DEEDS: &[OfDeed] = &[
     ("17 made again", inv_17_recreated::holds),
     ("20 in place", inv_20_in_place::holds),
     ("23 forged", inv_23_forged::holds),
+    ("25 held up", inv_25_held_up::of_deed),
 ];
 
 /// Of what should have come of it by now.
@@ -102,6 +107,12 @@ impl Law {
             kernel: kernel.to_owned(),
             ..Self::default()
         }
+    }
+
+    /// The median of `NetworkStall` with this kernel, in milliseconds.
+    pub fn network_stall(&self, kernel: &str) -> u64 {
+        let is_worse = self.worse.as_deref() == Some(kernel);
+        if is_worse { 60 } else { 2 }
     }
 
     pub const fn is_broken(&self) -> bool {

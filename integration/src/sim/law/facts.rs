@@ -1,9 +1,11 @@
 //! What is written of the cluster.
 
+use std::collections::BTreeMap;
+
 use serde_json::Value;
 use unstall_crds::ledger::{DisruptionLedger, Slot, SlotKind};
 use unstall_crds::names::{LEDGER, annotation, taint};
-use unstall_crds::policy::NodeHealthPolicy;
+use unstall_crds::policy::{DrainAction, NodeHealthPolicy};
 use unstall_crds::remediation::NodeRemediation;
 
 use crate::sim::api::kind::Kind;
@@ -51,6 +53,26 @@ pub fn slot_of(world: &World, node: &str) -> Option<(String, jiff::Timestamp)> {
     let slots = slots(world);
     let slot = slots.iter().find(|slot| slot.node == node)?;
     Some((slot.remediation.clone(), slot.since.0))
+}
+
+/// The incident that has cordoned the node.
+pub fn incident_of(world: &World, node: &str) -> Option<NodeRemediation> {
+    let object = world.store.get(Kind::Node, node)?;
+    incident(world, cordoned_by(object)?)
+}
+
+/// Whether the incident that has the node has a rule for the pod with this step.
+pub fn rule_of(world: &World, node: &str, pod: &Value, action: DrainAction) -> bool {
+    let incident = incident_of(world, node);
+    let policy = incident.as_ref().and_then(|it| it.spec.policy.as_ref());
+    let labels: BTreeMap<String, String> =
+        serde_json::from_value(pod["metadata"]["labels"].clone()).unwrap_or_default();
+    let mut rules = policy.into_iter().flat_map(|it| &it.drain.rules);
+    rules.any(|rule| {
+        let selector = rule.pod_selector.as_ref();
+        selector.is_some_and(|it| it.matches(&labels))
+            && rule.steps.iter().any(|step| step.action == action)
+    })
 }
 
 /// The slots that a write of the ledger added.
@@ -123,6 +145,11 @@ pub fn is_owned(node: &Value) -> bool {
         taint::OF_OTHERS.iter().any(|(foreign, _)| *foreign == key)
     };
     taints.is_some_and(|all| all.iter().any(foreign))
+}
+
+/// Whether somebody wants the node left alone.
+pub fn is_skipped(node: &Value) -> bool {
+    node["metadata"]["annotations"][annotation::SKIP].is_string()
 }
 
 /// Whether the node is unhealthy for `policy`, by what its kubelet and its probe last wrote.

@@ -1,7 +1,7 @@
 //! Law 7: No reboot before the node was drained, or the policy's time-out let the rest stay.
 
 use unstall_crds::command::{CommandAction, CommandPayload};
-use unstall_crds::policy::DrainTimeoutAction;
+use unstall_crds::policy::{DrainAction, DrainTimeoutAction};
 
 use super::{Past, Verdict, facts};
 use crate::sim::api::kind::Kind;
@@ -44,6 +44,7 @@ pub fn pods_of(world: &World, node: &str) -> Vec<String> {
     let pods = world.store.all(Kind::Pod);
     pods.filter(|(_, pod)| pod["spec"]["nodeName"] == node)
         .filter(|(_, pod)| pod["metadata"]["ownerReferences"][0]["kind"] == "ReplicaSet")
+        .filter(|(_, pod)| !facts::rule_of(world, node, pod, DrainAction::Skip))
         .map(|(key, _)| key.clone())
         .collect()
 }

@@ -45,8 +45,13 @@ pub fn holds(world: &World, past: &Past, _: &Actor, commit: &Commit) -> Verdict 
             host.boot_id()
         ));
     }
-    if reboot.is_some() && host.since + std::time::Duration::from_secs(30) > world.now {
-        return Err(format!("{by} gives {node} back without a soak"));
+    let soak = incident.spec.policy.as_ref().map(|it| it.soak.r#for.get());
+    let soak = soak.unwrap_or_default();
+    // By clocks that are right, and were all the time.
+    let are_right = world.processes.iter().all(|it| it.skew == 0);
+    let is_timed = are_right && world.clocks_changed <= host.since;
+    if reboot.is_some() && is_timed && host.since + soak > world.now {
+        return Err(format!("{by} gives {node} back without a soak of {soak:?}"));
     }
     Ok(())
 }

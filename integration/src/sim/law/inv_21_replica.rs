@@ -13,9 +13,14 @@ pub fn holds(world: &World, past: &Past, _: &Actor, commit: &Commit) -> Verdict 
     let own: Vec<_> = pods
         .filter(|pod| pod["metadata"]["labels"]["app.kubernetes.io/name"] == "unstall")
         .collect();
+    // A replica on a node that somebody cordoned is a replica.
     let is_away = |node: &str| {
+        let is_ready = world
+            .store
+            .get(Kind::Node, node)
+            .is_some_and(|it| facts::is_ready(it));
         let since = past.away.get(node);
-        since.is_some_and(|since| world.now.saturating_sub(*since) > LAG)
+        !is_ready && since.is_some_and(|since| world.now.saturating_sub(*since) > LAG)
     };
     for slot in facts::disrupted(commit) {
         let is_there = own

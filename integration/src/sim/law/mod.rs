@@ -32,3 +32,4 @@ mod inv_21_replica;
 mod inv_22_end;
 mod inv_23_forged;
 mod inv_24_reasons;
+mod inv_25_held_up;

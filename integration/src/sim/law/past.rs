@@ -1,6 +1,6 @@
 //! What the laws remember.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use serde_json::Value;
@@ -49,6 +49,14 @@ pub struct Past {
     pub incidents: BTreeMap<String, Duration>,
     /// When each node lost the cordon of an incident last.
     pub uncordoned: BTreeMap<String, Duration>,
+    /// The first command that each node was given.
+    pub commands: BTreeMap<String, Value>,
+    /// Since when somebody has wanted each node left alone.
+    pub skipped: BTreeMap<String, Duration>,
+    /// Since when each pod has been on its node.
+    pub placed: BTreeMap<String, Duration>,
+    /// Incidents whose remedy a human approved.
+    pub approved: BTreeSet<String>,
     /// When each probe wrote last.
     pub beats: BTreeMap<String, Duration>,
     boots: BTreeMap<String, u32>,
@@ -85,9 +93,34 @@ impl Past {
                     now,
                     node.is_some_and(facts::is_owned),
                 );
+                set(
+                    &mut self.skipped,
+                    &key,
+                    now,
+                    node.is_some_and(facts::is_skipped),
+                );
                 self.follow_health(world, &key);
             }
+            Kind::Pod => {
+                let pod = commit.after.as_deref();
+                let is_placed = pod.is_some_and(|it| it["spec"]["nodeName"].is_string());
+                set(&mut self.placed, &key, now, is_placed);
+            }
+            Kind::Ledger => {
+                let ledger = commit.after.as_deref();
+                let approved = ledger.and_then(|it| it["spec"]["approve"].as_array());
+                let names = approved.into_iter().flatten().filter_map(Value::as_str);
+                self.approved.extend(names.map(ToOwned::to_owned));
+            }
             Kind::Health => {
+                let command = commit.after.as_deref().map(|it| &it["spec"]["command"]);
+                if let Some(command) = command.filter(|it| it.is_object())
+                    && matches!(actor, Actor::Process(_))
+                {
+                    self.commands
+                        .entry(key.clone())
+                        .or_insert_with(|| command.clone());
+                }
                 if matches!(actor, Actor::Host(_)) {
                     self.beats.insert(key.clone(), now);
                 }

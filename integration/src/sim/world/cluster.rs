@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use super::agenda::Agenda;
 use super::watcher::Watcher;
-use super::{EPOCH, Faults, Host, Parts, Process, Settings, Task, Workload};
+use super::{EPOCH, Faults, Host, Others, Parts, Process, Settings, Task, Workload};
 use crate::sim::api::kind::Kind;
 use crate::sim::api::reply::Reply;
 use crate::sim::api::store::Store;
@@ -33,6 +33,7 @@ pub struct World {
     pub settings: Settings,
     pub faults: Faults,
     pub law: Law,
+    pub others: Others,
     pub seen: Coverage,
     pub trace: Trace,
     /// Since when nothing goes wrong any more.
@@ -41,6 +42,10 @@ pub struct World {
     pub keys: KeySet,
     pub(super) watchers: BTreeMap<u64, Watcher>,
     pub(super) watch_count: u64,
+    /// When the clock of a process was changed last.
+    pub clocks_changed: Duration,
+    /// Counts the incidents that were opened by hand.
+    pub(super) handmade: u64,
     pub(super) hanging: Vec<oneshot::Sender<Reply>>,
 }
 
@@ -52,6 +57,7 @@ impl World {
             settings,
             faults,
             law,
+            others,
             keys,
             processes,
             workloads,
@@ -67,12 +73,15 @@ impl World {
             settings,
             faults,
             law,
+            others,
             seen: Coverage::default(),
             trace: Trace::default(),
             peace_since: None,
             keys,
             watchers: BTreeMap::new(),
             watch_count: 0,
+            clocks_changed: Duration::ZERO,
+            handmade: 0,
             hanging: Vec::new(),
         }
     }
@@ -116,8 +125,13 @@ impl World {
         match commit.kind {
             Kind::Health => self.health_written(&commit),
             Kind::Pod => self.pod_written(&commit),
-            Kind::Remediation => self.seen.incident(&commit),
+            Kind::Node => self.node_written(&commit),
+            Kind::Remediation => {
+                self.seen.incident(&commit);
+                self.incident_written(&commit);
+            }
             Kind::Policy => self.seen.policy(&commit),
+            Kind::HandedOver => self.handed_over(&commit),
             _ => {}
         }
     }

@@ -39,14 +39,15 @@ impl Faults {
         }
     }
 
-    /// What becomes of a call.
-    pub fn fate(&self, chance: &mut Chance) -> Fate {
+    /// What becomes of a call; one that writes meets ten times as much.
+    pub fn fate(&self, chance: &mut Chance, is_write: bool) -> Fate {
         if self.is_over || self.fates.is_empty() {
             return Fate::Good;
         }
         let mut drawn = chance.below(100_000);
         for (fate, share) in &self.fates {
-            match drawn.checked_sub(*share) {
+            let share = if is_write { share * 10 } else { *share };
+            match drawn.checked_sub(share) {
                 None => return *fate,
                 Some(rest) => drawn = rest,
             }

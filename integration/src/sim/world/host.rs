@@ -61,12 +61,16 @@ pub struct Host {
     pub command: Value,
     /// Since when there are samples enough after it.
     pub proven_at: Option<Duration>,
-    /// The median of `NetworkStall`, in milliseconds.
-    pub network_stall: u64,
     /// Counts reports, so that an older one that is on the agenda is not made.
     pub reports: u64,
     /// An action is under way on the host.
     pub is_busy: bool,
+    /// Its root file system is read-only, until it boots.
+    pub is_readonly: bool,
+    /// Its distribution wants a boot.
+    pub wants_boot: bool,
+    /// Its boot loader takes the old kernel whatever is staged.
+    pub keeps_kernel: bool,
 }
 
 /// Something of a node that happens.
@@ -111,9 +115,11 @@ impl Host {
             told: None,
             command: Value::Null,
             proven_at: None,
-            network_stall: 2,
             reports: 0,
             is_busy: false,
+            is_readonly: false,
+            wants_boot: false,
+            keeps_kernel: false,
         }
     }
 

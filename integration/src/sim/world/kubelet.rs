@@ -10,6 +10,7 @@ use crate::sim::api::kind::Kind;
 use crate::sim::api::write::whole;
 use crate::sim::trace::Actor;
 
+const READONLY: &str = "ReadonlyFilesystem";
 /// How long a kubelet may say nothing until its node counts as gone.
 const GRACE: Duration = Duration::from_secs(50);
 
@@ -24,7 +25,11 @@ impl World {
             "containerRuntimeVersion": "played://1", "kubeProxyVersion": "", "kubeletVersion": "v1.37.2",
             "machineID": name, "operatingSystem": "linux", "osImage": "played", "systemUUID": name,
         });
+        let is_readonly = host.is_readonly;
         self.ready(name, "True", Some(info));
+        self.edit(Actor::Host(name.to_owned()), Kind::Node, name, |node| {
+            readonly(node, is_readonly);
+        });
     }
 
     fn ready(&mut self, name: &str, status: &str, info: Option<Value>) {
@@ -111,7 +116,11 @@ impl World {
         host.boot += 1;
         host.is_up = true;
         host.since = now;
-        host.kernel.clone_from(&host.next_kernel);
+        host.is_readonly = false;
+        host.wants_boot = false;
+        if !host.keeps_kernel {
+            host.kernel.clone_from(&host.next_kernel);
+        }
         host.is_slow &= host.cure == super::host::Cure::Nothing;
         host.told = None;
         host.resume();
@@ -121,5 +130,19 @@ impl World {
         self.pods_of_host_go_on(name);
         let pause = self.chance.seconds(1, 15);
         self.after(pause, Task::Host(name.to_owned(), HostTask::Sees));
+    }
+}
+
+/// What node-problem-detector says of the root file system.
+fn readonly(node: &mut Value, is_so: bool) {
+    let status = if is_so { "True" } else { "False" };
+    let Some(all) = node["status"]["conditions"].as_array_mut() else {
+        return;
+    };
+    let known = all.iter_mut().find(|it| it["type"] == READONLY);
+    match known {
+        Some(known) => known["status"] = json!(status),
+        None if is_so => all.push(json!({"type": READONLY, "status": status})),
+        None => {}
     }
 }

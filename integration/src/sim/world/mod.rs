@@ -27,11 +27,14 @@ mod actuator;
 mod kubelet;
 mod probe;
 
+mod others;
+pub use others::{Others, gate_key};
+
 mod pods;
-pub use pods::{PodTask, Workload};
+pub use pods::{DENIED, PodTask, Workload};
 
 mod trouble;
-pub use trouble::Trouble;
+pub use trouble::{Forgery, Trouble};
 
 mod people;
 pub use people::Deed;

@@ -9,7 +9,7 @@ use unstall_crds::names::{LEDGER, annotation};
 use super::{Host, Task, Trouble, World};
 use crate::sim::api::kind::Kind;
 use crate::sim::api::store::key;
-use crate::sim::api::write::{Commit, whole};
+use crate::sim::api::write::{Commit, birth, whole};
 use crate::sim::trace::Actor;
 
 /// Something that somebody does.
@@ -43,8 +43,24 @@ pub enum Deed {
     Remove { host: String },
     /// The bad release of the probe is taken back.
     FixProbes,
-    /// A policy asks for another kernel, which every node would boot.
+    /// A policy asks for another kernel, which most nodes would boot.
     NewKernel { kernel: String },
+    /// The distribution of some nodes wants them rebooted.
+    Patch,
+    /// A gate is opened,
+    OpenGate { host: String, name: String },
+    /// or the remedy of an incident is approved.
+    Approve { incident: String },
+    /// An incident is opened by hand.
+    ByHand { host: String, remedy: String },
+    /// A node is to be left alone for so long.
+    Skip { host: String, pause: Duration },
+    /// It is not any more.
+    Unskip { host: String },
+    /// A policy is written as only a later version can read it, for so long.
+    Newer { policy: String, pause: Duration },
+    /// It is written as it was.
+    Older { policy: String },
 }
 
 /// The taint of cluster-autoscaler on a node that it removes.
@@ -60,7 +76,10 @@ impl World {
             Deed::Cordon { host } => self.edit(Actor::Human, Kind::Node, &host, |node| {
                 node["spec"]["unschedulable"] = json!(true);
             }),
-            Deed::Uncordon { host } => self.edit(Actor::Human, Kind::Node, &host, uncordon),
+            Deed::Uncordon { host } => {
+                let host = self.any_cordoned().unwrap_or(host);
+                self.edit(Actor::Human, Kind::Node, &host, uncordon);
+            }
             Deed::Pause { pause } => {
                 let until =
                     whole(self.wall() + jiff::SignedDuration::try_from(pause).unwrap_or_default());
@@ -104,7 +123,30 @@ impl World {
                 }
             }
             Deed::NewKernel { kernel } => self.new_kernel(&kernel),
+            Deed::Patch => self.patch_nodes(),
+            Deed::OpenGate { host, name } => self.open_gate(&host, &name),
+            Deed::Approve { incident } => self.approve(&incident),
+            Deed::ByHand { host, remedy } => self.by_hand(&host, &remedy),
+            Deed::Skip { host, pause } => {
+                self.edit(Actor::Human, Kind::Node, &host, |node| {
+                    node["metadata"]["annotations"][annotation::SKIP] = json!("true");
+                });
+                self.later(pause, Deed::Unskip { host });
+            }
+            Deed::Unskip { host } => self.edit(Actor::Human, Kind::Node, &host, unskip),
+            Deed::Newer { policy, pause } => {
+                self.mode(&policy, "Later");
+                self.later(pause, Deed::Older { policy });
+            }
+            Deed::Older { policy } => self.mode(&policy, "Enforce"),
         }
+    }
+
+    fn any_cordoned(&mut self) -> Option<String> {
+        let nodes = self.store.all(Kind::Node);
+        let cordoned = nodes.filter(|(_, node)| node["spec"]["unschedulable"] == true);
+        let names: Vec<String> = cordoned.map(|(name, _)| name.clone()).collect();
+        self.chance.pick(&names).cloned()
     }
 
     fn delete(&mut self, actor: Actor, kind: Kind, key: &str) {
@@ -142,7 +184,7 @@ impl World {
             return;
         }
         let (version, now) = (self.store.version(), self.wall());
-        crate::sim::api::write::birth(&mut policy, Kind::Policy, version, now);
+        birth(&mut policy, Kind::Policy, version, now);
         self.put(Actor::Human, Kind::Policy, &name, policy);
     }
 
@@ -185,7 +227,7 @@ impl World {
                 None => node["spec"]["taints"] = json!([taint]),
             }
         });
-        let pause = self.chance.seconds(30, 600);
+        let pause = self.chance.seconds(30, 3600);
         let deed = Deed::Remove {
             host: name.to_owned(),
         };
@@ -212,8 +254,15 @@ impl World {
 
     fn new_kernel(&mut self, kernel: &str) {
         self.law.kernel = kernel.to_owned();
+        if self.chance.happens(400) {
+            self.law.worse = Some(kernel.to_owned());
+        }
+        let (unstaged, keeps) = self.chance.of([(0, 0), (0, 0), (200, 0), (0, 100)]);
         for host in self.hosts.values_mut() {
-            kernel.clone_into(&mut host.next_kernel);
+            if !self.chance.happens(unstaged) {
+                kernel.clone_into(&mut host.next_kernel);
+            }
+            host.keeps_kernel = self.chance.happens(keeps);
         }
         let policies: Vec<(String, Arc<Value>)> = self
             .store
@@ -235,6 +284,55 @@ impl World {
         }
     }
 
+    /// Some nodes are to boot for what was installed on them.
+    fn patch_nodes(&mut self) {
+        let names: Vec<String> = self.hosts.keys().cloned().collect();
+        for name in names {
+            if self.chance.happens(250) {
+                if let Some(host) = self.hosts.get_mut(&name) {
+                    host.wants_boot = true;
+                }
+                self.probe_reports(&name, None);
+            }
+        }
+    }
+
+    fn approve(&mut self, incident: &str) {
+        self.edit(Actor::Human, Kind::Ledger, LEDGER, |ledger| {
+            match ledger["spec"]["approve"].as_array_mut() {
+                Some(approved) if approved.iter().any(|it| it == incident) => {}
+                Some(approved) => approved.push(json!(incident)),
+                None => ledger["spec"]["approve"] = json!([incident]),
+            }
+        });
+    }
+
+    fn by_hand(&mut self, host: &str, remedy: &str) {
+        self.handmade += 1;
+        let name = format!("by-hand-{}", self.handmade);
+        let mut incident = json!({
+            "metadata": {"name": name},
+            "spec": {"origin": "Manual", "nodeName": host, "reason": "played", "remedies": [remedy]},
+        });
+        birth(
+            &mut incident,
+            Kind::Remediation,
+            self.store.version(),
+            self.wall(),
+        );
+        self.put(Actor::Human, Kind::Remediation, &name, incident);
+    }
+
+    fn mode(&mut self, policy: &str, mode: &str) {
+        self.edit(Actor::Human, Kind::Policy, policy, |it| {
+            it["spec"]["mode"] = json!(mode);
+        });
+    }
+
+    fn later(&mut self, pause: Duration, deed: Deed) {
+        self.after(pause, Task::Trouble(Trouble::Person(deed)));
+    }
+
     /// After the faults, a human looks after what is left: pauses end, foreign cordons go.
     pub fn tidy_up(&mut self) {
         for number in 0..self.workloads.len() {
@@ -242,6 +340,7 @@ impl World {
             let workload = &self.workloads[number];
             let most = i64::try_from(workload.replicas).unwrap_or_default() - 1;
             let key = key(Some(&workload.namespace), &workload.name);
+            self.delete(Actor::Human, Kind::Budget, &format!("{key}-more"));
             self.edit(Actor::Human, Kind::Budget, &key, |budget| {
                 let least = budget["spec"]["minAvailable"].as_i64().unwrap_or_default();
                 budget["spec"]["minAvailable"] = json!(least.min(most));
@@ -261,6 +360,10 @@ impl World {
             self.edit(Actor::Human, Kind::Policy, &policy, |it| {
                 it["spec"]["suspend"] = json!(false);
             });
+            let is_later = |it: &Arc<Value>| it["spec"]["mode"] == "Later";
+            if self.store.get(Kind::Policy, &policy).is_some_and(is_later) {
+                self.mode(&policy, "Enforce");
+            }
         }
         let nodes: Vec<String> = self
             .store
@@ -273,8 +376,15 @@ impl World {
                 if by.is_none() {
                     uncordon(node);
                 }
+                unskip(node);
             });
         }
+    }
+}
+
+fn unskip(node: &mut Value) {
+    if let Some(annotations) = node["metadata"]["annotations"].as_object_mut() {
+        annotations.remove(annotation::SKIP);
     }
 }
 

@@ -11,6 +11,9 @@ use crate::sim::api::store::key;
 use crate::sim::api::write::{Commit, birth, end};
 use crate::sim::trace::Actor;
 
+/// The label of pods whose eviction a webhook forbids.
+pub const DENIED: &str = "played.dev/denied";
+
 /// What keeps pods.
 #[derive(Debug, Clone, Default)]
 pub struct Workload {
@@ -23,6 +26,10 @@ pub struct Workload {
     pub ends_after: Duration,
     /// A finalizer keeps each pod until the faults are over.
     pub is_stuck: bool,
+    /// A webhook forbids their eviction until the faults are over.
+    pub is_denied: bool,
+    /// Two budgets guard them, which the API server does not support.
+    pub has_two_budgets: bool,
     /// Its pods are the controller's own.
     pub is_ours: bool,
     /// Counts the pods that were made.
@@ -53,6 +60,11 @@ impl World {
                 });
                 birth(&mut budget, Kind::Budget, self.store.version(), self.wall());
                 let key = key(Some(&workload.namespace), &workload.name);
+                if workload.has_two_budgets {
+                    let mut more = budget.clone();
+                    more["metadata"]["name"] = json!(format!("{}-more", workload.name));
+                    self.put(Actor::Cluster, Kind::Budget, &format!("{key}-more"), more);
+                }
                 self.put(Actor::Cluster, Kind::Budget, &key, budget);
             }
             for _ in 0..workload.replicas {
@@ -87,6 +99,9 @@ impl World {
         } = workload.clone();
         let pod_name = format!("{name}-{}", workload.made);
         let mut labels = json!({"app": name});
+        if workload.is_denied {
+            labels[DENIED] = json!("true");
+        }
         if workload.is_ours {
             labels["app.kubernetes.io/name"] = json!("unstall");
             labels["app.kubernetes.io/component"] = json!("controller");

@@ -1,5 +1,6 @@
 //! Probes: they see what is asked of them, and report.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -16,8 +17,6 @@ const AGAIN: Duration = Duration::from_secs(5);
 impl World {
     /// A `NodeHealth` was written, by whomever: its probe sees that soon.
     pub fn health_written(&mut self, commit: &Commit) {
-        let spec =
-            |object: &Option<std::sync::Arc<Value>>| object.as_ref().map(|it| it["spec"].clone());
         if spec(&commit.before) == spec(&commit.after) {
             return;
         }
@@ -75,13 +74,21 @@ impl World {
             .told
             .as_ref()
             .map_or(AGAIN, |it| it.spec.report_interval.get());
-        let status = host.status(now, truly);
+        let interval = interval * self.settings.pace_of_probes / 100;
+        let stall = self.law.network_stall(&host.kernel);
+        let status = host.status(now, truly, stall);
         let Some(old) = self.store.get(Kind::Health, name) else {
             host.told = None;
             return;
         };
-        let mut object = old.as_ref().clone();
-        object["status"] = status;
+        let kept = |field: &'static str| (field, old[field].clone());
+        let object = object([
+            kept("apiVersion"),
+            kept("kind"),
+            kept("metadata"),
+            kept("spec"),
+            ("status", status),
+        ]);
         self.put(Actor::Host(name.to_owned()), Kind::Health, name, object);
         self.after(interval, Task::Host(name.to_owned(), next));
     }
@@ -89,7 +96,7 @@ impl World {
 
 impl Host {
     /// What the probe says.
-    fn status(&self, now: Duration, truly: jiff::Timestamp) -> Value {
+    fn status(&self, now: Duration, truly: jiff::Timestamp, network_stall: u64) -> Value {
         let clock = whole(self.clock(truly));
         let is_slow = self.is_slow != self.lies;
         let (state, value) = if is_slow {
@@ -99,37 +106,75 @@ impl Host {
         };
         let is_proven = self.proven_at.is_some_and(|at| now >= at);
         let triggers = self.told.iter().flat_map(|it| &it.spec.triggers);
-        let triggers: Vec<Value> = triggers
-            .map(|it| {
-                let mut judged = json!({
-                    "policy": it.policy, "name": it.name, "signalHash": it.signal_hash, "state": state,
-                    "since": clock, "value": value,
-                });
-                if is_proven {
-                    judged["valueSinceCommand"] = json!(value);
-                }
-                judged
-            })
-            .collect();
-        let zombies = if is_slow { "20000" } else { "12" };
-        let stall = format!("{}ms", self.network_stall);
-        let signal = |name: &str, value: &str| json!({"name": name, "state": "Known", "last": value, "p50": value, "sampledAt": clock});
-        let mut status = json!({
-            "bootID": self.boot_id(),
-            "kernel": {"running": self.kernel, "staged": self.next_kernel, "rebootRequired": false},
-            "probe": {"version": "played", "cgroupVersion": 2, "actuator": true, "reboots": true},
-            "heartbeat": clock,
-            "verdict": if is_slow { "Stalled" } else { "Healthy" },
-            "summary": if is_slow { "root memory.stat reads take 150 ms" } else { "nothing is elevated" },
-            "triggers": triggers,
-            "signals": [
-                signal("MemoryStatReadCPU", value), signal("ZombieMemcgs", zombies),
-                signal("NetworkStall", &stall),
-            ],
+        let triggers = triggers.map(|it| {
+            let mut judged = object([
+                ("policy", it.policy.as_str().into()),
+                ("name", it.name.as_str().into()),
+                ("signalHash", it.signal_hash.as_str().into()),
+                ("state", state.into()),
+                ("since", clock.as_str().into()),
+                ("value", value.into()),
+            ]);
+            if is_proven {
+                judged["valueSinceCommand"] = value.into();
+            }
+            judged
         });
+        let zombies = if is_slow { "20000" } else { "12" };
+        let stall = format!("{}ms", network_stall);
+        let signal = |name: &str, value: &str| {
+            object([
+                ("name", name.into()),
+                ("state", "Known".into()),
+                ("last", value.into()),
+                ("p50", value.into()),
+                ("sampledAt", clock.as_str().into()),
+            ])
+        };
+        let (verdict, summary) = if is_slow {
+            ("Stalled", "root memory.stat reads take 150 ms")
+        } else {
+            ("Healthy", "nothing is elevated")
+        };
+        let signals = vec![
+            signal("MemoryStatReadCPU", value),
+            signal("ZombieMemcgs", zombies),
+            signal("NetworkStall", &stall),
+        ];
+        let mut status = object([
+            ("bootID", self.boot_id().into()),
+            ("kernel", self.kernels()),
+            (
+                "probe",
+                json!({"version": "played", "cgroupVersion": 2, "actuator": true, "reboots": true}),
+            ),
+            ("heartbeat", clock.as_str().into()),
+            ("verdict", verdict.into()),
+            ("summary", summary.into()),
+            ("triggers", triggers.collect()),
+            ("signals", signals.into()),
+        ]);
         if !self.command.is_null() {
             status["command"] = self.command.clone();
         }
         status
     }
+
+    fn kernels(&self) -> Value {
+        object([
+            ("running", self.kernel.as_str().into()),
+            ("staged", self.next_kernel.as_str().into()),
+            ("rebootRequired", self.wants_boot.into()),
+        ])
+    }
+}
+
+/// An object of these fields; `json!` would copy them.
+fn object<const N: usize>(fields: [(&str, Value); N]) -> Value {
+    let fields = fields.into_iter();
+    Value::Object(fields.map(|(name, it)| (name.to_owned(), it)).collect())
+}
+
+fn spec(object: &Option<Arc<Value>>) -> Option<&Value> {
+    object.as_ref().map(|it| &it["spec"])
 }

@@ -40,6 +40,8 @@ pub struct Settings {
     pub signing_key: String,
     pub terms: Terms,
     pub looks: Looks,
+    /// How long probes take to report again, in percent of what is asked of them.
+    pub pace_of_probes: u32,
 }
 
 impl Process {

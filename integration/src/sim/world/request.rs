@@ -8,9 +8,9 @@ use serde_json::{Value, json};
 
 use super::watcher::Watcher;
 use super::wire::Line;
-use super::{Task, World};
+use super::{DENIED, Task, World};
 use crate::sim::api::evict::evict;
-use crate::sim::api::kind::Kind;
+use crate::sim::api::kind::{Kind, THEIRS};
 use crate::sim::api::reply::Reply;
 use crate::sim::api::route::{Call, Verb};
 use crate::sim::api::store::key;
@@ -80,7 +80,7 @@ impl World {
             self.watch(Watcher::new(process, &call, lines));
             return Way::Watching(stream);
         }
-        self.seen.calls += 1;
+        self.seen.call(&call);
         let delay = match fate {
             Fate::Late => LATE,
             _ => self.chance.millis(1, 12),
@@ -97,6 +97,18 @@ impl World {
         Way::Answered(receiver)
     }
 
+    /// What is answered beside objects: Prometheus, and which kinds another remediator
+    /// has. `Some(None)` is a connection that breaks.
+    pub fn beside(&self, process: usize, path: &str) -> Option<Option<Reply>> {
+        let reply = match path {
+            "/api/v1/alerts" => self.others.alerts(self.now),
+            _ if path.strip_prefix("/apis/") == Some(THEIRS) => kinds_of_theirs(),
+            _ => return None,
+        };
+        let is_there = !self.processes[process].is_cut(self.now);
+        Some(is_there.then_some(reply))
+    }
+
     fn fate(&mut self, process: usize, call: &Call) -> Fate {
         if self.processes[process].is_cut(self.now) {
             return Fate::Hangs;
@@ -104,8 +116,10 @@ impl World {
         if self.faults.api_is_down(self.now) {
             return Fate::Failed;
         }
-        let fate = self.faults.fate(&mut self.chance);
         let is_write = !matches!(call.verb, Verb::Get | Verb::List | Verb::Watch);
+        // Leases are renewed all the time.
+        let counts = is_write && call.kind != Kind::Lease;
+        let fate = self.faults.fate(&mut self.chance, counts);
         let fate = match fate {
             Fate::Conflict if !is_write || call.verb == Verb::Create => Fate::Failed,
             Fate::Late | Fate::Hangs if call.verb == Verb::Watch => Fate::Failed,
@@ -194,7 +208,14 @@ impl World {
         self.law_before(&actor, call, body);
         let (reply, commit): Written = if call.subresource.as_deref() == Some("eviction") {
             let key = key(call.namespace.as_deref(), &call.name);
-            evict(&mut self.store, &key, body, now)
+            let pod = self.store.get(Kind::Pod, &key);
+            let is_denied = pod.is_some_and(|it| it["metadata"]["labels"][DENIED] == "true");
+            if is_denied && !self.faults.are_over() {
+                let text = "admission webhook \"played.dev\" denied the request: not now";
+                (Reply::refused(403, "Forbidden", text), None)
+            } else {
+                evict(&mut self.store, &key, body, now)
+            }
         } else {
             write(&mut self.store, call, body, now)
         };
@@ -231,4 +252,18 @@ impl World {
         });
         Reply::object(200, &list)
     }
+}
+
+fn kinds_of_theirs() -> Reply {
+    let kinds = [Kind::HandedOver, Kind::Template].map(|kind| {
+        let form = kind.form();
+        json!({
+            "name": form.plural, "singularName": "", "namespaced": true, "kind": form.kind,
+            "verbs": ["create", "delete", "get", "list"],
+        })
+    });
+    let list = json!({
+        "kind": "APIResourceList", "apiVersion": "v1", "groupVersion": THEIRS, "resources": kinds,
+    });
+    Reply::object(200, &list)
 }

@@ -8,7 +8,7 @@ use node_probe::actuator::keys::KeySet;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
-use super::{Faults, Process, Settings, Workload, World, process};
+use super::{Faults, Others, Process, Settings, Workload, World, process};
 use crate::sim::chance::Chance;
 use crate::sim::law::Law;
 
@@ -28,6 +28,7 @@ pub struct Parts {
     pub settings: Settings,
     pub faults: Faults,
     pub law: Law,
+    pub others: Others,
     pub keys: KeySet,
     pub processes: Vec<Process>,
     pub workloads: Vec<Workload>,

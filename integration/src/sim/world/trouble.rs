@@ -2,11 +2,14 @@
 
 use std::time::Duration;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
 use super::host::{Cure, Return};
-use super::{HostTask, Task, World};
+use super::{Host, HostTask, Task, World};
 use crate::sim::api::kind::Kind;
+use crate::sim::api::write::whole;
 use crate::sim::trace::Actor;
 
 /// Something that should not happen.
@@ -54,10 +57,33 @@ pub enum Trouble {
     Compact,
     /// Every probe says that its node is sick: a bad release.
     Outbreak { pause: Duration },
+    /// A file system becomes read-only.
+    Breaks { host: String },
+    /// An alert fires for so long.
+    Alert { pause: Duration },
+    /// Prometheus does not answer for so long.
+    Unanswered { pause: Duration },
+    /// Half of the probes say nothing for so long, and a node falls sick meanwhile.
+    Blackout { pause: Duration },
+    /// A zone has no power for so long, and a node elsewhere falls sick meanwhile.
+    ZoneDown { zone: String, pause: Duration },
+    /// Somebody writes a command that the controller did not.
+    Forged { host: String, how: Forgery },
     /// Somebody does something.
     Person(super::people::Deed),
     /// From now on nothing goes wrong any more.
     Peace,
+}
+
+/// How a command is forged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Forgery {
+    /// With a signature that is none.
+    Unsigned,
+    /// Another node's, as it is.
+    Anothers,
+    /// An old one of the node itself.
+    Old,
 }
 
 impl World {
@@ -113,6 +139,15 @@ impl World {
             Trouble::ApiDown { pause } => self.faults.take_api_down(now + pause),
             Trouble::Compact => self.store.forget(),
             Trouble::Outbreak { pause } => self.outbreak(pause),
+            Trouble::Breaks { host } => {
+                self.host(&host, |it| it.is_readonly = true);
+                self.kubelet_writes(&host);
+            }
+            Trouble::Alert { pause } => self.alert(pause),
+            Trouble::Unanswered { pause } => self.others.unanswered_until = now + pause,
+            Trouble::Blackout { pause } => self.blackout(pause),
+            Trouble::ZoneDown { zone, pause } => self.zone_down(&zone, pause),
+            Trouble::Forged { host, how } => self.forge(&host, how),
             Trouble::Person(deed) => self.person(deed),
             Trouble::Peace => self.peace(),
         }
@@ -148,7 +183,47 @@ impl World {
         self.goes_down(name, boot);
     }
 
+    fn blackout(&mut self, pause: Duration) {
+        let until = self.now + pause;
+        let names: Vec<String> = self.hosts.keys().cloned().collect();
+        let (silent, heard): (Vec<_>, Vec<_>) =
+            names.into_iter().partition(|_| self.chance.happens(500));
+        for name in &silent {
+            self.host(name, |host| host.silent_until = until);
+        }
+        self.one_falls_sick(&heard, pause);
+    }
+
+    fn zone_down(&mut self, zone: &str, pause: Duration) {
+        let mut others = Vec::new();
+        let names: Vec<String> = self.hosts.keys().cloned().collect();
+        for name in names {
+            if self.hosts.get(&name).is_some_and(|host| host.zone == zone) {
+                self.host(&name, |host| host.comes_back = Return::After(pause));
+                self.boots(&name);
+            } else {
+                others.push(name);
+            }
+        }
+        self.one_falls_sick(&others, pause);
+    }
+
+    /// One of these falls sick before the pause is over.
+    fn one_falls_sick(&mut self, names: &[String], pause: Duration) {
+        let seconds = pause.as_secs();
+        let after = self.chance.seconds(seconds / 2, seconds);
+        if let Some(host) = self.chance.pick(names).cloned() {
+            let slow = Trouble::Slow {
+                host,
+                cure: Cure::Reboot,
+                comes_back: Return::After(Duration::from_secs(90)),
+            };
+            self.after(after, Task::Trouble(slow));
+        }
+    }
+
     fn set_clock(&mut self, process: usize, ahead: i64) {
+        self.clocks_changed = self.now;
         let process = &mut self.processes[process];
         process.skew = ahead;
         if let Some(machine) = &process.machine {
@@ -172,6 +247,39 @@ impl World {
         self.after(pause, end);
     }
 
+    fn forge(&mut self, host: &str, how: Forgery) {
+        let command = match how {
+            Forgery::Unsigned => {
+                let until = self.wall() + jiff::SignedDuration::from_mins(5);
+                let payload = json!({
+                    "id": "forged-1", "epoch": 9_999_999_999_i64, "action": "Reboot", "nodeName": host,
+                    "nodeUID": self.hosts.get(host).map(|it| it.uid.clone()),
+                    "expectBootID": self.hosts.get(host).map(Host::boot_id),
+                    "issuedAt": whole(self.wall()), "expiresAt": whole(until),
+                });
+                json!({"payload": payload.to_string(), "signature": STANDARD.encode([7_u8; 64])})
+            }
+            Forgery::Anothers => {
+                let healths = self.store.all(Kind::Health);
+                let mut others =
+                    healths.filter(|(name, it)| *name != host && it["spec"]["command"].is_object());
+                let Some((_, other)) = others.next() else {
+                    return;
+                };
+                other["spec"]["command"].clone()
+            }
+            Forgery::Old => {
+                let Some(old) = self.law.past.commands.get(host) else {
+                    return;
+                };
+                old.clone()
+            }
+        };
+        self.edit(Actor::Human, Kind::Health, host, |health| {
+            health["spec"]["command"] = command;
+        });
+    }
+
     /// Nothing goes wrong any more, and what is broken is repaired.
     fn peace(&mut self) {
         self.faults.end();
@@ -193,6 +301,7 @@ impl World {
                 host.silent_until = Duration::ZERO;
                 host.lies = false;
                 host.skew = 0;
+                host.keeps_kernel = false;
                 if host.is_slow && host.cure == Cure::Nothing {
                     host.cure = Cure::Reboot;
                 }

@@ -44,6 +44,9 @@ impl Service<Request<Body>> for Wire {
         Box::pin(async move {
             let (parts, body) = request.into_parts();
             let body = body.collect().await.map_err(io::Error::other)?.to_bytes();
+            if let Some(reply) = sim.with(|world| world.beside(process, parts.uri.path())) {
+                return plain(&reply.ok_or_else(reset)?);
+            }
             let Some(call) = Call::of(&parts) else {
                 let text = format!("{} {} is not played", parts.method, parts.uri);
                 return plain(&Reply::not_found(&text));

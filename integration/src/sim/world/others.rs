@@ -1,0 +1,147 @@
+//! Others who answer: gates, approvals, Prometheus, another remediator.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use unstall_crds::names::{annotation, label};
+
+use super::{Deed, Task, Trouble, World};
+use crate::sim::api::kind::Kind;
+use crate::sim::api::reply::Reply;
+use crate::sim::api::write::{Commit, birth};
+use crate::sim::chance::Chance;
+use crate::sim::trace::Actor;
+
+/// How they answer.
+#[derive(Debug, Clone, Default)]
+pub struct Others {
+    /// Of a thousand gates and approvals, how many are answered.
+    answers: u64,
+    /// Of a thousand nodes that are handed over, how many are cured.
+    cures: u64,
+    /// The alert that fires until then,
+    pub alert_until: Duration,
+    /// and since when.
+    pub alert_since: Option<Duration>,
+    /// Prometheus does not answer until then.
+    pub unanswered_until: Duration,
+}
+
+/// The annotation that opens the gate of this name.
+pub fn gate_key(name: &str) -> String {
+    format!("played.dev/{name}")
+}
+
+impl Others {
+    pub fn draw(chance: &mut Chance) -> Self {
+        Self {
+            answers: chance.of([1000, 800, 300]),
+            cures: chance.of([1000, 500]),
+            ..Self::default()
+        }
+    }
+
+    /// Since when the alert has fired, if it does.
+    pub fn firing_since(&self, now: Duration) -> Option<Duration> {
+        self.alert_since.filter(|_| now < self.alert_until)
+    }
+
+    /// What Prometheus says.
+    pub fn alerts(&self, now: Duration) -> Reply {
+        if now < self.unanswered_until {
+            return Reply::refused(503, "ServiceUnavailable", "played");
+        }
+        let alerts: Vec<Value> = self
+            .firing_since(now)
+            .map(|_| json!({"state": "firing", "labels": {"alertname": "Played"}}))
+            .into_iter()
+            .collect();
+        let answer = json!({"status": "success", "data": {"alerts": alerts}});
+        Reply::object(200, &answer)
+    }
+}
+
+impl World {
+    /// The alert fires for so long.
+    pub fn alert(&mut self, pause: Duration) {
+        let now = self.now;
+        let since = self.others.firing_since(now).unwrap_or(now);
+        self.others.alert_since = Some(since);
+        self.others.alert_until = self.others.alert_until.max(now + pause);
+    }
+
+    fn is_answered(&mut self) -> bool {
+        self.faults.are_over() || self.chance.happens(self.others.answers)
+    }
+
+    /// A Node was written: whoever opens the gate that it waits at sees that.
+    pub fn node_written(&mut self, commit: &Commit) {
+        let gate = |object: &Option<std::sync::Arc<Value>>| {
+            let labels = object.as_ref().map(|it| &it["metadata"]["labels"]);
+            labels.and_then(|it| it[label::GATE].as_str().map(ToOwned::to_owned))
+        };
+        let (before, after) = (gate(&commit.before), gate(&commit.after));
+        let Some(name) = after.filter(|_| before != gate(&commit.after)) else {
+            return;
+        };
+        if self.is_answered() {
+            let pause = self.chance.seconds(1, 900);
+            let host = commit.key.clone();
+            let deed = Deed::OpenGate { host, name };
+            self.after(pause, Task::Trouble(Trouble::Person(deed)));
+        }
+    }
+
+    /// The gate of this name is opened for the incident that waits at it.
+    pub fn open_gate(&mut self, host: &str, name: &str) {
+        self.edit(Actor::Human, Kind::Node, host, |node| {
+            let by = node["metadata"]["annotations"][annotation::CORDONED_BY].clone();
+            if by.is_string() && node["metadata"]["labels"][label::GATE] == name {
+                node["metadata"]["annotations"][gate_key(name)] = by;
+            }
+        });
+    }
+
+    /// An incident was written: a human who may approve its remedy sees that.
+    pub fn incident_written(&mut self, commit: &Commit) {
+        let waits = |object: &Option<std::sync::Arc<Value>>| {
+            let blockers = object.as_ref().map(|it| &it["status"]["blockers"]);
+            let blockers = blockers.and_then(Value::as_array);
+            blockers.is_some_and(|it| it.iter().any(|it| it["reason"] == "ApprovalRequired"))
+        };
+        if waits(&commit.after) && !waits(&commit.before) && self.is_answered() {
+            let pause = self.chance.seconds(5, 1800);
+            let incident = commit.key.clone();
+            let deed = Deed::Approve { incident };
+            self.after(pause, Task::Trouble(Trouble::Person(deed)));
+        }
+    }
+
+    /// A node was handed over: the other remediator goes about it.
+    pub fn handed_over(&mut self, commit: &Commit) {
+        let (None, Some(object)) = (&commit.before, &commit.after) else {
+            return;
+        };
+        let host = object["metadata"]["name"].as_str().unwrap_or_default();
+        if self.faults.are_over() || self.chance.happens(self.others.cures) {
+            let pause = self.chance.seconds(20, 900);
+            let host = host.to_owned();
+            self.after(pause, Task::Trouble(Trouble::Boots { host }));
+        }
+    }
+
+    /// What another remediator is asked by.
+    pub fn add_template(&mut self) {
+        let mut template = json!({
+            "metadata": {"name": "played", "namespace": "default"},
+            "spec": {"template": {"spec": {}}},
+        });
+        birth(
+            &mut template,
+            Kind::Template,
+            self.store.version(),
+            self.wall(),
+        );
+        self.put(Actor::Cluster, Kind::Template, "default/played", template);
+    }
+}
