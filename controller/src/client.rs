@@ -14,7 +14,7 @@ const CALL_LIMIT: Duration = Duration::from_secs(20);
 /// A connection that tells nothing for longer than this is given up. The API server
 /// ends a watch by itself after 290 s, as the watcher asks; one whose server is gone
 /// would be waited for for ever.
-const SILENCE_LIMIT: Duration = Duration::from_secs(310);
+pub const SILENCE_LIMIT: Duration = Duration::from_secs(310);
 
 /// A client that does not retry by itself: kube's default would repeat a write
 /// up to 15 times behind our back. The next pass of the loop is the retry, and

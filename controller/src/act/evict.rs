@@ -112,7 +112,13 @@ async fn ask(
         },
         Err(error) => Answer::plain(Said::Refused, &format!("no request can be made: {error}")),
     };
-    tracing::info!(pod = path(pod), uid = pod.uid, ?said, message, "answered");
+    tracing::info!(
+        pod = path(pod),
+        uid = pod.uid,
+        ?said,
+        text = message,
+        "answered"
+    );
     EvictionAnswer {
         at: machine::now(),
         said,

@@ -69,17 +69,17 @@ fn is_progress(old: &NodeRemediationStatus, new: &NodeRemediationStatus) -> bool
 
 /// One line for each decision that changed, with its reason.
 fn tell(name: &str, before: Option<&NodeRemediationStatus>, after: &NodeRemediationStatus) {
-    let message = after.message.as_deref().unwrap_or_default();
+    let text = after.message.as_deref().unwrap_or_default();
     let outcome = after.outcome.map_or("", |outcome| outcome.as_str());
     if before.is_none_or(|before| before.phase != after.phase) {
-        tracing::info!(incident = name, phase = %after.phase, outcome, message, "incident moves");
+        tracing::info!(incident = name, phase = %after.phase, outcome, text, "incident moves");
     }
     let first = |status: &NodeRemediationStatus| status.blockers.first().map(|it| it.reason);
     if let Some(blocker) = after.blockers.first()
         && before.and_then(first) != Some(blocker.reason)
     {
         let reason = blocker.reason.as_str();
-        tracing::info!(incident = name, phase = %after.phase, reason, message = blocker.message, "incident waits");
+        tracing::info!(incident = name, phase = %after.phase, reason, text = blocker.message, "incident waits");
     }
 }
 

@@ -1,12 +1,16 @@
 //! The simulator's command line.
 
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
 use clap::Parser;
 
-use super::{Coverage, Outcome, run};
+use super::coverage::{ROWS, missing};
+use super::record::Record;
+use super::run;
+use super::tally::{Failed, Tally};
 
 /// Lets the controller run in worlds that are played, each of one seed.
 #[derive(Debug, Parser)]
@@ -27,6 +31,13 @@ pub struct Cli {
     /// The first of them; drawn from the time where it is absent.
     #[arg(long)]
     base: Option<u64>,
+    /// Fail when something that worlds should come across occurred in none.
+    #[arg(long)]
+    cover: bool,
+    /// Keep what became of each thousand seeds in this file, with the commit, and go on
+    /// from there when it is run again.
+    #[arg(long, value_name = "FILE", requires = "base")]
+    record: Option<PathBuf>,
     /// Go on after a failure.
     #[arg(long)]
     keep_going: bool,
@@ -71,52 +82,50 @@ impl Cli {
         let base = self.base.unwrap_or(now.as_secs() << 16);
         println!("base seed {base}, {} seeds", self.seeds);
         let started = Instant::now();
-        let outcomes = self.side_by_side(base)?;
-        let took = started.elapsed().as_secs_f64();
-        let mut coverage = Coverage::default();
-        let mut failed = Vec::new();
-        let mut hours = 0.0;
-        for outcome in &outcomes {
-            coverage.add(&outcome.coverage);
-            hours += outcome.node_hours;
-            if let Some(broken) = &outcome.broken {
-                println!(
-                    "FAILED seed {}: {} at {:?}: {}",
-                    outcome.seed, broken.rule, broken.at, broken.text
-                );
-                failed.push(outcome.seed);
+        let tally = match &self.record {
+            Some(path) => {
+                let run = |base, seeds| self.side_by_side(base, seeds);
+                Record::open(path)?.complete(base, self.seeds, run)?
             }
-        }
-        for (what, count) in &coverage.counts {
+            None => self.side_by_side(base, self.seeds)?,
+        };
+        let took = started.elapsed().as_secs_f64();
+        for (what, count) in &tally.coverage.counts {
             println!("{count:>9} {what}");
         }
-        println!(
-            "{} worlds, {hours:.0} node-hours in {took:.1} s ({:.0} a second), {} calls, {} Events, {} watches broken, {} gone",
-            outcomes.len(),
-            hours / took,
-            coverage.calls,
-            coverage.events,
-            coverage.broken_watches,
-            coverage.gone
-        );
-        if failed.is_empty() {
-            println!("{} passed, 0 failed", outcomes.len());
-            return Ok(());
+        for row in ROWS {
+            let count = |key: &&str| tally.coverage.counts.get(*key).copied();
+            let least = row.counted.iter().map(|key| count(&key).unwrap_or(0)).min();
+            println!("{:>9} {}", least.unwrap_or(0), row.fault);
         }
+        let missing = missing(&tally.coverage.counts);
         println!(
-            "{} passed, {} failed",
-            outcomes.len() - failed.len(),
-            failed.len()
+            "{} worlds, {:.0} node-hours in {took:.1} s ({:.0} a second), {} calls, {} Events",
+            tally.worlds,
+            tally.node_hours,
+            tally.node_hours / took,
+            tally.coverage.calls,
+            tally.coverage.events
         );
-        bail!("replay with --seed {}", failed[0])
+        if !missing.is_empty() {
+            println!("in none of them: {}", missing.join(", "));
+        }
+        verdict(&tally)?;
+        if self.cover && !missing.is_empty() {
+            bail!(
+                "{} of what worlds should come across occurred in none",
+                missing.len()
+            );
+        }
+        Ok(())
     }
 
-    fn side_by_side(&self, base: u64) -> Result<Vec<Outcome>> {
+    fn side_by_side(&self, base: u64, seeds: u64) -> Result<Tally> {
         let stop = AtomicBool::new(false);
         let stop = &stop;
-        let all: Vec<Result<Vec<Outcome>>> = std::thread::scope(|scope| {
+        let all: Vec<Result<Tally>> = std::thread::scope(|scope| {
             let lanes: Vec<_> = (0..self.threads)
-                .map(|lane| scope.spawn(move || self.lane(base, lane, stop)))
+                .map(|lane| scope.spawn(move || self.lane(base + lane, base + seeds, stop)))
                 .collect();
             let joined = lanes.into_iter().map(|lane| match lane.join() {
                 Ok(done) => done,
@@ -124,26 +133,45 @@ impl Cli {
             });
             joined.collect()
         });
-        let mut outcomes = Vec::new();
+        let mut tally = Tally::default();
         for lane in all {
-            outcomes.extend(lane?);
+            tally.add(lane?);
         }
-        outcomes.sort_by_key(|outcome| outcome.seed);
-        Ok(outcomes)
+        Ok(tally)
     }
 
-    fn lane(&self, base: u64, lane: u64, stop: &AtomicBool) -> Result<Vec<Outcome>> {
-        let mut outcomes = Vec::new();
-        let mut number = lane;
-        while number < self.seeds && !stop.load(Ordering::Relaxed) {
-            let outcome = run(base + number, None, false)?;
-            let is_broken = outcome.broken.is_some();
-            outcomes.push(outcome);
-            if is_broken && !self.keep_going {
+    fn lane(&self, first: u64, end: u64, stop: &AtomicBool) -> Result<Tally> {
+        let mut tally = Tally::default();
+        let mut seed = first;
+        while seed < end && !stop.load(Ordering::Relaxed) {
+            tally.take(run(seed, None, false)?);
+            if !tally.is_good() && !self.keep_going {
                 stop.store(true, Ordering::Relaxed);
             }
-            number += self.threads.max(1);
+            seed += self.threads.max(1);
         }
-        Ok(outcomes)
+        Ok(tally)
+    }
+}
+
+/// Prints what was broken, and how the first came about.
+fn verdict(tally: &Tally) -> Result<()> {
+    let failed = u64::try_from(tally.failed.len())?;
+    if let Some(first) = tally.failed.first() {
+        println!("the end of seed {}:", first.seed);
+        for line in &first.trace {
+            println!("{line}");
+        }
+    }
+    for Failed {
+        seed, rule, text, ..
+    } in &tally.failed
+    {
+        println!("FAILED seed {seed}: {rule} {text}");
+    }
+    println!("{} passed, {failed} failed", tally.worlds - failed);
+    match tally.failed.first() {
+        Some(first) => bail!("replay with --seed {}", first.seed),
+        None => Ok(()),
     }
 }

@@ -19,8 +19,9 @@ mod world;
 mod draw;
 
 mod run;
-pub use coverage::Coverage;
-pub use law::Broken;
+mod tally;
 pub use run::{Outcome, run};
+
+mod record;
 
 pub mod cli;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 
-use super::coverage::Coverage;
+use super::coverage::{Coverage, Marks};
 use super::draw::{LASTS, draw};
 use super::law::Broken;
 
@@ -33,6 +33,8 @@ pub fn run(seed: u64, until: Option<Duration>, is_loud: bool) -> Result<Outcome>
         .build()
         .context("cannot make a runtime")?;
     let local = tokio::task::LocalSet::new();
+    let marks = Marks::default();
+    let _said = tracing::subscriber::set_default(marks.clone());
     local.block_on(&runtime, async {
         let sim = draw(seed, is_loud)?;
         let end = until.unwrap_or(LASTS);
@@ -41,12 +43,16 @@ pub fn run(seed: u64, until: Option<Duration>, is_loud: bool) -> Result<Outcome>
             if until.is_none() && !world.law.is_broken() {
                 world.law_end();
             }
+            let mut coverage = world.seen.clone();
+            for (mark, count) in marks.take() {
+                coverage.counts.insert(format!("mark/{mark}"), count);
+            }
             let hours = world.now.as_secs_f64() / 3600.0;
             let nodes = u32::try_from(world.hosts.len()).unwrap_or(u32::MAX);
             Outcome {
                 seed,
                 broken: world.law.verdict().cloned(),
-                coverage: world.seen.clone(),
+                coverage,
                 digest: world.trace.digest(),
                 trace: world.trace.tail(60).map(ToOwned::to_owned).collect(),
                 node_hours: hours * f64::from(nodes),

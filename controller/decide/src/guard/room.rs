@@ -110,7 +110,8 @@ fn control_plane(view: &View<'_>, usage: &Usage<'_>, node: &Node) -> Option<No> 
 }
 
 /// A node with a replica of ours comes last, and the only ready one never goes. One
-/// on a node that is being disrupted may go at any moment.
+/// on a node that is being disrupted may go at any moment, and one on a node that is
+/// not Ready may be gone: pods are told of that later than their node.
 fn own_replica(view: &View<'_>, usage: &Usage<'_>, node: &Node) -> Option<No> {
     let Some(replicas) = &view.snapshot.replicas else {
         let text = "it is not known yet where the replicas of this controller run";
@@ -121,7 +122,9 @@ fn own_replica(view: &View<'_>, usage: &Usage<'_>, node: &Node) -> Option<No> {
         return None;
     }
     let mut others = replicas.iter().filter(|replica| replica.node != node.name);
-    if !others.any(|replica| replica.ready && !usage.is_disrupted(&replica.node)) {
+    let stays =
+        |node: &str| !usage.is_disrupted(node) && view.node(node).is_some_and(Node::is_ready);
+    if !others.any(|replica| replica.ready && stays(&replica.node)) {
         let text =
             "the only ready replica of this controller runs on the node: run two, or move it";
         return Some(No::new(BlockedReason::LastReadyReplica, text));

@@ -55,6 +55,7 @@ impl Step<'_, '_> {
                 No::new(BlockedReason::GateClosed, text).on(object)
             })
             .collect();
+        let last = waiting.clone().map(|gate| until(gate)).max();
         let first = waiting.map(|gate| gate.name.clone()).next();
         let Some(name) = first else {
             self.status.gate = None;
@@ -64,6 +65,10 @@ impl Step<'_, '_> {
             });
             return Some(passed.collect());
         };
+        // The phase lasts as long as others hold it up.
+        if let (Some(deadline), Some(last)) = (&mut self.status.phase_deadline, last) {
+            deadline.0 = deadline.0.max(last);
+        }
         self.status.gate = Some(GateWait {
             point,
             name,

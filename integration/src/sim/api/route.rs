@@ -91,6 +91,13 @@ impl Call {
         is_watch
     }
 
+    /// What is done to which kind.
+    pub fn kind_of(&self) -> String {
+        let sub = self.subresource.as_deref().map(|it| format!("/{it}"));
+        let plural = self.kind.form().plural;
+        format!("{:?} {plural}{}", self.verb, sub.unwrap_or_default())
+    }
+
     /// In words.
     pub fn text(&self) -> String {
         let form = self.kind.form();

@@ -166,6 +166,8 @@ fn drain(chance: &mut Chance) -> Value {
         "onTimeout": chance.of(["Abort", "Abort", "Proceed"]),
         "excludeFromLoadBalancers": chance.of(["0s", "30s"]),
         "rules": rules,
+        "deleteEmptyDirData": chance.happens(500),
+        "force": chance.happens(500),
     })
 }
 

@@ -31,6 +31,7 @@ pub fn troubles(world: &mut World, chance: &mut Chance, names: &Vec<String>, rep
             Cure::DropCaches,
             Cure::DropCaches,
             Cure::Reboot,
+            Cure::Relapses,
             Cure::Nothing,
         ]);
         let pause = chance.seconds(60, 240);
@@ -59,7 +60,7 @@ pub fn troubles(world: &mut World, chance: &mut Chance, names: &Vec<String>, rep
         enter(chance, Trouble::Person(Deed::Patch));
     }
     let share = chance.of([0, 150, 500]);
-    for number in 0..70 {
+    for number in 0..72 {
         if !chance.happens(share) {
             continue;
         }
@@ -76,7 +77,7 @@ fn any_trouble(chance: &mut Chance, number: u64, host: String, process: usize) -
     let pause = chance.seconds(5, 400);
     let ahead = chance.of([-600_000, -30_000, 30_000, 600_000]);
     let person = Trouble::Person;
-    match number % 35 {
+    match number % 36 {
         0 => Trouble::Silence {
             host,
             pause: chance.seconds(60, 7200),
@@ -161,6 +162,7 @@ fn any_trouble(chance: &mut Chance, number: u64, host: String, process: usize) -
         32 => Trouble::Blackout {
             pause: chance.seconds(1800, 7200),
         },
+        34 => Trouble::Restarts { host },
         33 => Trouble::ZoneDown {
             zone: chance.of(["a", "b", "c"]).to_owned(),
             pause: chance.seconds(300, 3600),

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::sim::chance::Chance;
-use crate::sim::world::Workload;
+use crate::sim::world::{Ties, Workload};
 
 /// The controller's own pods, and a few workloads of others.
 pub fn workloads(chance: &mut Chance, own: usize) -> Vec<Workload> {
@@ -32,6 +32,12 @@ pub fn workloads(chance: &mut Chance, own: usize) -> Vec<Workload> {
                 Duration::from_secs(300),
             ]),
             is_stuck: chance.happens(60),
+            ties: match chance.below(20) {
+                0 => Ties::EmptyDir,
+                1 => Ties::Bare,
+                2 => Ties::Precious,
+                _ => Ties::None,
+            },
             is_denied: chance.happens(40),
             ..Workload::default()
         });

@@ -55,12 +55,14 @@ pub fn draw(seed: u64, is_loud: bool) -> anyhow::Result<Arc<Sim>> {
     });
     sim.with(|world| {
         world.trace.is_loud = is_loud;
+        let unable = chance.of([0, 0, 0, 100]);
         let nodes = 12 + chance.below(13);
         let names: Vec<String> = (1..=nodes).map(|number| format!("n{number:02}")).collect();
         for (number, name) in names.iter().enumerate() {
             let zone = ["a", "b", "c"][number % 3];
             let mut host = Host::new(name, zone, kernel);
             host.is_control_plane = number < 3;
+            host.reboots = !chance.happens(unable);
             world.join(host);
         }
         world.deploy();

@@ -1,7 +1,12 @@
-//! Law 19: The first node on which a roll-out fails halts it for all others.
+//! Law 19: The first node on which a roll-out fails halts it for all others; so do canaries
+//! that measure worse than the rest.
+
+use unstall_crds::remediation::{NodeRemediation, Outcome};
+use unstall_crds::signal::SignalName;
 
 use super::past::LAG;
 use super::{Past, Verdict, facts};
+use crate::sim::api::kind::Kind;
 use crate::sim::api::write::Commit;
 use crate::sim::trace::Actor;
 use crate::sim::world::World;
@@ -11,7 +16,7 @@ pub fn holds(world: &World, past: &Past, _: &Actor, commit: &Commit) -> Verdict 
         let Some(incident) = facts::incident(world, &slot.remediation) else {
             continue;
         };
-        let target = |it: &unstall_crds::remediation::NodeRemediation| {
+        let target = |it: &NodeRemediation| {
             let policy = it.spec.policy.as_ref()?;
             let kernel = policy.trigger.as_ref()?.kernel.as_ref()?;
             Some((it.spec.policy_name.clone(), kernel.at_least.clone()))
@@ -31,6 +36,57 @@ pub fn holds(world: &World, past: &Past, _: &Actor, commit: &Commit) -> Verdict 
         if let Some((name, _)) = before {
             return Err(format!("{} goes on after {name} failed", slot.remediation));
         }
+        worse(world, &incident)?;
+    }
+    Ok(())
+}
+
+/// With a kernel that is worse no more than the canaries get it.
+fn worse(world: &World, incident: &NodeRemediation) -> Verdict {
+    let Some(kernel) = &world.law.worse else {
+        return Ok(());
+    };
+    let rollout = |it: &NodeRemediation| {
+        let policy = it.spec.policy.as_ref()?;
+        policy.trigger.as_ref()?.kernel.as_ref()?;
+        it.spec.policy_name.clone()
+    };
+    let of = rollout(incident);
+    let all = world.store.all(Kind::Remediation);
+    let booted: Vec<String> = all
+        .filter_map(|(name, _)| facts::incident(world, name))
+        .filter(|it| {
+            rollout(it) == of
+                && it
+                    .status
+                    .as_ref()
+                    .is_some_and(|it| it.outcome == Some(Outcome::Fixed))
+        })
+        .map(|it| it.spec.node_name)
+        .collect();
+    // Whoever else boots with it is taken for the rest, which hides the difference.
+    let is_clean = world
+        .hosts
+        .values()
+        .all(|host| host.kernel != *kernel || booted.contains(&host.name));
+    let policy = facts::policies(world)
+        .into_iter()
+        .find(|it| it.metadata.name == of);
+    let Some(policy) = policy.filter(|_| is_clean) else {
+        return Ok(());
+    };
+    let rollout = &policy.spec.rollout;
+    let canaries = usize::from(rollout.canaries);
+    let compares = canaries > 0
+        && rollout
+            .halt_on_worse
+            .signals
+            .contains(&SignalName::NetworkStall);
+    if compares && booted.len() >= canaries {
+        let name = incident.metadata.name.as_deref().unwrap_or_default();
+        return Err(format!(
+            "{name} boots a kernel with which {booted:?} got worse"
+        ));
     }
     Ok(())
 }

@@ -10,6 +10,10 @@ use crate::sim::world::World;
 const SILENT: Duration = Duration::from_mins(20);
 
 pub fn holds(world: &World, past: &Past) -> Verdict {
+    // Who does not run says nothing.
+    if world.processes.iter().all(|it| it.machine.is_none()) {
+        return Ok(());
+    }
     for (name, object) in world.store.all(Kind::Remediation) {
         let status = &object["status"];
         let phase = status["phase"].as_str().unwrap_or("Pending");
@@ -18,7 +22,8 @@ pub fn holds(world: &World, past: &Past) -> Verdict {
             .as_array()
             .is_some_and(|it| !it.is_empty());
         let waits = phase == "Pending" && status["outcome"].is_null();
-        if waits && !has_reason && world.now.saturating_sub(since) > SILENT {
+        if waits && !has_reason && world.now.saturating_sub(since.max(world.unrest_until)) > SILENT
+        {
             return Err(format!("{name} waits and says not for what"));
         }
     }

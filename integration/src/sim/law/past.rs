@@ -49,7 +49,7 @@ pub struct Past {
     pub incidents: BTreeMap<String, Duration>,
     /// When each node lost the cordon of an incident last.
     pub uncordoned: BTreeMap<String, Duration>,
-    /// The first command that each node was given.
+    /// The latest command that each node was given.
     pub commands: BTreeMap<String, Value>,
     /// Since when somebody has wanted each node left alone.
     pub skipped: BTreeMap<String, Duration>,
@@ -117,11 +117,12 @@ impl Past {
                 if let Some(command) = command.filter(|it| it.is_object())
                     && matches!(actor, Actor::Process(_))
                 {
-                    self.commands
-                        .entry(key.clone())
-                        .or_insert_with(|| command.clone());
+                    self.commands.insert(key.clone(), command.clone());
                 }
-                if matches!(actor, Actor::Host(_)) {
+                if commit.after.is_none() {
+                    // What is made in its place never had a probe.
+                    self.beats.remove(&key);
+                } else if matches!(actor, Actor::Host(_)) {
                     self.beats.insert(key.clone(), now);
                 }
                 self.follow_health(world, &key);

@@ -51,7 +51,7 @@ impl World {
         };
         let moment = host.moment(now, truly);
         if !host.is_busy && host.record.end_unfinished(&moment) {
-            self.seen.interrupted += 1;
+            self.seen.count("row", "interrupted");
         }
         let busy = host.is_busy.then_some("another command is at work");
         let situation = Situation {
@@ -60,7 +60,7 @@ impl World {
             now: &moment,
             record: &host.record,
             limits: &LIMITS,
-            reboots: true,
+            reboots: host.reboots,
             busy,
         };
         let verdict = verify(command, &situation);
@@ -135,7 +135,7 @@ impl World {
                     let last = host.record.find(&payload.id);
                     host.command = json!(last.map(|it| it.outcome(false).into_status()));
                 }
-                self.seen.interrupted += 1;
+                self.seen.count("row", "interrupted before the reboot");
             }
             CommandAction::Reboot => {
                 if let Some(host) = self.hosts.get_mut(name) {

@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use futures::channel::oneshot;
 use jiff::{SignedDuration, Timestamp};
 use node_probe::actuator::keys::KeySet;
 use serde_json::Value;
@@ -12,7 +11,6 @@ use super::agenda::Agenda;
 use super::watcher::Watcher;
 use super::{EPOCH, Faults, Host, Others, Parts, Process, Settings, Task, Workload};
 use crate::sim::api::kind::Kind;
-use crate::sim::api::reply::Reply;
 use crate::sim::api::store::Store;
 use crate::sim::api::write::{Commit, set};
 use crate::sim::chance::Chance;
@@ -44,9 +42,10 @@ pub struct World {
     pub(super) watch_count: u64,
     /// When the clock of a process was changed last.
     pub clocks_changed: Duration,
+    /// Until when something keeps the processes from their work.
+    pub unrest_until: Duration,
     /// Counts the incidents that were opened by hand.
     pub(super) handmade: u64,
-    pub(super) hanging: Vec<oneshot::Sender<Reply>>,
 }
 
 impl World {
@@ -81,8 +80,8 @@ impl World {
             watchers: BTreeMap::new(),
             watch_count: 0,
             clocks_changed: Duration::ZERO,
+            unrest_until: Duration::ZERO,
             handmade: 0,
-            hanging: Vec::new(),
         }
     }
 
@@ -94,6 +93,11 @@ impl World {
 
     pub fn after(&mut self, pause: Duration, task: Task) {
         self.agenda.enter(self.now + pause, task);
+    }
+
+    /// Something keeps the processes from their work for so long.
+    pub fn disturb(&mut self, pause: Duration) {
+        self.unrest_until = self.unrest_until.max(self.now + pause);
     }
 
     /// The next thing that is due happens; a process that is to be started is the

@@ -13,6 +13,8 @@ pub struct Faults {
     fates: BTreeMap<Fate, u64>,
     /// Of a thousand times that a watch tells something, how often it breaks off.
     breaks: u64,
+    /// How many milliseconds watches lag behind, at least and at most.
+    lag: (u64, u64),
     /// Nobody reaches the API server until then.
     down_until: Duration,
     /// From now on nothing goes wrong any more.
@@ -27,13 +29,14 @@ impl Faults {
         for fate in Fate::FAULTS {
             if chance.happens(share) {
                 let is_rare = matches!(fate, Fate::CrashBefore | Fate::CrashAfter | Fate::Hangs);
-                let most = if is_rare { most / 10 } else { most };
+                let most = if is_rare { most / 4 } else { most };
                 fates.insert(fate, 1 + chance.below(most));
             }
         }
         Self {
             fates,
             breaks: chance.of([0, 1, 10]),
+            lag: chance.of([(2, 40), (2, 40), (50, 3000), (500, 30_000)]),
             down_until: Duration::ZERO,
             is_over: false,
         }
@@ -58,6 +61,12 @@ impl Faults {
     /// Whether a watch breaks off now.
     pub fn breaks_watch(&self, chance: &mut Chance) -> bool {
         !self.is_over && chance.happens(self.breaks)
+    }
+
+    /// After how long a watch tells what happened.
+    pub fn lag(&self, chance: &mut Chance) -> Duration {
+        let (least, most) = if self.is_over { (2, 40) } else { self.lag };
+        chance.millis(least, most)
     }
 
     /// Nobody reaches the API server until then.

@@ -28,6 +28,8 @@ pub enum Return {
 pub enum Cure {
     DropCaches,
     Reboot,
+    /// A reboot, for a few minutes.
+    Relapses,
     Nothing,
 }
 
@@ -67,6 +69,8 @@ pub struct Host {
     pub is_busy: bool,
     /// Its root file system is read-only, until it boots.
     pub is_readonly: bool,
+    /// Its actuator may reboot it.
+    pub reboots: bool,
     /// Its distribution wants a boot.
     pub wants_boot: bool,
     /// Its boot loader takes the old kernel whatever is staged.
@@ -118,6 +122,7 @@ impl Host {
             reports: 0,
             is_busy: false,
             is_readonly: false,
+            reboots: true,
             wants_boot: false,
             keeps_kernel: false,
         }

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::host::Return;
-use super::{HostTask, Task, World};
+use super::host::{Cure, Return};
+use super::{HostTask, Task, Trouble, World};
 use crate::sim::api::kind::Kind;
 use crate::sim::api::write::whole;
 use crate::sim::trace::Actor;
@@ -82,8 +82,13 @@ impl World {
         let Some(host) = self.hosts.get_mut(name) else {
             return;
         };
-        if host.boot != boot || !host.is_up || host.comes_back == Return::Hangs {
+        if host.boot != boot || !host.is_up {
             return;
+        }
+        match host.comes_back {
+            Return::After(_) => {}
+            Return::Never => self.seen.count("row", "never returns"),
+            Return::Hangs => return self.seen.count("row", "hangs"),
         }
         host.is_up = false;
         host.since = now;
@@ -121,11 +126,21 @@ impl World {
         if !host.keeps_kernel {
             host.kernel.clone_from(&host.next_kernel);
         }
-        host.is_slow &= host.cure == super::host::Cure::Nothing;
+        let relapses = host.is_slow && host.cure == Cure::Relapses;
+        host.is_slow &= host.cure == Cure::Nothing;
         host.told = None;
         host.resume();
         let text = format!("runs boot {}", host.boot_id());
         self.trace.note(now, Actor::Host(name.to_owned()), &text);
+        if relapses {
+            let slow = Trouble::Slow {
+                host: name.to_owned(),
+                cure: Cure::Reboot,
+                comes_back: Return::After(Duration::from_secs(90)),
+            };
+            let pause = self.chance.seconds(20, 300);
+            self.after(pause, Task::Trouble(slow));
+        }
         self.kubelet_writes(name);
         self.pods_of_host_go_on(name);
         let pause = self.chance.seconds(1, 15);

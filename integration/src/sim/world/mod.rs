@@ -31,7 +31,7 @@ mod others;
 pub use others::{Others, gate_key};
 
 mod pods;
-pub use pods::{DENIED, PodTask, Workload};
+pub use pods::{DENIED, PodTask, Ties, Workload};
 
 mod trouble;
 pub use trouble::{Forgery, Trouble};

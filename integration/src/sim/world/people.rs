@@ -39,8 +39,12 @@ pub enum Deed {
     Join { host: String, zone: String },
     /// An autoscaler wants the node away, and takes it away later.
     ScaleDown { host: String },
+    /// It is to be taken away, once its finalizers let it go.
+    Delete { host: String },
     /// It is taken away.
     Remove { host: String },
+    /// The garbage collector follows it.
+    Collect { host: String, uid: Value },
     /// The bad release of the probe is taken back.
     FixProbes,
     /// A policy asks for another kernel, which most nodes would boot.
@@ -73,11 +77,15 @@ impl World {
         let name = text.split([' ', '(']).next().unwrap_or_default();
         self.seen.count("person", name);
         match deed {
-            Deed::Cordon { host } => self.edit(Actor::Human, Kind::Node, &host, |node| {
-                node["spec"]["unschedulable"] = json!(true);
-            }),
+            Deed::Cordon { host } => {
+                self.amid(&host, "cordons");
+                self.edit(Actor::Human, Kind::Node, &host, |node| {
+                    node["spec"]["unschedulable"] = json!(true);
+                });
+            }
             Deed::Uncordon { host } => {
                 let host = self.any_cordoned().unwrap_or(host);
+                self.amid(&host, "uncordons");
                 self.edit(Actor::Human, Kind::Node, &host, uncordon);
             }
             Deed::Pause { pause } => {
@@ -112,7 +120,25 @@ impl World {
             Deed::Rejoin { host } => self.rejoin(&host),
             Deed::Join { host, zone } => self.join_again(&host, &zone),
             Deed::ScaleDown { host } => self.scale_down(&host),
-            Deed::Remove { host } => self.remove(&host),
+            Deed::Delete { host } => {
+                let now = whole(self.wall());
+                self.edit(Actor::Autoscaler, Kind::Node, &host, |node| {
+                    node["metadata"]["finalizers"] = json!(["played.dev/node"]);
+                    node["metadata"]["deletionTimestamp"] = json!(now);
+                });
+                let pause = self.chance.seconds(30, 1800);
+                self.later(pause, Deed::Remove { host });
+            }
+            Deed::Collect { host, uid } => {
+                let is_it = |it: &Arc<Value>| it["metadata"]["uid"] == uid;
+                if self.store.get(Kind::Health, &host).is_some_and(is_it) {
+                    self.delete(Actor::Cluster, Kind::Health, &host);
+                }
+            }
+            Deed::Remove { host } => {
+                self.amid(&host, "removed");
+                self.remove(&host);
+            }
             Deed::FixProbes => {
                 let names: Vec<String> = self.hosts.keys().cloned().collect();
                 for name in names {
@@ -139,6 +165,14 @@ impl World {
                 self.later(pause, Deed::Older { policy });
             }
             Deed::Older { policy } => self.mode(&policy, "Enforce"),
+        }
+    }
+
+    fn amid(&mut self, host: &str, what: &str) {
+        let incidents = self.store.all(Kind::Remediation).map(|(_, it)| it);
+        let mut open = incidents.filter(|it| it["status"]["outcome"].is_null());
+        if open.any(|it| it["spec"]["nodeName"] == host) {
+            self.seen.count("row", &format!("{what} amid an incident"));
         }
     }
 
@@ -228,10 +262,13 @@ impl World {
             }
         });
         let pause = self.chance.seconds(30, 3600);
-        let deed = Deed::Remove {
-            host: name.to_owned(),
+        let host = name.to_owned();
+        let deed = if self.chance.happens(300) {
+            Deed::Delete { host }
+        } else {
+            Deed::Remove { host }
         };
-        self.after(pause, Task::Trouble(Trouble::Person(deed)));
+        self.later(pause, deed);
     }
 
     /// The node is gone, with its pods and what its probe said.
@@ -248,14 +285,22 @@ impl World {
         for key in own {
             self.delete(Actor::Cluster, Kind::Pod, &key);
         }
-        // The garbage collector follows the owner.
-        self.delete(Actor::Cluster, Kind::Health, name);
+        let uid = self
+            .store
+            .get(Kind::Health, name)
+            .map(|it| it["metadata"]["uid"].clone());
+        if let Some(uid) = uid {
+            let pause = self.chance.seconds(1, 300);
+            let host = name.to_owned();
+            self.later(pause, Deed::Collect { host, uid });
+        }
     }
 
     fn new_kernel(&mut self, kernel: &str) {
         self.law.kernel = kernel.to_owned();
         if self.chance.happens(400) {
             self.law.worse = Some(kernel.to_owned());
+            self.seen.count("row", "a kernel that is worse");
         }
         let (unstaged, keeps) = self.chance.of([(0, 0), (0, 0), (200, 0), (0, 100)]);
         for host in self.hosts.values_mut() {

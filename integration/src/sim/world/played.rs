@@ -48,16 +48,17 @@ impl Played {
         self.lock().is_frozen = true;
     }
 
-    /// Lets it go on.
-    pub fn thaw(&self) {
-        let waiting = {
+    /// Lets it go on; whether it was stopped.
+    pub fn thaw(&self) -> bool {
+        let (was_frozen, waiting) = {
             let mut inner = self.lock();
-            inner.is_frozen = false;
-            std::mem::take(&mut inner.waiting)
+            let was_frozen = std::mem::take(&mut inner.is_frozen);
+            (was_frozen, std::mem::take(&mut inner.waiting))
         };
         for waker in waiting {
             waker.wake();
         }
+        was_frozen
     }
 
     /// Ends the process where it is, as SIGKILL does.

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
+use unstall_crds::names::annotation;
 
 use super::{Task, World};
 use crate::sim::api::evict::{allowed, is_leaving};
@@ -30,10 +31,25 @@ pub struct Workload {
     pub is_denied: bool,
     /// Two budgets guard them, which the API server does not support.
     pub has_two_budgets: bool,
+    /// What else keeps its pods where they are.
+    pub ties: Ties,
     /// Its pods are the controller's own.
     pub is_ours: bool,
     /// Counts the pods that were made.
     pub made: u64,
+}
+
+/// What keeps pods where they are, unless the policy says otherwise.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Ties {
+    #[default]
+    None,
+    /// Data on the node.
+    EmptyDir,
+    /// No controller that would replace it.
+    Bare,
+    /// The wish not to be disrupted.
+    Precious,
 }
 
 /// Something of a pod that happens.
@@ -94,9 +110,10 @@ impl World {
         let now = self.wall();
         let workload = self.workloads.get_mut(number)?;
         workload.made += 1;
+        let workload = workload.clone();
         let Workload {
             name, namespace, ..
-        } = workload.clone();
+        } = &workload;
         let pod_name = format!("{name}-{}", workload.made);
         let mut labels = json!({"app": name});
         if workload.is_denied {
@@ -125,6 +142,14 @@ impl World {
             },
             "status": {"phase": "Pending"},
         });
+        match workload.ties {
+            Ties::None => {}
+            Ties::EmptyDir => pod["spec"]["volumes"] = json!([{"name": "v", "emptyDir": {}}]),
+            Ties::Bare => pod["metadata"]["ownerReferences"] = json!([]),
+            Ties::Precious => {
+                pod["metadata"]["annotations"] = json!({annotation::SAFE_TO_EVICT: "false"})
+            }
+        }
         birth(&mut pod, Kind::Pod, self.store.version(), now);
         let key = key(Some(&namespace), &pod_name);
         self.put(Actor::Cluster, Kind::Pod, &key, pod);
@@ -234,6 +259,7 @@ impl World {
             .as_array()
             .is_some_and(|it| !it.is_empty());
         if has_finalizers && !self.faults.are_over() {
+            self.seen.count("row", "stuck by a finalizer");
             return self.after(Duration::from_mins(2), Task::Pod(PodTask::Ends(key)));
         }
         if has_finalizers {

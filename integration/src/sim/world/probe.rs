@@ -146,7 +146,7 @@ impl Host {
             ("kernel", self.kernels()),
             (
                 "probe",
-                json!({"version": "played", "cgroupVersion": 2, "actuator": true, "reboots": true}),
+                json!({"version": "played", "cgroupVersion": 2, "actuator": true, "reboots": self.reboots}),
             ),
             ("heartbeat", clock.as_str().into()),
             ("verdict", verdict.into()),

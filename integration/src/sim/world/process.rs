@@ -33,6 +33,7 @@ pub struct Process {
     pub stop: Stop,
     /// By how many milliseconds its clock is ahead.
     pub skew: i64,
+    pub frozen_at: Duration,
 }
 
 /// What all replicas are started with.
@@ -55,11 +56,17 @@ impl Process {
             stalled: BTreeMap::new(),
             stop: Stop::default(),
             skew: 0,
+            frozen_at: Duration::ZERO,
         }
     }
 
     pub fn is_cut(&self, now: Duration) -> bool {
         now < self.cut_until
+    }
+
+    /// How long it is still cut off, if it is.
+    pub fn cut_for(&self, now: Duration) -> Option<Duration> {
+        self.cut_until.checked_sub(now).filter(|it| !it.is_zero())
     }
 
     /// Until when its watches of `kind` tell nothing.
@@ -121,6 +128,7 @@ fn prepare(sim: &Arc<Sim>, world: &mut World, number: usize) -> Option<Prepared>
     if !world.may_run(number) {
         return None;
     }
+    world.disturb(Duration::ZERO);
     let process = &mut world.processes[number];
     machine.set_clock(process.skew);
     process.machine = Some(Arc::clone(&machine));

@@ -5,6 +5,7 @@ use std::time::Duration;
 use futures::channel::mpsc::{UnboundedReceiver, unbounded};
 use futures::channel::oneshot;
 use serde_json::{Value, json};
+use unstall_controller::client::SILENCE_LIMIT;
 
 use super::watcher::Watcher;
 use super::wire::Line;
@@ -83,6 +84,9 @@ impl World {
         self.seen.call(&call);
         let delay = match fate {
             Fate::Late => LATE,
+            Fate::Hangs => self.processes[process]
+                .cut_for(self.now)
+                .unwrap_or(SILENCE_LIMIT),
             _ => self.chance.millis(1, 12),
         };
         let at = self.now + delay;
@@ -161,23 +165,24 @@ impl World {
                 let _ = answer.send(Reply::conflict("the object has been modified (played)"));
             }
             Fate::Lost | Fate::Late => {
+                let group = if fate == Fate::Lost { "lost" } else { "late" };
+                self.seen.count(group, &call.kind_of());
                 self.serve(actor, &call, &body);
                 drop(answer);
             }
-            Fate::Hangs => self.hanging.push(answer),
+            // Its connection breaks.
+            Fate::Hangs => drop(answer),
             Fate::CrashBefore => self.crash(process, &call, "before"),
             Fate::CrashAfter => {
                 self.serve(actor, &call, &body);
                 self.crash(process, &call, "after");
             }
         }
-        if self.hanging.len() > 64 {
-            // Nobody waits so long.
-            self.hanging.drain(..32);
-        }
     }
 
     fn crash(&mut self, process: usize, call: &Call, when: &str) {
+        let counted = format!("{when} {}", call.kind_of());
+        self.seen.count("crash", &counted);
         let text = format!("ends {when} {}", call.text());
         self.trace.note(self.now, Actor::Process(process), &text);
         self.kill(process);
@@ -219,6 +224,9 @@ impl World {
         } else {
             write(&mut self.store, call, body, now)
         };
+        if call.subresource.as_deref() == Some("eviction") {
+            self.seen.count("evict", &reply.code.to_string());
+        }
         // Leases are renewed all the time.
         if call.kind != Kind::Lease && (!reply.is_good() || commit.is_some()) {
             let text = format!("{} -> {}", call.text(), reply.code);

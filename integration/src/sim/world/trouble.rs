@@ -5,6 +5,7 @@ use std::time::Duration;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
+use unstall_crds::names::annotation;
 
 use super::host::{Cure, Return};
 use super::{Host, HostTask, Task, World};
@@ -27,6 +28,8 @@ pub enum Trouble {
     Mute { host: String, pause: Duration },
     /// A pod comes to a node past any cordon.
     Intruder { host: String },
+    /// Probe and actuator start again.
+    Restarts { host: String },
     /// A machine boots by itself.
     Boots { host: String },
     /// The clock of a machine jumps.
@@ -96,6 +99,13 @@ impl World {
         }
         self.trace.note(self.now, Actor::Fate, &text);
         let now = self.now;
+        if let Trouble::Freeze { pause, .. }
+        | Trouble::Cut { pause, .. }
+        | Trouble::Stall { pause, .. }
+        | Trouble::ApiDown { pause } = &trouble
+        {
+            self.disturb(*pause);
+        }
         match trouble {
             Trouble::Slow {
                 host,
@@ -121,13 +131,11 @@ impl World {
                 if let Some(machine) = &self.processes[process].machine {
                     machine.freeze();
                 }
+                self.processes[process].frozen_at = now;
                 self.after(pause, Task::Trouble(Trouble::Thaw { process }));
             }
-            Trouble::Thaw { process } => {
-                if let Some(machine) = &self.processes[process].machine {
-                    machine.thaw();
-                }
-            }
+            Trouble::Thaw { process } => self.thaw(process),
+            Trouble::Restarts { host } => self.agents_restart(&host),
             Trouble::Cut { process, pause } => self.processes[process].cut_until = now + pause,
             Trouble::Tell { process } => self.processes[process].stop.tell(),
             Trouble::Clock { process, ahead } => self.set_clock(process, ahead),
@@ -170,8 +178,41 @@ impl World {
         self.probe_reports(name, None);
     }
 
+    fn thaw(&mut self, process: usize) {
+        let (process, now) = (&self.processes[process], self.now);
+        let Some(machine) = &process.machine else {
+            return;
+        };
+        let frozen = now.saturating_sub(process.frozen_at);
+        if machine.thaw() && frozen > self.settings.terms.duration {
+            self.seen.count("row", "frozen past its lease");
+        }
+    }
+
+    /// Probe and actuator start again, and the machine does not.
+    fn agents_restart(&mut self, name: &str) {
+        if let Some(host) = self.hosts.get_mut(name).filter(|host| host.is_up) {
+            host.is_busy = false;
+            host.told = None;
+            host.resume();
+            let pause = self.chance.seconds(1, 15);
+            self.after(pause, Task::Host(name.to_owned(), HostTask::Sees));
+        }
+    }
+
+    /// The phase of the incident that has the node, if one has.
+    pub fn phase_on(&self, name: &str) -> Option<String> {
+        let node = self.store.get(Kind::Node, name)?;
+        let by = node["metadata"]["annotations"][annotation::CORDONED_BY].as_str()?;
+        let incident = self.store.get(Kind::Remediation, by)?;
+        incident["status"]["phase"].as_str().map(ToOwned::to_owned)
+    }
+
     /// A machine boots by itself, whatever is under way.
     fn boots(&mut self, name: &str) {
+        if self.phase_on(name).as_deref() == Some("Draining") {
+            self.seen.count("row", "boots amid a drain");
+        }
         let pause = self.chance.seconds(30, 120);
         let Some(host) = self.hosts.get_mut(name).filter(|host| host.is_up) else {
             return;
@@ -259,25 +300,28 @@ impl World {
                 });
                 json!({"payload": payload.to_string(), "signature": STANDARD.encode([7_u8; 64])})
             }
-            Forgery::Anothers => {
-                let healths = self.store.all(Kind::Health);
-                let mut others =
-                    healths.filter(|(name, it)| *name != host && it["spec"]["command"].is_object());
-                let Some((_, other)) = others.next() else {
-                    return;
+            Forgery::Anothers | Forgery::Old => {
+                let mut given = self.law.past.commands.iter();
+                let is_own = how == Forgery::Old;
+                let found = given.find(|(name, _)| (*name == host) == is_own);
+                let Some((_, command)) = found else {
+                    return self.forge_later(host, how);
                 };
-                other["spec"]["command"].clone()
-            }
-            Forgery::Old => {
-                let Some(old) = self.law.past.commands.get(host) else {
-                    return;
-                };
-                old.clone()
+                command.clone()
             }
         };
         self.edit(Actor::Human, Kind::Health, host, |health| {
             health["spec"]["command"] = command;
         });
+    }
+
+    /// There is nothing to copy yet.
+    fn forge_later(&mut self, host: &str, how: Forgery) {
+        if !self.faults.are_over() {
+            let host = host.to_owned();
+            let again = Task::Trouble(Trouble::Forged { host, how });
+            self.after(Duration::from_mins(20), again);
+        }
     }
 
     /// Nothing goes wrong any more, and what is broken is repaired.

@@ -59,7 +59,7 @@ impl World {
                 "message": "too old resource version", "code": 410,
             });
             watcher.tell(line("ERROR", &gone));
-            self.seen.gone += 1;
+            self.seen.count("watch", "gone");
             // Its end is the end of the stream.
             return;
         }
@@ -86,7 +86,7 @@ impl World {
     }
 
     fn due(&mut self, number: u64) {
-        let lag = self.chance.millis(2, 40);
+        let lag = self.faults.lag(&mut self.chance);
         let Some(watcher) = self.watchers.get_mut(&number) else {
             return;
         };
@@ -108,7 +108,7 @@ impl World {
             return;
         }
         if self.faults.breaks_watch(&mut self.chance) {
-            self.seen.broken_watches += 1;
+            self.seen.count("watch", "broken");
             self.watchers.remove(&number);
             return;
         }

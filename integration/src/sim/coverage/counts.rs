@@ -1,22 +1,20 @@
-//! What a world came across: a fault that never occurs proves nothing.
+//! Counts of what occurred.
 
 use std::collections::BTreeMap;
 
+use serde::{Deserialize, Serialize};
 use unstall_crds::health::RefusalReason;
 
-use super::api::route::Call;
-use super::api::write::Commit;
-use super::world::Fate;
+use crate::sim::api::route::Call;
+use crate::sim::api::write::Commit;
+use crate::sim::world::Fate;
 
 /// Counts of what occurred.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Coverage {
     pub calls: u64,
     pub events: u64,
-    pub gone: u64,
-    pub broken_watches: u64,
-    pub interrupted: u64,
-    /// By kind of fault, trouble, phase, outcome, reason.
+    /// By kind of call, fault, trouble, phase, outcome, reason, mark.
     pub counts: BTreeMap<String, u64>,
 }
 
@@ -27,10 +25,7 @@ impl Coverage {
 
     pub fn call(&mut self, call: &Call) {
         self.calls += 1;
-        let sub = call.subresource.as_deref().map(|it| format!("/{it}"));
-        let plural = call.kind.form().plural;
-        let what = format!("{:?} {plural}{}", call.verb, sub.unwrap_or_default());
-        self.count("ask", &what);
+        self.count("ask", &call.kind_of());
     }
 
     pub fn fate(&mut self, fate: Fate) {
@@ -74,9 +69,6 @@ impl Coverage {
     pub fn add(&mut self, other: &Self) {
         self.calls += other.calls;
         self.events += other.events;
-        self.gone += other.gone;
-        self.broken_watches += other.broken_watches;
-        self.interrupted += other.interrupted;
         for (what, count) in &other.counts {
             *self.counts.entry(what.clone()).or_default() += count;
         }
