@@ -10,6 +10,7 @@ use unstall_crds::names::manager;
 
 use super::pace::Pace;
 use super::{Evictions, Failures};
+use crate::client::bounded;
 use crate::keys::Signer;
 use crate::lead::Leadership;
 use crate::observe::Sights;
@@ -41,6 +42,20 @@ impl Actor {
     /// When the lease was not renewed in time.
     pub fn check(&self) -> Result<()> {
         Ok(self.leadership.check()?)
+    }
+
+    /// One call, if this process may still act: it may have been stopped since it asked
+    /// for something else.
+    ///
+    /// # Errors
+    /// That it may not, or what the API server says, or that it says nothing.
+    pub async fn call<T>(
+        &self,
+        what: &str,
+        call: impl Future<Output = Result<T, kube::Error>>,
+    ) -> Result<T> {
+        self.check()?;
+        bounded(what, call).await
     }
 
     /// The epoch in which this process leads.

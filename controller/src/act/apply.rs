@@ -12,7 +12,6 @@ use unstall_decide::{Action, Snapshot};
 
 use super::actor::{Actor, params};
 use super::{command, evictions, hand_over, health, node, slot, status};
-use crate::client::bounded;
 
 /// Carries out `action`, which was decided on `seen`.
 ///
@@ -37,7 +36,7 @@ pub async fn apply(actor: &Actor, seen: &Snapshot, action: Action) -> Result<()>
             }
             health::patch(actor, &node, spec, seen).await
         }
-        Action::OpenIncident(incident) => open(&incidents, &incident).await,
+        Action::OpenIncident(incident) => open(actor, &incidents, &incident).await,
         Action::Adopt {
             remediation,
             policy,
@@ -45,7 +44,7 @@ pub async fn apply(actor: &Actor, seen: &Snapshot, action: Action) -> Result<()>
         } => {
             let patch = json!({"metadata": {"resourceVersion": seen}, "spec": {"policy": policy}});
             let what = format!("cannot write the policy into NodeRemediation {remediation}");
-            merge(&incidents, &remediation, &patch, &what).await
+            merge(actor, &incidents, &remediation, &patch, &what).await
         }
         Action::TakeSlot(request) => slot::take(actor, request).await,
         Action::ReleaseSlot(release) => slot::release(actor, &release).await,
@@ -84,22 +83,31 @@ pub async fn apply(actor: &Actor, seen: &Snapshot, action: Action) -> Result<()>
         | Action::DeletePod(_)
         | Action::HandOver { .. }
         | Action::TakeBack { .. } => on_node(actor, seen, action).await,
-        Action::Forget { remediation, uid } => forget(&incidents, &remediation, uid).await,
+        Action::Forget { remediation, uid } => forget(actor, &incidents, &remediation, uid).await,
     }
 }
 
-async fn open(incidents: &Api<NodeRemediation>, incident: &NodeRemediation) -> Result<()> {
+async fn open(
+    actor: &Actor,
+    incidents: &Api<NodeRemediation>,
+    incident: &NodeRemediation,
+) -> Result<()> {
     let trigger = incident.spec.trigger.as_deref().unwrap_or_default();
     tracing::info!(incident = incident.name_any(), trigger, "opening incident");
-    create(incidents, incident, "cannot create NodeRemediation").await
+    create(actor, incidents, incident, "cannot create NodeRemediation").await
 }
 
-async fn forget(incidents: &Api<NodeRemediation>, name: &str, uid: String) -> Result<()> {
+async fn forget(
+    actor: &Actor,
+    incidents: &Api<NodeRemediation>,
+    name: &str,
+    uid: String,
+) -> Result<()> {
     tracing::info!(
         incident = name,
         "deleting the record of an incident that ended long ago"
     );
-    delete(incidents, name, uid, "cannot delete NodeRemediation").await
+    delete(actor, incidents, name, uid, "cannot delete NodeRemediation").await
 }
 
 /// What is done to a Node, to its pods, or by others to it.
@@ -133,7 +141,13 @@ async fn on_node(actor: &Actor, seen: &Snapshot, action: Action) -> Result<()> {
 }
 
 /// Writes `patch`.
-pub async fn merge<K>(api: &Api<K>, name: &str, patch: &Value, what: &str) -> Result<()>
+pub async fn merge<K>(
+    actor: &Actor,
+    api: &Api<K>,
+    name: &str,
+    patch: &Value,
+    what: &str,
+) -> Result<()>
 where
     K: Clone + std::fmt::Debug + DeserializeOwned,
 {
@@ -141,13 +155,15 @@ where
         field_manager: Some(manager::CONTROLLER.into()),
         ..PatchParams::default()
     };
-    bounded(what, api.patch(name, &params, &Patch::Merge(patch))).await?;
+    actor
+        .call(what, api.patch(name, &params, &Patch::Merge(patch)))
+        .await?;
     Ok(())
 }
 
 /// Creates an object; one that is there already was made in an earlier pass,
 /// which the watch has not shown yet.
-pub async fn create<K>(api: &Api<K>, object: &K, what: &str) -> Result<()>
+pub async fn create<K>(actor: &Actor, api: &Api<K>, object: &K, what: &str) -> Result<()>
 where
     K: Clone + std::fmt::Debug + Serialize + DeserializeOwned,
 {
@@ -158,11 +174,17 @@ where
             other => other.map(|_| ()),
         }
     };
-    bounded(what, call).await
+    actor.call(what, call).await
 }
 
 /// Deletes the object with this UID; one that is gone is what was wanted.
-pub async fn delete<K>(api: &Api<K>, name: &str, uid: String, what: &str) -> Result<()>
+pub async fn delete<K>(
+    actor: &Actor,
+    api: &Api<K>,
+    name: &str,
+    uid: String,
+    what: &str,
+) -> Result<()>
 where
     K: Clone + std::fmt::Debug + DeserializeOwned,
 {
@@ -179,5 +201,5 @@ where
             other => other.map(|_| ()),
         }
     };
-    bounded(what, call).await
+    actor.call(what, call).await
 }

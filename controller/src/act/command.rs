@@ -12,7 +12,6 @@ use unstall_decide::Pod;
 
 use super::actor::Actor;
 use super::{health, slot};
-use crate::client::bounded;
 use crate::observe::pod;
 
 /// What is ordered, and of whom.
@@ -39,7 +38,9 @@ pub async fn send(actor: &Actor, order: &Order<'_>, report_interval: &GoDuration
         require_pods(actor, node, pods).await?;
     }
     let healths: Api<NodeHealth> = Api::all(actor.client.clone());
-    let live = bounded("cannot read NodeHealth", healths.get(node)).await?;
+    let live = actor
+        .call("cannot read NodeHealth", healths.get(node))
+        .await?;
     if live.spec.node_uid != payload.node_uid {
         bail!(
             "node {node} has UID {} now, not {}",
@@ -84,7 +85,9 @@ async fn require_pods(actor: &Actor, node: &str, seen: Option<&[Pod]>) -> Result
     };
     let pods: Api<KubePod> = Api::all(actor.client.clone());
     let of_node = ListParams::default().fields(&format!("spec.nodeName={node}"));
-    let live = bounded("cannot list the node's pods", pods.list(&of_node)).await?;
+    let live = actor
+        .call("cannot list the node's pods", pods.list(&of_node))
+        .await?;
     let live = live.items.iter().map(pod::from_kube);
     match stranger(live, seen) {
         Some(pod) => bail!("pod {} came to node {node} meanwhile", pod.path()),
@@ -110,7 +113,7 @@ async fn require_cordon(
     payload: &CommandPayload,
 ) -> Result<()> {
     let nodes: Api<Node> = Api::all(actor.client.clone());
-    let live = bounded("cannot read the Node", nodes.get(node)).await?;
+    let live = actor.call("cannot read the Node", nodes.get(node)).await?;
     let annotations = live.metadata.annotations.unwrap_or_default();
     let by = annotations.get(annotation::CORDONED_BY);
     let is_cordoned = live.spec.and_then(|spec| spec.unschedulable) == Some(true);

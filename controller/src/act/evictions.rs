@@ -14,7 +14,6 @@ use unstall_decide::{EvictionAnswer, PodOrder, Said};
 
 use super::actor::Actor;
 use super::{evict, slot};
-use crate::client::bounded;
 use crate::machine;
 
 /// How many are on their way at once, whatever the number of nodes.
@@ -92,7 +91,6 @@ pub async fn begin(actor: &Actor, order: PodOrder, is_eviction: bool) -> Result<
         };
         let answer = tokio::select! {
             biased;
-            answer = call => answer,
             // No call goes on beyond the time in which this process may act.
             lost = leadership.lost() => EvictionAnswer {
                 at: machine::now(),
@@ -101,6 +99,7 @@ pub async fn begin(actor: &Actor, order: PodOrder, is_eviction: bool) -> Result<
                 budget: None,
                 asked_again: None,
             },
+            answer = call => answer,
         };
         evictions.lock().insert(pod.uid.clone(), answer);
         evictions.changed.notify_one();
@@ -112,7 +111,7 @@ pub async fn begin(actor: &Actor, order: PodOrder, is_eviction: bool) -> Result<
 /// Pods leave a node only while it carries the incident's cordon.
 async fn require_cordon(actor: &Actor, node: &str, remediation: &str) -> Result<()> {
     let nodes: Api<Node> = Api::all(actor.client.clone());
-    let live = bounded("cannot read the Node", nodes.get(node)).await?;
+    let live = actor.call("cannot read the Node", nodes.get(node)).await?;
     let annotations = live.metadata.annotations.unwrap_or_default();
     let by = annotations.get(annotation::CORDONED_BY);
     let is_cordoned = live.spec.and_then(|spec| spec.unschedulable) == Some(true);

@@ -9,7 +9,6 @@ use unstall_crds::policy::TemplateReference;
 
 use super::actor::{Actor, params};
 use super::{apply, slot};
-use crate::client::bounded;
 use crate::observe::{dynamic_api, is_unknown_kind};
 
 /// Makes it, named after the node, with the template's spec.
@@ -21,14 +20,20 @@ pub async fn make(
 ) -> Result<()> {
     slot::require(actor, node, remediation).await?;
     let templates = of_kind(actor, template, &template.kind);
-    let templates = bounded("cannot find the kind of the template", templates).await?;
-    let found = bounded("cannot read the template", templates.get(&template.name)).await?;
+    let templates = actor
+        .call("cannot find the kind of the template", templates)
+        .await?;
+    let found = actor
+        .call("cannot read the template", templates.get(&template.name))
+        .await?;
     let kind = template.kind.trim_end_matches("Template");
     let object = object(&found.data, template, kind, node, remediation);
     let object: DynamicObject = serde_json::from_value(object)?;
     tracing::info!(node, incident = remediation, kind, "handing the node over");
     let objects = of_kind(actor, template, kind);
-    let objects = bounded("cannot find the other remediator's kind", objects).await?;
+    let objects = actor
+        .call("cannot find the other remediator's kind", objects)
+        .await?;
     actor.check()?;
     let params = params();
     // Whatever was seen of it before is not true any more.
@@ -39,7 +44,9 @@ pub async fn make(
             other => other.map(|_| ()),
         }
     };
-    bounded("cannot make the other remediator's object", call).await
+    actor
+        .call("cannot make the other remediator's object", call)
+        .await
 }
 
 /// Has what was seen of an incident's object forgotten once that was written to.
@@ -89,7 +96,7 @@ pub async fn take_back(
     template: &TemplateReference,
 ) -> Result<()> {
     let kind = template.kind.trim_end_matches("Template");
-    let found = bounded("cannot look for the other remediator's object", async {
+    let found = actor.call("cannot look for the other remediator's object", async {
         let look = async {
             let objects = of_kind(actor, template, kind).await?;
             let found = objects.get_metadata_opt(node).await?;
@@ -122,6 +129,7 @@ pub async fn take_back(
     let _forgotten = Forget(actor, remediation);
     let uid = found.uid.unwrap_or_default();
     apply::delete(
+        actor,
         &objects,
         node,
         uid,

@@ -8,17 +8,19 @@ use unstall_crds::health::NodeHealth;
 
 use super::actor::Actor;
 use super::apply;
-use crate::client::bounded;
 
 pub async fn create(actor: &Actor, health: &NodeHealth) -> Result<()> {
     tracing::info!(node = health.name_any(), "creating NodeHealth");
-    apply::create(&api(actor), health, "cannot create NodeHealth").await
+    apply::create(actor, &api(actor), health, "cannot create NodeHealth").await
 }
 
 /// Deletes the `NodeHealth` of an earlier node.
 pub async fn delete(actor: &Actor, node: &str, node_uid: &str) -> Result<()> {
     let api = api(actor);
-    let Some(live) = bounded("cannot read NodeHealth", api.get_opt(node)).await? else {
+    let Some(live) = actor
+        .call("cannot read NodeHealth", api.get_opt(node))
+        .await?
+    else {
         return Ok(());
     };
     if live.spec.node_uid != node_uid {
@@ -29,7 +31,7 @@ pub async fn delete(actor: &Actor, node: &str, node_uid: &str) -> Result<()> {
         "deleting the NodeHealth of an earlier node of this name"
     );
     let uid = live.metadata.uid.unwrap_or_default();
-    apply::delete(&api, node, uid, "cannot delete NodeHealth").await
+    apply::delete(actor, &api, node, uid, "cannot delete NodeHealth").await
 }
 
 /// Patches a `NodeHealth`'s spec, if nothing changed since `resource_version`.
@@ -44,7 +46,7 @@ pub async fn patch(
         patch["metadata"] = json!({"resourceVersion": version});
     }
     let what = format!("cannot write the spec of NodeHealth {node}");
-    apply::merge(&api(actor), node, &patch, &what).await
+    apply::merge(actor, &api(actor), node, &patch, &what).await
 }
 
 fn api(actor: &Actor) -> Api<NodeHealth> {

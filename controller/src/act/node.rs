@@ -10,7 +10,6 @@ use unstall_decide::{Marks, NodeCondition};
 
 use super::actor::Actor;
 use super::apply;
-use crate::client::bounded;
 
 /// Sets and removes marks, if nothing changed on the Node since `seen`. What is
 /// removed because nobody stands behind it must not have anybody now.
@@ -25,7 +24,8 @@ pub async fn mark(
     if let Some(incident) = absent {
         let api: Api<NodeRemediation> = Api::all(actor.client.clone());
         let what = format!("cannot look for NodeRemediation {incident}");
-        if bounded(&what, api.get_metadata_opt(incident))
+        if actor
+            .call(&what, api.get_metadata_opt(incident))
             .await?
             .is_some()
         {
@@ -38,7 +38,14 @@ pub async fn mark(
         None => tracing::info!(node, "changing marks on the node"),
     }
     let what = format!("cannot mark node {node}");
-    apply::merge(&api(actor), node, &patch(node_uid, marks, seen), &what).await
+    apply::merge(
+        actor,
+        &api(actor),
+        node,
+        &patch(node_uid, marks, seen),
+        &what,
+    )
+    .await
 }
 
 fn patch(node_uid: &str, marks: &Marks, seen: Option<String>) -> Value {
@@ -92,7 +99,9 @@ pub async fn set_conditions(
     let what = format!("cannot write conditions of node {node}");
     // Merged by type: a plain merge would replace the kubelet's.
     let patch = Patch::Strategic(&patch);
-    bounded(&what, api(actor).patch_status(node, &params, &patch)).await?;
+    actor
+        .call(&what, api(actor).patch_status(node, &params, &patch))
+        .await?;
     Ok(())
 }
 

@@ -11,7 +11,6 @@ use unstall_decide::{Release, SlotRequest};
 
 use super::actor::{Actor, params};
 use super::apply;
-use crate::client::bounded;
 
 /// Takes a slot and records what it is for, in one write that fails when
 /// anybody changed the ledger since it was read.
@@ -108,7 +107,9 @@ pub async fn tidy(
     seen: Option<String>,
 ) -> Result<()> {
     let api: Api<DisruptionLedger> = Api::all(actor.client.clone());
-    let live = bounded("cannot read the ledger", api.get(LEDGER)).await?;
+    let live = actor
+        .call("cannot read the ledger", api.get(LEDGER))
+        .await?;
     if seen.is_some() && live.metadata.resource_version != seen {
         bail!("the ledger was changed meanwhile");
     }
@@ -123,13 +124,15 @@ pub async fn tidy(
             "approve": left(&live.spec.approve, approved),
         },
     });
-    apply::merge(&api, LEDGER, &patch, "cannot tidy the ledger").await
+    apply::merge(actor, &api, LEDGER, &patch, "cannot tidy the ledger").await
 }
 
 /// The live ledger, if this controller still leads.
 pub async fn live(actor: &Actor) -> Result<DisruptionLedger> {
     let api: Api<DisruptionLedger> = Api::all(actor.client.clone());
-    let ledger = bounded("cannot read the ledger", api.get(LEDGER)).await?;
+    let ledger = actor
+        .call("cannot read the ledger", api.get(LEDGER))
+        .await?;
     let epoch = ledger.status.as_ref().map_or(0, |status| status.epoch);
     if epoch != actor.epoch() {
         bail!(
@@ -161,10 +164,11 @@ async fn swap(
     actor.check()?;
     let api: Api<DisruptionLedger> = Api::all(actor.client.clone());
     // The resourceVersion of the live read is in the object: of two writers one fails.
-    bounded(
-        "cannot write the ledger",
-        api.replace_status(LEDGER, &params(), &ledger),
-    )
-    .await?;
+    actor
+        .call(
+            "cannot write the ledger",
+            api.replace_status(LEDGER, &params(), &ledger),
+        )
+        .await?;
     Ok(())
 }

@@ -14,7 +14,6 @@ use unstall_crds::remediation::{NodeRemediation, NodeRemediationStatus};
 use unstall_decide::{Snapshot, Unreadable, UnreadableKind};
 
 use super::actor::{Actor, params};
-use crate::client::bounded;
 
 /// The counts of a drain change with every pod: they are written this often.
 const PROGRESS_PAUSE: Duration = Duration::from_secs(10);
@@ -48,7 +47,9 @@ pub async fn write_remediation(
     next.metadata.resource_version = version;
     let api: Api<NodeRemediation> = Api::all(actor.client.clone());
     let what = format!("cannot write the status of NodeRemediation {name}");
-    bounded(&what, api.replace_status(name, &params(), &next)).await?;
+    actor
+        .call(&what, api.replace_status(name, &params(), &next))
+        .await?;
     actor.paced.written(name);
     Ok(())
 }
@@ -111,7 +112,10 @@ pub async fn write_policies(
         let mut next = policy.clone();
         next.status = Some(status.clone());
         let what = format!("cannot write the status of NodeHealthPolicy {name}");
-        match bounded(&what, api.replace_status(&name, &params(), &next)).await {
+        match actor
+            .call(&what, api.replace_status(&name, &params(), &next))
+            .await
+        {
             Ok(_) => actor.paced.written(&of_policy),
             Err(error) => {
                 tracing::warn!(policy = name, "left for the next pass: {error:#}");
@@ -188,7 +192,9 @@ async fn unreadable(actor: &Actor, seen: &Snapshot) -> Result<()> {
                 actor.client.clone(),
                 &kube::api::ApiResource::erase::<NodeHealthPolicy>(&()),
             );
-            bounded(&what, raw.patch_status(&broken.name, &params, &patch)).await?;
+            actor
+                .call(&what, raw.patch_status(&broken.name, &params, &patch))
+                .await?;
         }
         let mut said = actor.said.lock().unwrap_or_else(PoisonError::into_inner);
         said.insert(key, broken.why.clone());

@@ -86,7 +86,7 @@ pub const FAULTS: &[Fault] = &[
     },
     Fault {
         name: "ledger written over whatever it is",
-        laws: &["01", "02", "03", "06", "22"],
+        laws: &["01", "02", "03", "06", "20", "22"],
         edits: &[
             edit(
                 SLOT,

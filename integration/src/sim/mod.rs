@@ -24,4 +24,7 @@ pub use run::{Outcome, run};
 
 mod record;
 
+#[cfg(test)]
+mod taught;
+
 pub mod cli;

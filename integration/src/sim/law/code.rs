@@ -147,6 +147,14 @@ impl Law {
 }
 
 impl World {
+    /// When a process asks for something.
+    pub fn law_asked(&mut self, process: usize, call: &Call) {
+        let mut law = std::mem::take(&mut self.law);
+        let verdict = inv_06_epoch::of_ask(self, &law.past, process, call);
+        law.take(self.now, std::iter::once(("06 epoch", verdict)));
+        self.law = law;
+    }
+
     /// Before a process's write is done.
     pub fn law_before(&mut self, actor: &Actor, call: &Call, body: &Value) {
         if !matches!(actor, Actor::Process(_)) {

@@ -19,6 +19,8 @@ pub struct Others {
     answers: u64,
     /// Of a thousand nodes that are handed over, how many are cured.
     cures: u64,
+    /// Of a thousand phases that begin, amid how many something happens to the node.
+    meddle: u64,
     /// The alert that fires until then,
     pub alert_until: Duration,
     /// and since when.
@@ -37,6 +39,7 @@ impl Others {
         Self {
             answers: chance.of([1000, 800, 300]),
             cures: chance.of([1000, 500]),
+            meddle: chance.of([0, 0, 100, 300]),
             ..Self::default()
         }
     }
@@ -102,8 +105,9 @@ impl World {
         });
     }
 
-    /// An incident was written: a human who may approve its remedy sees that.
+    /// An incident was written: whoever follows it sees that.
     pub fn incident_written(&mut self, commit: &Commit) {
+        self.meddle(commit);
         let waits = |object: &Option<std::sync::Arc<Value>>| {
             let blockers = object.as_ref().map(|it| &it["status"]["blockers"]);
             let blockers = blockers.and_then(Value::as_array);
@@ -115,6 +119,35 @@ impl World {
             let deed = Deed::Approve { incident };
             self.after(pause, Task::Trouble(Trouble::Person(deed)));
         }
+    }
+
+    /// Amid a phase something happens to its node.
+    fn meddle(&mut self, commit: &Commit) {
+        let phase = |object: &Option<std::sync::Arc<Value>>| {
+            let phase = object.as_ref().map(|it| &it["status"]["phase"]);
+            phase.and_then(|it| it.as_str().map(ToOwned::to_owned))
+        };
+        let (before, after) = (phase(&commit.before), phase(&commit.after));
+        let is_new = after.is_some() && before != after;
+        if !is_new || self.faults.are_over() || !self.chance.happens(self.others.meddle) {
+            return;
+        }
+        let object = commit.after.as_ref();
+        let node = object.and_then(|it| it["spec"]["nodeName"].as_str());
+        let host = node.unwrap_or_default().to_owned();
+        let pause = self.chance.seconds(20, 900);
+        let trouble = match self.chance.below(9) {
+            0 | 1 => Trouble::Person(Deed::Uncordon { host }),
+            2 => Trouble::Boots { host },
+            3 | 4 => Trouble::Intruder { host },
+            5 => Trouble::Silence { host, pause },
+            6 => Trouble::Restarts { host },
+            7 => Trouble::Mute { host, pause },
+            _ => Trouble::Person(Deed::Rejoin { host }),
+        };
+        let soon = self.chance.of([1000, 30_000, 300_000]);
+        let soon = self.chance.millis(20, soon);
+        self.after(soon, Task::Trouble(trouble));
     }
 
     /// A node was handed over: the other remediator goes about it.

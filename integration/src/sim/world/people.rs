@@ -84,7 +84,12 @@ impl World {
                 });
             }
             Deed::Uncordon { host } => {
-                let host = self.any_cordoned().unwrap_or(host);
+                let node = self.store.get(Kind::Node, &host);
+                let is_cordoned = node.is_some_and(|it| it["spec"]["unschedulable"] == true);
+                let host = match self.any_cordoned() {
+                    Some(other) if !is_cordoned => other,
+                    _ => host,
+                };
                 self.amid(&host, "uncordons");
                 self.edit(Actor::Human, Kind::Node, &host, uncordon);
             }

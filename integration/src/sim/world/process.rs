@@ -60,6 +60,11 @@ impl Process {
         }
     }
 
+    /// How it calls itself, anew with each start.
+    pub fn identity(&self) -> String {
+        format!("{}_{}", self.name, self.starts)
+    }
+
     pub fn is_cut(&self, now: Duration) -> bool {
         now < self.cut_until
     }
@@ -141,7 +146,7 @@ fn prepare(sim: &Arc<Sim>, world: &mut World, number: usize) -> Option<Prepared>
         lead::Options {
             namespace: "unstall-system".to_owned(),
             lease: "unstall-controller".to_owned(),
-            identity: format!("{}_{}", process.name, process.starts),
+            identity: process.identity(),
             terms: settings.terms,
         },
         Limits {
