@@ -95,7 +95,7 @@ impl Cli {
         }
         for row in ROWS {
             let count = |key: &&str| tally.coverage.counts.get(*key).copied();
-            let least = row.counted.iter().map(|key| count(&key).unwrap_or(0)).min();
+            let least = row.counted.iter().map(|key| count(key).unwrap_or(0)).min();
             println!("{:>9} {}", least.unwrap_or(0), row.fault);
         }
         let missing = missing(&tally.coverage.counts);

@@ -5,6 +5,9 @@ use crate::sim::api::kind::Kind;
 use crate::sim::chance::Chance;
 use crate::sim::world::{Cure, Deed, Forgery, Return, Task, Trouble, World};
 
+/// By how many milliseconds clocks are wrong.
+const AHEAD: [i64; 4] = [-600_000, -30_000, 30_000, 600_000];
+
 /// The troubles of a world, at any time until there is peace.
 pub fn troubles(world: &mut World, chance: &mut Chance, names: &Vec<String>, replicas: usize) {
     // Most of it comes together: at a few moments, about a few nodes.
@@ -60,7 +63,7 @@ pub fn troubles(world: &mut World, chance: &mut Chance, names: &Vec<String>, rep
         enter(chance, Trouble::Person(Deed::Patch));
     }
     let share = chance.of([0, 150, 500]);
-    for number in 0..72 {
+    for number in 0..74 {
         if !chance.happens(share) {
             continue;
         }
@@ -74,29 +77,64 @@ pub fn troubles(world: &mut World, chance: &mut Chance, names: &Vec<String>, rep
 
 /// One of every kind, and of some more.
 fn any_trouble(chance: &mut Chance, number: u64, host: String, process: usize) -> Trouble {
-    let pause = chance.seconds(5, 400);
-    let ahead = chance.of([-600_000, -30_000, 30_000, 600_000]);
-    let person = Trouble::Person;
-    match number % 36 {
+    match number % 37 {
+        at @ 0..11 => of_a_node(chance, at, host),
+        at @ 11..24 => of_the_rest(chance, at - 11, process),
+        at => Trouble::Person(of_people(chance, at - 24, host)),
+    }
+}
+
+fn of_a_node(chance: &mut Chance, at: u64, host: String) -> Trouble {
+    match at {
         0 => Trouble::Silence {
             host,
             pause: chance.seconds(60, 7200),
         },
         1 => Trouble::Boots { host },
-        2 => Trouble::HostClock { host, ahead },
+        2 => Trouble::HostClock {
+            host,
+            ahead: chance.of(AHEAD),
+        },
         3 => Trouble::Lies { host },
-        4 => Trouble::Kill { process },
-        5 => Trouble::Freeze {
+        4 => Trouble::Mute {
+            host,
+            pause: chance.seconds(30, 1800),
+        },
+        5 => Trouble::Intruder { host },
+        6 => Trouble::Breaks { host },
+        7 => Trouble::Forged {
+            host,
+            how: chance.of([Forgery::Unsigned, Forgery::Anothers, Forgery::Old]),
+        },
+        8 => Trouble::Restarts { host },
+        9 => Trouble::Blackout {
+            pause: chance.seconds(1800, 7200),
+        },
+        _ => Trouble::ZoneDown {
+            zone: chance.of(["a", "b", "c"]).to_owned(),
+            pause: chance.seconds(300, 3600),
+        },
+    }
+}
+
+fn of_the_rest(chance: &mut Chance, at: u64, process: usize) -> Trouble {
+    let pause = chance.seconds(5, 400);
+    match at {
+        0 => Trouble::Kill { process },
+        1 => Trouble::Freeze {
             process,
             pause: chance.seconds(5, 900),
         },
-        6 => Trouble::Cut {
+        2 => Trouble::Cut {
             process,
             pause: chance.seconds(5, 900),
         },
-        7 => Trouble::Tell { process },
-        8 => Trouble::Clock { process, ahead },
-        9 => Trouble::Stall {
+        3 => Trouble::Tell { process },
+        4 => Trouble::Clock {
+            process,
+            ahead: chance.of(AHEAD),
+        },
+        5 | 6 => Trouble::Stall {
             process,
             kind: chance.of([
                 Kind::Node,
@@ -108,68 +146,51 @@ fn any_trouble(chance: &mut Chance, number: u64, host: String, process: usize) -
             ]),
             pause,
         },
-        10 => Trouble::ApiDown {
+        7 => Trouble::ApiDown {
             pause: chance.seconds(5, 180),
         },
-        11 => Trouble::Compact,
-        12 => Trouble::Outbreak { pause },
-        13 => person(Deed::Cordon { host }),
-        14 => person(Deed::Uncordon { host }),
-        15 => person(Deed::Pause {
-            pause: chance.seconds(5, 7200),
-        }),
-        16 => person(Deed::Suspend {
-            policy: chance.of(["cure", "roll", "patch"]).to_owned(),
-            is_on: chance.happens(500),
-        }),
-        17 => person(Deed::DeletePolicy {
-            policy: chance.of(["cure", "roll", "patch"]).to_owned(),
-            pause,
-        }),
-        18 => person(Deed::Release { host }),
-        19 => person(Deed::DeleteIncident { at: chance.any() }),
-        20 => person(Deed::DeleteHealth { host }),
-        21 => person(Deed::Rejoin { host }),
-        22 => person(Deed::ScaleDown { host }),
-        23 => Trouble::Mute {
-            host,
-            pause: chance.seconds(30, 1800),
-        },
-        24 => Trouble::Intruder { host },
-        25 => Trouble::Breaks { host },
-        26 => Trouble::Alert {
+        8 => Trouble::Compact,
+        9 => Trouble::Outbreak { pause },
+        10 => Trouble::Alert {
             pause: chance.seconds(60, 3600),
         },
-        27 => Trouble::Unanswered {
+        11 => Trouble::Unanswered {
             pause: chance.seconds(30, 1800),
-        },
-        28 => Trouble::Forged {
-            host,
-            how: chance.of([Forgery::Unsigned, Forgery::Anothers, Forgery::Old]),
-        },
-        29 => person(Deed::ByHand {
-            host,
-            remedy: chance.of(["drop", "reboot", "hold"]).to_owned(),
-        }),
-        30 => person(Deed::Skip {
-            host,
-            pause: chance.seconds(60, 7200),
-        }),
-        31 => person(Deed::Newer {
-            policy: chance.of(["cure", "roll", "patch"]).to_owned(),
-            pause,
-        }),
-        32 => Trouble::Blackout {
-            pause: chance.seconds(1800, 7200),
-        },
-        34 => Trouble::Restarts { host },
-        33 => Trouble::ZoneDown {
-            zone: chance.of(["a", "b", "c"]).to_owned(),
-            pause: chance.seconds(300, 3600),
         },
         _ => Trouble::Freeze {
             process,
             pause: chance.seconds(1, 30),
+        },
+    }
+}
+
+fn of_people(chance: &mut Chance, at: u64, host: String) -> Deed {
+    let policy = chance.of(["cure", "roll", "patch"]).to_owned();
+    let pause = chance.seconds(5, 400);
+    match at {
+        0 => Deed::Cordon { host },
+        1 => Deed::Uncordon { host },
+        2 => Deed::Pause {
+            pause: chance.seconds(5, 7200),
+        },
+        3 => Deed::Suspend {
+            policy,
+            is_on: chance.happens(500),
+        },
+        4 => Deed::DeletePolicy { policy, pause },
+        5 => Deed::Newer { policy, pause },
+        6 => Deed::Release { host },
+        7 => Deed::DeleteIncident { at: chance.any() },
+        8 => Deed::DeleteHealth { host },
+        9 => Deed::Rejoin { host },
+        10 => Deed::ScaleDown { host },
+        11 => Deed::ByHand {
+            host,
+            remedy: chance.of(["drop", "reboot", "hold"]).to_owned(),
+        },
+        _ => Deed::Skip {
+            host,
+            pause: chance.seconds(60, 7200),
         },
     }
 }

@@ -65,42 +65,10 @@ pub struct Past {
 impl Past {
     /// Takes in what was written.
     pub fn written(&mut self, world: &World, actor: &Actor, commit: &Commit) {
-        let now = world.now;
-        let key = commit.key.clone();
+        let (now, key) = (world.now, commit.key.clone());
         match commit.kind {
-            Kind::Policy => {
-                let spec = commit.after.as_ref().map(|it| it.as_ref().clone());
-                let is_same = |old: &Option<Value>| {
-                    old.as_ref().map(|it| &it["spec"]) == spec.as_ref().map(|it| &it["spec"])
-                };
-                let known = self.policies.entry(key).or_default();
-                if !known.last().is_some_and(|(_, old)| is_same(old)) {
-                    known.push((now, spec));
-                }
-            }
-            Kind::Node => {
-                let node = commit.after.as_deref();
-                let is_ours =
-                    |node: &Value| facts::is_cordoned(node) && facts::cordoned_by(node).is_some();
-                let was_ours = commit.before.as_deref().is_some_and(is_ours);
-                if was_ours && !node.is_some_and(is_ours) {
-                    self.uncordoned.insert(key.clone(), now);
-                }
-                set(&mut self.away, &key, now, node.is_some_and(facts::is_away));
-                set(
-                    &mut self.owned,
-                    &key,
-                    now,
-                    node.is_some_and(facts::is_owned),
-                );
-                set(
-                    &mut self.skipped,
-                    &key,
-                    now,
-                    node.is_some_and(facts::is_skipped),
-                );
-                self.follow_health(world, &key);
-            }
+            Kind::Policy => self.policy_written(now, commit),
+            Kind::Node => self.node_written(world, commit),
             Kind::Pod => {
                 let pod = commit.after.as_deref();
                 let is_placed = pod.is_some_and(|it| it["spec"]["nodeName"].is_string());
@@ -112,42 +80,84 @@ impl Past {
                 let names = approved.into_iter().flatten().filter_map(Value::as_str);
                 self.approved.extend(names.map(ToOwned::to_owned));
             }
-            Kind::Health => {
-                let command = commit.after.as_deref().map(|it| &it["spec"]["command"]);
-                if let Some(command) = command.filter(|it| it.is_object())
-                    && matches!(actor, Actor::Process(_))
-                {
-                    self.commands.insert(key.clone(), command.clone());
-                }
-                if commit.after.is_none() {
-                    // What is made in its place never had a probe.
-                    self.beats.remove(&key);
-                } else if matches!(actor, Actor::Host(_)) {
-                    self.beats.insert(key.clone(), now);
-                }
-                self.follow_health(world, &key);
-            }
-            Kind::Remediation => {
-                let changed = |field: &str| {
-                    let of = |it: &Option<std::sync::Arc<Value>>| {
-                        it.as_ref().map(|it| it["status"][field].clone())
-                    };
-                    of(&commit.before) != of(&commit.after)
-                };
-                if commit.after.is_none() {
-                    self.incidents.remove(&key);
-                } else if changed("phase") || commit.before.is_none() {
-                    self.incidents.insert(key.clone(), now);
-                }
-                if commit
-                    .after
-                    .as_deref()
-                    .is_some_and(facts::is_failed_rollout)
-                {
-                    self.failed.entry(key).or_insert(now);
-                }
-            }
+            Kind::Health => self.health_written(world, actor, commit),
+            Kind::Remediation => self.incident_written(now, commit),
             _ => {}
+        }
+    }
+
+    fn policy_written(&mut self, now: Duration, commit: &Commit) {
+        let key = commit.key.clone();
+        let spec = commit.after.as_ref().map(|it| it.as_ref().clone());
+        let is_same = |old: &Option<Value>| {
+            old.as_ref().map(|it| &it["spec"]) == spec.as_ref().map(|it| &it["spec"])
+        };
+        let known = self.policies.entry(key).or_default();
+        if !known.last().is_some_and(|(_, old)| is_same(old)) {
+            known.push((now, spec));
+        }
+    }
+
+    fn node_written(&mut self, world: &World, commit: &Commit) {
+        let (now, key) = (world.now, commit.key.clone());
+        let node = commit.after.as_deref();
+        let is_ours = |node: &Value| facts::is_cordoned(node) && facts::cordoned_by(node).is_some();
+        let was_ours = commit.before.as_deref().is_some_and(is_ours);
+        if was_ours && !node.is_some_and(is_ours) {
+            self.uncordoned.insert(key.clone(), now);
+        }
+        set(&mut self.away, &key, now, node.is_some_and(facts::is_away));
+        set(
+            &mut self.owned,
+            &key,
+            now,
+            node.is_some_and(facts::is_owned),
+        );
+        set(
+            &mut self.skipped,
+            &key,
+            now,
+            node.is_some_and(facts::is_skipped),
+        );
+        self.follow_health(world, &key);
+    }
+
+    fn health_written(&mut self, world: &World, actor: &Actor, commit: &Commit) {
+        let (now, key) = (world.now, commit.key.clone());
+        let command = commit.after.as_deref().map(|it| &it["spec"]["command"]);
+        if let Some(command) = command.filter(|it| it.is_object())
+            && matches!(actor, Actor::Process(_))
+        {
+            self.commands.insert(key.clone(), command.clone());
+        }
+        if commit.after.is_none() {
+            // What is made in its place never had a probe.
+            self.beats.remove(&key);
+        } else if matches!(actor, Actor::Host(_)) {
+            self.beats.insert(key.clone(), now);
+        }
+        self.follow_health(world, &key);
+    }
+
+    fn incident_written(&mut self, now: Duration, commit: &Commit) {
+        let key = commit.key.clone();
+        let changed = |field: &str| {
+            let of = |it: &Option<std::sync::Arc<Value>>| {
+                it.as_ref().map(|it| it["status"][field].clone())
+            };
+            of(&commit.before) != of(&commit.after)
+        };
+        if commit.after.is_none() {
+            self.incidents.remove(&key);
+        } else if changed("phase") || commit.before.is_none() {
+            self.incidents.insert(key.clone(), now);
+        }
+        if commit
+            .after
+            .as_deref()
+            .is_some_and(facts::is_failed_rollout)
+        {
+            self.failed.entry(key).or_insert(now);
         }
     }
 

@@ -36,6 +36,7 @@ pub use pods::{DENIED, PodTask, Ties, Workload};
 mod trouble;
 pub use trouble::{Forgery, Trouble};
 
+mod nodes;
 mod people;
 pub use people::Deed;
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use unstall_crds::names::{LEDGER, annotation};
 
-use super::{Host, Task, Trouble, World};
+use super::{Task, Trouble, World};
 use crate::sim::api::kind::Kind;
 use crate::sim::api::store::key;
 use crate::sim::api::write::{Commit, birth, whole};
@@ -67,9 +67,6 @@ pub enum Deed {
     Older { policy: String },
 }
 
-/// The taint of cluster-autoscaler on a node that it removes.
-const SCALED_DOWN: &str = "ToBeDeletedByClusterAutoscaler";
-
 impl World {
     /// They do it.
     pub fn person(&mut self, deed: Deed) {
@@ -77,93 +74,28 @@ impl World {
         let name = text.split([' ', '(']).next().unwrap_or_default();
         self.seen.count("person", name);
         match deed {
-            Deed::Cordon { host } => {
-                self.amid(&host, "cordons");
-                self.edit(Actor::Human, Kind::Node, &host, |node| {
-                    node["spec"]["unschedulable"] = json!(true);
-                });
-            }
-            Deed::Uncordon { host } => {
-                let node = self.store.get(Kind::Node, &host);
-                let is_cordoned = node.is_some_and(|it| it["spec"]["unschedulable"] == true);
-                let host = match self.any_cordoned() {
-                    Some(other) if !is_cordoned => other,
-                    _ => host,
-                };
-                self.amid(&host, "uncordons");
-                self.edit(Actor::Human, Kind::Node, &host, uncordon);
-            }
-            Deed::Pause { pause } => {
-                let until =
-                    whole(self.wall() + jiff::SignedDuration::try_from(pause).unwrap_or_default());
-                self.edit(Actor::Human, Kind::Ledger, LEDGER, |ledger| {
-                    ledger["spec"]["pause"] = json!({"until": until, "reason": "played"});
-                });
-            }
-            Deed::Suspend { policy, is_on } => {
-                self.edit(Actor::Human, Kind::Policy, &policy, |it| {
-                    it["spec"]["suspend"] = json!(is_on);
-                })
-            }
+            Deed::Cordon { host } => self.cordon(&host),
+            Deed::Uncordon { host } => self.uncordon(host),
+            Deed::Pause { pause } => self.pause(pause),
+            Deed::Suspend { policy, is_on } => self.suspend(&policy, is_on),
             Deed::DeletePolicy { policy, pause } => self.delete_policy(&policy, pause),
             Deed::Apply { policy } => self.apply(*policy),
-            Deed::Release { host } => self.edit(Actor::Human, Kind::Ledger, LEDGER, |ledger| {
-                ledger["spec"]["release"] = json!([host]);
-            }),
-            Deed::DeleteIncident { at } => {
-                let all: Vec<String> = self
-                    .store
-                    .all(Kind::Remediation)
-                    .map(|(key, _)| key.clone())
-                    .collect();
-                let index = usize::try_from(at).unwrap_or_default() % all.len().max(1);
-                if let Some(key) = all.get(index) {
-                    self.delete(Actor::Human, Kind::Remediation, key);
-                }
-            }
+            Deed::Release { host } => self.release(&host),
+            Deed::DeleteIncident { at } => self.delete_incident(at),
             Deed::DeleteHealth { host } => self.delete(Actor::Human, Kind::Health, &host),
             Deed::Rejoin { host } => self.rejoin(&host),
             Deed::Join { host, zone } => self.join_again(&host, &zone),
             Deed::ScaleDown { host } => self.scale_down(&host),
-            Deed::Delete { host } => {
-                let now = whole(self.wall());
-                self.edit(Actor::Autoscaler, Kind::Node, &host, |node| {
-                    node["metadata"]["finalizers"] = json!(["played.dev/node"]);
-                    node["metadata"]["deletionTimestamp"] = json!(now);
-                });
-                let pause = self.chance.seconds(30, 1800);
-                self.later(pause, Deed::Remove { host });
-            }
-            Deed::Collect { host, uid } => {
-                let is_it = |it: &Arc<Value>| it["metadata"]["uid"] == uid;
-                if self.store.get(Kind::Health, &host).is_some_and(is_it) {
-                    self.delete(Actor::Cluster, Kind::Health, &host);
-                }
-            }
-            Deed::Remove { host } => {
-                self.amid(&host, "removed");
-                self.remove(&host);
-            }
-            Deed::FixProbes => {
-                let names: Vec<String> = self.hosts.keys().cloned().collect();
-                for name in names {
-                    if let Some(host) = self.hosts.get_mut(&name) {
-                        host.lies = false;
-                    }
-                    self.probe_reports(&name, None);
-                }
-            }
+            Deed::Delete { host } => self.delete_node(host),
+            Deed::Collect { host, uid } => self.collect(&host, &uid),
+            Deed::Remove { host } => self.remove(&host),
+            Deed::FixProbes => self.fix_probes(),
             Deed::NewKernel { kernel } => self.new_kernel(&kernel),
             Deed::Patch => self.patch_nodes(),
             Deed::OpenGate { host, name } => self.open_gate(&host, &name),
             Deed::Approve { incident } => self.approve(&incident),
             Deed::ByHand { host, remedy } => self.by_hand(&host, &remedy),
-            Deed::Skip { host, pause } => {
-                self.edit(Actor::Human, Kind::Node, &host, |node| {
-                    node["metadata"]["annotations"][annotation::SKIP] = json!("true");
-                });
-                self.later(pause, Deed::Unskip { host });
-            }
+            Deed::Skip { host, pause } => self.skip(host, pause),
             Deed::Unskip { host } => self.edit(Actor::Human, Kind::Node, &host, unskip),
             Deed::Newer { policy, pause } => {
                 self.mode(&policy, "Later");
@@ -173,22 +105,35 @@ impl World {
         }
     }
 
-    fn amid(&mut self, host: &str, what: &str) {
-        let incidents = self.store.all(Kind::Remediation).map(|(_, it)| it);
-        let mut open = incidents.filter(|it| it["status"]["outcome"].is_null());
-        if open.any(|it| it["spec"]["nodeName"] == host) {
-            self.seen.count("row", &format!("{what} amid an incident"));
+    fn pause(&mut self, pause: Duration) {
+        let until = self.wall() + jiff::SignedDuration::try_from(pause).unwrap_or_default();
+        self.edit(Actor::Human, Kind::Ledger, LEDGER, |ledger| {
+            ledger["spec"]["pause"] = json!({"until": whole(until), "reason": "played"});
+        });
+    }
+
+    fn suspend(&mut self, policy: &str, is_on: bool) {
+        self.edit(Actor::Human, Kind::Policy, policy, |it| {
+            it["spec"]["suspend"] = json!(is_on);
+        });
+    }
+
+    fn release(&mut self, host: &str) {
+        self.edit(Actor::Human, Kind::Ledger, LEDGER, |ledger| {
+            ledger["spec"]["release"] = json!([host]);
+        });
+    }
+
+    fn delete_incident(&mut self, at: u64) {
+        let incidents = self.store.all(Kind::Remediation);
+        let all: Vec<String> = incidents.map(|(key, _)| key.clone()).collect();
+        let index = usize::try_from(at).unwrap_or_default() % all.len().max(1);
+        if let Some(key) = all.get(index) {
+            self.delete(Actor::Human, Kind::Remediation, key);
         }
     }
 
-    fn any_cordoned(&mut self) -> Option<String> {
-        let nodes = self.store.all(Kind::Node);
-        let cordoned = nodes.filter(|(_, node)| node["spec"]["unschedulable"] == true);
-        let names: Vec<String> = cordoned.map(|(name, _)| name.clone()).collect();
-        self.chance.pick(&names).cloned()
-    }
-
-    fn delete(&mut self, actor: Actor, kind: Kind, key: &str) {
+    pub(super) fn delete(&mut self, actor: Actor, kind: Kind, key: &str) {
         let before = self.store.get(kind, key).cloned();
         if self.store.remove(kind, key).is_some() {
             let commit = Commit {
@@ -227,126 +172,6 @@ impl World {
         self.put(Actor::Human, Kind::Policy, &name, policy);
     }
 
-    /// The Node object is deleted; the machine joins again under its name.
-    fn rejoin(&mut self, name: &str) {
-        let Some(host) = self.hosts.get(name) else {
-            return;
-        };
-        let zone = host.zone.clone();
-        self.remove(name);
-        let pause = self.chance.seconds(5, 600);
-        let deed = Deed::Join {
-            host: name.to_owned(),
-            zone,
-        };
-        self.after(pause, Task::Trouble(Trouble::Person(deed)));
-    }
-
-    fn join_again(&mut self, name: &str, zone: &str) {
-        if self.hosts.contains_key(name) {
-            return;
-        }
-        let boot = self.law.next_boot(name);
-        let kernel = self.law.kernel.clone();
-        let mut host = Host::new(name, zone, &kernel);
-        host.boot = boot;
-        host.since = self.now;
-        self.join(host);
-        self.after(
-            Duration::from_secs(3),
-            Task::Host(name.to_owned(), super::HostTask::Sees),
-        );
-    }
-
-    fn scale_down(&mut self, name: &str) {
-        self.edit(Actor::Autoscaler, Kind::Node, name, |node| {
-            let taint = json!({"key": SCALED_DOWN, "effect": "NoSchedule"});
-            match node["spec"]["taints"].as_array_mut() {
-                Some(taints) => taints.push(taint),
-                None => node["spec"]["taints"] = json!([taint]),
-            }
-        });
-        let pause = self.chance.seconds(30, 3600);
-        let host = name.to_owned();
-        let deed = if self.chance.happens(300) {
-            Deed::Delete { host }
-        } else {
-            Deed::Remove { host }
-        };
-        self.later(pause, deed);
-    }
-
-    /// The node is gone, with its pods and what its probe said.
-    fn remove(&mut self, name: &str) {
-        if self.hosts.remove(name).is_none() {
-            return;
-        }
-        self.delete(Actor::Autoscaler, Kind::Node, name);
-        let pods = self.store.all(Kind::Pod);
-        let own: Vec<String> = pods
-            .filter(|(_, pod)| pod["spec"]["nodeName"] == name)
-            .map(|(key, _)| key.clone())
-            .collect();
-        for key in own {
-            self.delete(Actor::Cluster, Kind::Pod, &key);
-        }
-        let uid = self
-            .store
-            .get(Kind::Health, name)
-            .map(|it| it["metadata"]["uid"].clone());
-        if let Some(uid) = uid {
-            let pause = self.chance.seconds(1, 300);
-            let host = name.to_owned();
-            self.later(pause, Deed::Collect { host, uid });
-        }
-    }
-
-    fn new_kernel(&mut self, kernel: &str) {
-        self.law.kernel = kernel.to_owned();
-        if self.chance.happens(400) {
-            self.law.worse = Some(kernel.to_owned());
-            self.seen.count("row", "a kernel that is worse");
-        }
-        let (unstaged, keeps) = self.chance.of([(0, 0), (0, 0), (200, 0), (0, 100)]);
-        for host in self.hosts.values_mut() {
-            if !self.chance.happens(unstaged) {
-                kernel.clone_into(&mut host.next_kernel);
-            }
-            host.keeps_kernel = self.chance.happens(keeps);
-        }
-        let policies: Vec<(String, Arc<Value>)> = self
-            .store
-            .all(Kind::Policy)
-            .map(|(key, it)| (key.clone(), Arc::clone(it)))
-            .collect();
-        for (key, policy) in policies {
-            let triggers = policy["spec"]["triggers"].as_array();
-            let at = triggers.and_then(|all| all.iter().position(|it| it["kernel"].is_object()));
-            if let Some(at) = at {
-                self.edit(Actor::Human, Kind::Policy, &key, |policy| {
-                    policy["spec"]["triggers"][at]["kernel"]["atLeast"] = json!(kernel);
-                });
-            }
-        }
-        let names: Vec<String> = self.hosts.keys().cloned().collect();
-        for name in names {
-            self.probe_reports(&name, None);
-        }
-    }
-
-    /// Some nodes are to boot for what was installed on them.
-    fn patch_nodes(&mut self) {
-        let names: Vec<String> = self.hosts.keys().cloned().collect();
-        for name in names {
-            if self.chance.happens(250) {
-                if let Some(host) = self.hosts.get_mut(&name) {
-                    host.wants_boot = true;
-                }
-                self.probe_reports(&name, None);
-            }
-        }
-    }
-
     fn approve(&mut self, incident: &str) {
         self.edit(Actor::Human, Kind::Ledger, LEDGER, |ledger| {
             match ledger["spec"]["approve"].as_array_mut() {
@@ -379,7 +204,7 @@ impl World {
         });
     }
 
-    fn later(&mut self, pause: Duration, deed: Deed) {
+    pub(super) fn later(&mut self, pause: Duration, deed: Deed) {
         self.after(pause, Task::Trouble(Trouble::Person(deed)));
     }
 
@@ -438,7 +263,7 @@ fn unskip(node: &mut Value) {
     }
 }
 
-fn uncordon(node: &mut Value) {
+pub(super) fn uncordon(node: &mut Value) {
     if let Some(spec) = node["spec"].as_object_mut() {
         spec.remove("unschedulable");
     }

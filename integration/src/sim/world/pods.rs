@@ -151,7 +151,7 @@ impl World {
             }
         }
         birth(&mut pod, Kind::Pod, self.store.version(), now);
-        let key = key(Some(&namespace), &pod_name);
+        let key = key(Some(namespace), &pod_name);
         self.put(Actor::Cluster, Kind::Pod, &key, pod);
         Some(key)
     }
