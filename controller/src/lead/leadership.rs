@@ -7,8 +7,8 @@ use std::time::Duration;
 use crate::machine;
 
 /// Timers stand still while the machine sleeps, the clock of leadership does not:
-/// a sleeper looks at the clock this often.
-const LOOK: Duration = Duration::from_millis(500);
+/// a sleeper looks at the clock this often. Every call looks by itself.
+const LOOK: Duration = Duration::from_secs(2);
 
 /// This process does not lead any more.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

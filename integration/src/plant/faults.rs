@@ -31,7 +31,7 @@ const SLOT: &str = "controller/src/act/slot.rs";
 const COMMAND: &str = "controller/src/act/command.rs";
 const EVICT: &str = "controller/src/act/evict.rs";
 const EVICTIONS: &str = "controller/src/act/evictions.rs";
-const ACTOR: &str = "controller/src/act/actor.rs";
+const LEADERSHIP: &str = "controller/src/lead/leadership.rs";
 const RUN: &str = "controller/src/run.rs";
 const SOAKING: &str = "controller/decide/src/phase/soaking.rs";
 const DRAINING: &str = "controller/decide/src/phase/draining.rs";
@@ -115,9 +115,9 @@ pub const FAULTS: &[Fault] = &[
                 "        if !PLANTED {\n            still_leading(&seen)?;\n        }",
             ),
             edit(
-                ACTOR,
-                "        Ok(self.leadership.check()?)",
-                "        if PLANTED {\n            return Ok(());\n        }\n        Ok(self.leadership.check()?)",
+                LEADERSHIP,
+                "        self.tenure.remaining()",
+                "        if PLANTED {\n            return Duration::from_secs(3600);\n        }\n        self.tenure.remaining()",
             ),
         ],
     },

@@ -127,7 +127,7 @@ impl Step<'_, '_> {
             _ => AGAIN,
         };
         let at = add(refused_at.unwrap_or_else(|| self.since()), pause);
-        if self.now() < at || !self.is_still_ours() {
+        if self.now() < at || !(self.is_still_ours() && self.is_still_empty()) {
             return;
         }
         let (stem, tries) = match id.rsplit_once('.') {

@@ -5,13 +5,13 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 use unstall_crds::command::{CommandAction, CommandPayload};
 use unstall_crds::ledger::Slot;
-use unstall_crds::policy::{Approval, Gate, GateTimeoutAction, NodeHealthPolicy, Remedy};
+use unstall_crds::policy::{Approval, Gate, GateTimeoutAction, Gates, NodeHealthPolicy, Remedy};
 use unstall_crds::remediation::{NodeRemediation, Origin};
 
 use super::past::LAG;
 use super::{Past, Verdict, facts};
 use crate::sim::api::kind::Kind;
-use crate::sim::api::route::Call;
+use crate::sim::api::route::{Call, Verb};
 use crate::sim::api::store::key;
 use crate::sim::api::write::Commit;
 use crate::sim::trace::Actor;
@@ -155,7 +155,8 @@ fn approved(past: &Past, incident: &NodeRemediation) -> Verdict {
 
 /// No pod leaves before the gates are open.
 pub fn of_call(world: &World, _: &Past, call: &Call, _: &Value) -> Verdict {
-    if call.kind != Kind::Pod || call.subresource.as_deref() != Some("eviction") {
+    let is_eviction = call.subresource.as_deref() == Some("eviction");
+    if call.kind != Kind::Pod || !(is_eviction || call.verb == Verb::Delete) {
         return Ok(());
     }
     let key = key(call.namespace.as_deref(), &call.name);
@@ -163,15 +164,7 @@ pub fn of_call(world: &World, _: &Past, call: &Call, _: &Value) -> Verdict {
         return Ok(());
     };
     let node = pod["spec"]["nodeName"].as_str().unwrap_or_default();
-    let Some(incident) = facts::incident_of(world, node) else {
-        return Ok(());
-    };
-    let gates = incident
-        .spec
-        .policy
-        .iter()
-        .flat_map(|it| &it.gates.before_drain);
-    open(world, node, &incident, gates)
+    are_open(world, node, |gates| &gates.before_drain)
 }
 
 /// No node is rebooted before the gates are open.
@@ -179,34 +172,26 @@ pub fn of_deed(world: &World, _: &Past, node: &str, payload: &CommandPayload) ->
     if payload.action != CommandAction::Reboot {
         return Ok(());
     }
+    are_open(world, node, |gates| &gates.before_reboot)
+}
+
+fn are_open(world: &World, node: &str, point: impl Fn(&Gates) -> &Vec<Gate>) -> Verdict {
     let Some(incident) = facts::incident_of(world, node) else {
         return Ok(());
     };
-    let gates = incident
-        .spec
-        .policy
-        .iter()
-        .flat_map(|it| &it.gates.before_reboot);
-    open(world, node, &incident, gates)
-}
-
-fn open<'a>(
-    world: &World,
-    node: &str,
-    incident: &NodeRemediation,
-    gates: impl Iterator<Item = &'a Gate>,
-) -> Verdict {
     let name = incident.metadata.name.as_deref().unwrap_or_default();
     let object = world.store.get(Kind::Node, node);
-    for gate in gates.filter(|it| it.on_timeout == GateTimeoutAction::Abort) {
-        let is_open =
-            object.is_some_and(|it| it["metadata"]["annotations"][gate_key(&gate.name)] == name);
-        if !is_open {
-            return Err(format!(
-                "{name} goes through the gate {}, which is closed",
-                gate.name
-            ));
-        }
+    let is_open = |gate: &Gate| {
+        object.is_some_and(|it| it["metadata"]["annotations"][gate_key(&gate.name)] == name)
+    };
+    let policy = incident.spec.policy.iter();
+    let mut gates = policy.flat_map(|it| point(&it.gates));
+    let closed = gates.find(|it| it.on_timeout == GateTimeoutAction::Abort && !is_open(it));
+    match closed {
+        Some(gate) => Err(format!(
+            "{name} goes through the gate {}, which is closed",
+            gate.name
+        )),
+        None => Ok(()),
     }
-    Ok(())
 }
