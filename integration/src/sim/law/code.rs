@@ -42,6 +42,7 @@ pub struct Law {
 pub type Verdict = Result<(), String>;
 
 type OfWrite = (&'static str, fn(&World, &Past, &Actor, &Commit) -> Verdict);
+type OfAsk = (&'static str, fn(&World, &Past, usize, &Call) -> Verdict);
 type OfCall = (&'static str, fn(&World, &Past, &Call, &Value) -> Verdict);
 type OfDeed = (
     &'static str,
@@ -49,14 +50,19 @@ type OfDeed = (
 );
 type OfTime = (&'static str, fn(&World, &Past) -> Verdict);
 
-/// Of what processes ask for.
+/// Of what processes ask for, when they do.
+const OF_ASKS: &[OfAsk] = &[
+    ("06 epoch", inv_06_epoch::of_ask),
+    ("11 only from our own cordon", inv_11_own_cordon::of_ask),
+];
+
+/// Of what processes ask for, when it arrives.
 const OF_CALLS: &[OfCall] = &[
     ("09 an eviction names a UID", inv_09_uid::holds),
     (
         "10 budgets are never bypassed",
         inv_10_budgets_of_pods::holds,
     ),
-    ("11 only from our own cordon", inv_11_own_cordon::of_call),
     ("25 held up", inv_25_held_up::of_call),
 ];
 
@@ -150,8 +156,11 @@ impl World {
     /// When a process asks for something.
     pub fn law_asked(&mut self, process: usize, call: &Call) {
         let mut law = std::mem::take(&mut self.law);
-        let verdict = inv_06_epoch::of_ask(self, &law.past, process, call);
-        law.take(self.now, std::iter::once(("06 epoch", verdict)));
+        let verdicts = OF_ASKS
+            .iter()
+            .map(|(rule, holds)| (*rule, holds(self, &law.past, process, call)));
+        let verdicts: Vec<_> = verdicts.collect();
+        law.take(self.now, verdicts.into_iter());
         self.law = law;
     }
 

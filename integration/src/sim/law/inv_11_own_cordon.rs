@@ -1,7 +1,5 @@
 //! Law 11: Uncordoned is what an incident cordoned, and what is still its own.
 
-use serde_json::Value;
-
 use super::{Past, Verdict, facts};
 use crate::sim::api::kind::Kind;
 use crate::sim::api::route::Call;
@@ -33,11 +31,11 @@ pub fn holds(_: &World, _: &Past, _: &Actor, commit: &Commit) -> Verdict {
     Ok(())
 }
 
-/// How long an eviction may be on its way: the look at the cordon came before.
-const ON_ITS_WAY: std::time::Duration = std::time::Duration::from_secs(100);
+/// How long the look at the cordon may be older than what is asked for.
+const AGE: std::time::Duration = std::time::Duration::from_secs(1);
 
-/// No pod leaves a node that carries no cordon of ours.
-pub fn of_call(world: &World, past: &Past, call: &Call, _: &Value) -> Verdict {
+/// No pod is sent away from a node that carries no cordon of ours.
+pub fn of_ask(world: &World, past: &Past, process: usize, call: &Call) -> Verdict {
     if call.subresource.as_deref() != Some("eviction") {
         return Ok(());
     }
@@ -49,9 +47,10 @@ pub fn of_call(world: &World, past: &Past, call: &Call, _: &Value) -> Verdict {
         return Ok(());
     };
     let is_ours = facts::is_cordoned(node) && facts::cordoned_by(node).is_some();
-    let lately = past.uncordoned.get(name);
-    let was_ours = lately.is_some_and(|at| world.now.saturating_sub(*at) < ON_ITS_WAY);
-    if is_ours || was_ours {
+    let is_recent = |at: &std::time::Duration| world.now.saturating_sub(*at) < AGE;
+    // Whoever was stopped after the look asks when it goes on.
+    let was_stopped = is_recent(&world.processes[process].thawed_at);
+    if is_ours || was_stopped || past.uncordoned.get(name).is_some_and(is_recent) {
         return Ok(());
     }
     Err(format!(

@@ -34,6 +34,7 @@ pub struct Process {
     /// By how many milliseconds its clock is ahead.
     pub skew: i64,
     pub frozen_at: Duration,
+    pub thawed_at: Duration,
 }
 
 /// What all replicas are started with.
@@ -57,6 +58,7 @@ impl Process {
             stop: Stop::default(),
             skew: 0,
             frozen_at: Duration::ZERO,
+            thawed_at: Duration::ZERO,
         }
     }
 

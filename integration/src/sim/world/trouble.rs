@@ -179,7 +179,8 @@ impl World {
     }
 
     fn thaw(&mut self, process: usize) {
-        let (process, now) = (&self.processes[process], self.now);
+        let (process, now) = (&mut self.processes[process], self.now);
+        process.thawed_at = now;
         let Some(machine) = &process.machine else {
             return;
         };
