@@ -36,6 +36,7 @@ const RUN: &str = "controller/src/run.rs";
 const SOAKING: &str = "controller/decide/src/phase/soaking.rs";
 const DRAINING: &str = "controller/decide/src/phase/draining.rs";
 const PART: &str = "controller/decide/src/phase/part.rs";
+const MANDATE: &str = "controller/decide/src/phase/mandate.rs";
 const MARKS: &str = "controller/decide/src/marks.rs";
 const STANCE: &str = "controller/decide/src/drain/stance.rs";
 const FORBID: &str = "controller/decide/src/rollout/forbid.rs";
@@ -309,11 +310,23 @@ pub const FAULTS: &[Fault] = &[
     Fault {
         name: "Observe acts",
         laws: &["15"],
-        edits: &[edit(
-            INCIDENT,
-            "policy.policy.spec.mode == mode",
-            "(policy.policy.spec.mode == mode || PLANTED)",
-        )],
+        edits: &[
+            edit(
+                INCIDENT,
+                "policy.policy.spec.mode == mode",
+                "(policy.policy.spec.mode == mode || PLANTED)",
+            ),
+            edit(
+                SWITCHES,
+                "policy.policy.spec.mode == Mode::Observe);",
+                "policy.policy.spec.mode == Mode::Observe && !PLANTED);",
+            ),
+            edit(
+                MANDATE,
+                "        if policy.policy.spec.mode != Mode::Enforce {",
+                "        if policy.policy.spec.mode != Mode::Enforce && !PLANTED {",
+            ),
+        ],
     },
     Fault {
         name: "nothing is drained",
