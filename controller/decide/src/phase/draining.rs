@@ -62,9 +62,13 @@ impl Step<'_, '_> {
     /// How the node became empty, or why it may be rebooted as it is; none while
     /// it may not.
     fn drained(&mut self, drain: &Drain) -> Option<String> {
-        if self.status.gate.is_some() {
-            // Drained already, and waiting for others.
-            return Some(self.status.message.clone().unwrap_or_default());
+        // Drained already, and waiting for others.
+        let before = self.status.gate.as_ref().and(self.status.message.clone());
+        let progress = self.status.drain.as_ref();
+        let timed_out = progress.is_some_and(|it| !it.left.is_empty());
+        if before.is_some() && timed_out && drain.on_timeout == DrainTimeoutAction::Proceed {
+            // Whoever stayed may stay.
+            return before;
         }
         let snapshot = self.view.snapshot;
         let Some(pods) = snapshot.pods.get(&self.node.name) else {
@@ -94,7 +98,7 @@ impl Step<'_, '_> {
             State::Done { sentence, .. } => {
                 let attached = self.attached(pods);
                 if attached.is_empty() {
-                    return Some(sentence);
+                    return before.or(Some(sentence));
                 }
                 self.block(attached);
                 self.time_out(drain)
