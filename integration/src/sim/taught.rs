@@ -5,7 +5,9 @@ use super::run;
 /// Seeds of worlds as they were drawn on the day; a change of how worlds are drawn makes
 /// other worlds of them, which must hold as well. What each of them taught is kept by a
 /// scenario or a test of its own, named here.
-const SEEDS: [(u64, &str); 6] = [
+const SEEDS: [(u64, &str); 7] = [
+    // `pod-comes-while-a-gate-is-waited-for`.
+    (5244, "a pod that came to a drained node was left there"),
     // `own-replica-last`, step 5.
     (
         1159,
