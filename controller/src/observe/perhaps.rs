@@ -11,7 +11,7 @@ use serde_json::value::RawValue;
 /// An object, or why it could not be read.
 ///
 /// kube's `DeserializeGuard` holds the same. It makes a tree of each object, copies it and
-/// reads the copy; this reads the text, which costs a third.
+/// reads the copy; this reads the text.
 #[derive(Debug, Clone)]
 pub struct Perhaps<K>(pub Result<K, Unread>);
 

@@ -107,7 +107,7 @@ impl Cli {
             tally.coverage.calls,
             tally.coverage.events
         );
-        if !missing.is_empty() {
+        if self.cover && !missing.is_empty() {
             println!("in none of them: {}", missing.join(", "));
         }
         verdict(&tally)?;
