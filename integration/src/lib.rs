@@ -3,6 +3,7 @@
 pub mod cluster;
 pub mod incident;
 pub mod vm;
+pub mod vm_fleet;
 
 pub mod fleet;
 pub mod forward;

@@ -131,6 +131,7 @@ fn start(kind: &str, program: &Path, node: bool, images: Vec<PathBuf>) -> Result
         name: name.clone(),
         node,
         images,
+        guests: Vec::new(),
         port: 0,
         program: program.to_owned(),
         cancel: Arc::default(),

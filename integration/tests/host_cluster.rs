@@ -108,6 +108,7 @@ fn a_pod_runs_and_its_node_reports_this_machine() {
         name: "second".into(),
         node: true,
         images: Vec::new(),
+        guests: Vec::new(),
         port: 0,
         program: PathBuf::from(PROGRAM),
         cancel: Arc::default(),

@@ -39,6 +39,7 @@ impl Bed {
             name: "fleet".to_owned(),
             node: false,
             images: Vec::new(),
+            guests: Vec::new(),
             port: 0,
             program: PathBuf::from(env!("CARGO_BIN_EXE_cluster")),
             cancel: Arc::default(),

@@ -83,6 +83,8 @@ struct Serve {
     #[arg(long)]
     image: Vec<PathBuf>,
     #[arg(long)]
+    guest: Vec<String>,
+    #[arg(long)]
     attached: bool,
 }
 
@@ -123,6 +125,7 @@ fn start(up: &Up) -> Result<()> {
         name: up.name.name.clone(),
         node: !up.no_node,
         images: up.image.clone(),
+        guests: Vec::new(),
         port: up.port,
         program: std::env::current_exe().context("cannot find this program")?,
         cancel: Interrupt::listen()?.flag(),
@@ -210,6 +213,7 @@ fn supervise(options: Serve) -> Result<()> {
         toolchain: ensure(options.node)?,
         node,
         images: options.image,
+        guests: options.guest,
         port: options.port,
         attached: options.attached,
     })

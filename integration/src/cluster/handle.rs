@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 use nix::sys::signal::Signal;
 
+use super::guest::GuestAccess;
 use super::layout::Layout;
 use super::state::{Phase, State};
 use super::sweep::{sweep, try_lock};
@@ -26,6 +27,8 @@ pub struct ClusterOptions {
     pub node: bool,
     /// OCI archives to import on the node.
     pub images: Vec<PathBuf>,
+    /// The names of virtual machines that shall be its nodes.
+    pub guests: Vec<String>,
     /// The loopback port of the API server; 0 takes a free one.
     pub port: u16,
     /// The `cluster` program, which the supervisor runs as.
@@ -150,6 +153,15 @@ impl Cluster {
             command.env(name, home.join(name));
         }
         command
+    }
+
+    /// What the virtual machine `name` needs to be a node; it must be one of
+    /// [`ClusterOptions::guests`].
+    ///
+    /// # Errors
+    /// When it is none of them.
+    pub fn guest(&self, name: &str) -> Result<GuestAccess> {
+        GuestAccess::read(&self.layout, &self.state, name)
     }
 
     /// What the supervisor said when it became ready.
@@ -321,6 +333,9 @@ fn spawn_supervisor(layout: &Layout, options: &ClusterOptions, attached: bool) -
     }
     for image in &options.images {
         command.arg("--image").arg(image);
+    }
+    for guest in &options.guests {
+        command.args(["--guest", guest]);
     }
     if attached {
         command.arg("--attached").stdin(Stdio::piped());

@@ -26,6 +26,7 @@ mod pki;
 
 mod cgroup;
 mod control_plane;
+mod guest;
 mod host_node;
 mod host_paths;
 mod process;
@@ -38,6 +39,7 @@ mod sweep;
 mod handle;
 
 pub use cache::{cache_root, entry as cache_entry};
+pub use guest::GuestAccess;
 pub use handle::{Cluster, ClusterOptions, Kubectl, tail_logs, take_down};
 pub use image::{ImageSpec, write_image};
 pub use layout::Layout;

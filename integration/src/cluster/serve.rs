@@ -21,7 +21,7 @@ use super::process::Component;
 use super::state::{ComponentState, Phase, State};
 use super::sweep::{remove_file, sweep_locked, try_lock};
 use super::toolchain::Toolchain;
-use super::{cgroup, forward, host_paths, kubeconfig, network};
+use super::{cgroup, forward, guest, host_paths, kubeconfig, network};
 use crate::process_id::ProcessId;
 
 const START_LIMIT: Duration = Duration::from_secs(120);
@@ -41,6 +41,8 @@ pub struct ServeOptions {
     pub node: Option<String>,
     /// OCI archives to import on the node.
     pub images: Vec<PathBuf>,
+    /// Virtual machines that shall be nodes.
+    pub guests: Vec<String>,
     /// The loopback port of the API server; 0 takes a free one.
     pub port: u16,
     /// End when standard input does: the starter's life is then the cluster's.
@@ -154,6 +156,9 @@ impl<'a> Supervisor<'a> {
             &authority.ca(),
             &admin,
         )?;
+        for name in &self.options.guests {
+            guest::issue(&authority, name)?;
+        }
         let plane = ControlPlane::prepare(layout, &authority)?;
         self.start(plane.etcd(layout, toolchain))?;
         self.start(plane.apiserver(layout, toolchain))?;

@@ -45,6 +45,7 @@ pub fn cluster(demo: &Demo) -> Result<Cluster> {
         name: CLUSTER.to_owned(),
         node: true,
         images: archives,
+        guests: Vec::new(),
         port: 0,
         program: demo.program("cluster"),
         cancel: demo.interrupt.flag(),

@@ -43,6 +43,7 @@ impl<'a> Api<'a> {
             name: format!("mutate-{}", std::process::id()),
             node: false,
             images: Vec::new(),
+            guests: Vec::new(),
             port: 0,
             program: programs.program("cluster")?.path.clone(),
             cancel: interrupt.flag(),

@@ -34,7 +34,12 @@ impl Files {
 
     /// A copy of this machine's `source`, to be executed.
     pub fn program(&mut self, path: &str, source: &Path) -> &mut Self {
-        self.add(path, Content::Copy(source.to_owned(), 0o755))
+        self.copy(path, source, 0o755)
+    }
+
+    /// A copy of this machine's `source`, with these permissions.
+    pub fn copy(&mut self, path: &str, source: &Path, mode: u32) -> &mut Self {
+        self.add(path, Content::Copy(source.to_owned(), mode))
     }
 
     /// A symbolic link to `target`.

@@ -34,6 +34,8 @@ pub enum Kernel {
     /// 5.10 with the O(memcgs) walk of kernels before 5.2: every read of a
     /// version 1 `memory.stat` adds up every cgroup below, dead ones included.
     Walk,
+    /// The same, built to call itself 6.13: a newer kernel that is worse.
+    WalkAsNewer,
     /// 6.1: flushes at a read, counts dying cgroups of all controllers together.
     Linux6_1,
     /// 6.12: counts the memory controller's dying ones by themselves.
@@ -47,18 +49,28 @@ pub enum Kernel {
 pub struct KernelFiles {
     /// The image that QEMU starts.
     pub image: PathBuf,
-    /// Modules, by name in the order of loading.
+    /// Modules that it needs for its disk, by name in the order of loading.
     pub modules: PathBuf,
+    /// All its modules, as they lie below `/lib/modules`; nothing where none are.
+    pub tree: PathBuf,
+    /// What `uname -r` says under it.
+    pub release: String,
 }
 
 impl Kernel {
     /// All of them.
-    pub const ALL: [Self; 4] = [Self::Walk, Self::Linux6_1, Self::Linux6_12, Self::Linux7];
+    pub const ALL: [Self; 5] = [
+        Self::Walk,
+        Self::WalkAsNewer,
+        Self::Linux6_1,
+        Self::Linux6_12,
+        Self::Linux7,
+    ];
 
     /// Debian's suite that has it, and how its version begins.
     fn origin(self) -> (&'static str, &'static str) {
         match self {
-            Self::Walk => (walk::SUITE, "5.10"),
+            Self::Walk | Self::WalkAsNewer => (walk::SUITE, "5.10"),
             Self::Linux6_1 => ("bookworm", "6.1"),
             Self::Linux6_12 => ("bookworm-backports", "6.12"),
             Self::Linux7 => ("sid", "7"),
@@ -73,21 +85,30 @@ impl Kernel {
     /// now, or a build fails.
     pub fn ensure(self) -> Result<KernelFiles> {
         let (suite, series) = self.origin();
-        let expected = ["vmlinuz", "modules"];
-        let dir = if self == Self::Walk {
-            cache_entry(&walk::key(), &expected, walk::build)?
-        } else {
-            let key = format!("kernel-{suite}-{series}");
-            cache_entry(&key, &expected, |dir| {
-                Progress::new("virtual machines", 1)
-                    .step(&format!("Linux {series} of Debian {suite}"), |_| {
-                        fetch(dir, suite, series)
-                    })
-            })?
+        let dir = match self {
+            Self::Walk | Self::WalkAsNewer => {
+                cache_entry(&walk::key(), &walk::FILES, walk::build)?
+            }
+            _ => {
+                let key = format!("kernel-{suite}-{series}-whole");
+                let expected = ["vmlinuz", "modules", "tree", "release"];
+                cache_entry(&key, &expected, |dir| {
+                    Progress::new("virtual machines", 1)
+                        .step(&format!("Linux {series} of Debian {suite}"), |_| {
+                            fetch(dir, suite, series)
+                        })
+                })?
+            }
+        };
+        let [image, release] = match self {
+            Self::WalkAsNewer => walk::AS_NEWER,
+            _ => ["vmlinuz", "release"],
         };
         Ok(KernelFiles {
-            image: dir.join("vmlinuz"),
+            image: dir.join(image),
             modules: dir.join("modules"),
+            tree: dir.join("tree"),
+            release: fs::read_to_string(dir.join(release))?.trim().to_owned(),
         })
     }
 }
@@ -96,6 +117,7 @@ impl fmt::Display for Kernel {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Walk => "5.10-walk",
+            Self::WalkAsNewer => "6.13-walk",
             Self::Linux6_1 => "6.1",
             Self::Linux6_12 => "6.12",
             Self::Linux7 => "7",
@@ -125,6 +147,9 @@ fn fetch(dir: &Path, suite: &str, series: &str) -> Result<()> {
         .with_context(|| format!("the packages of Linux {release} hold no vmlinuz"))?;
     fs::copy(image, dir.join("vmlinuz"))?;
     keep_modules(&tree, &dir.join("modules"))?;
+    fs::write(dir.join("release"), &release)?;
+    fs::create_dir(dir.join("tree"))?;
+    fs::rename(&tree, dir.join("tree").join(&release))?;
     fs::remove_dir_all(apt_dir)?;
     fs::remove_dir_all(unpacked)?;
     Ok(())

@@ -1,6 +1,7 @@
 //! One virtual machine, from its first boot to its end.
 
 use std::fs;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
@@ -9,8 +10,9 @@ use anyhow::{Context, Result, anyhow, bail};
 use super::agent::{Agent, Message, Ran};
 use super::command::{run, tail};
 use super::files::Files;
-use super::kernel::KernelFiles;
-use super::options::{System, VmOptions};
+use super::kernel::{Kernel, KernelFiles};
+use super::monitor;
+use super::options::{Cgroups, System, VmOptions};
 use super::place::Place;
 use super::process::Process;
 use super::qemu::{self, Layout};
@@ -60,6 +62,8 @@ pub struct Vm {
     boot_id: String,
     /// The last boot that the machine told of.
     seen: Option<String>,
+    /// Whether it has told of any since its power is on.
+    is_up: bool,
     // Last: QEMU ends before its files go.
     _place: Place,
 }
@@ -74,17 +78,17 @@ impl Vm {
         let kernel = options.kernel.ensure()?;
         let place = Place::new()?;
         let layout = Layout::new(place.path());
-        let mut disk = match options.system {
-            System::Busybox => {
+        let mut disk = match (options.system, &options.disk) {
+            (System::Busybox, _) => {
                 let mut format = Command::new("mke2fs");
                 format.args(["-q", "-t", "ext4"]).arg(layout.disk());
                 format.arg(DATA_DISK);
                 format
             }
-            System::Systemd => {
+            (System::Systemd, given) => {
+                let image = given.clone().map_or_else(root_disk::ensure, Ok)?;
                 let mut copy = Command::new("cp");
-                copy.arg("--sparse=always").arg(root_disk::ensure()?);
-                copy.arg(layout.disk());
+                copy.arg("--sparse=always").arg(image).arg(layout.disk());
                 copy
             }
         };
@@ -97,6 +101,7 @@ impl Vm {
             running: None,
             boot_id: String::new(),
             seen: None,
+            is_up: false,
             _place: place,
         };
         vm.power_on()?;
@@ -180,8 +185,57 @@ impl Vm {
         }
     }
 
+    /// Its disk's image.
+    #[must_use]
+    pub fn disk(&self) -> PathBuf {
+        self.layout.disk()
+    }
+
+    /// Where a kernel that was taken from its disk may be put.
+    #[must_use]
+    pub fn next_kernel(&self) -> PathBuf {
+        self.layout.next_kernel()
+    }
+
+    /// Its next boot has this kernel, whose image is `image`.
+    ///
+    /// # Errors
+    /// When the initial root file system cannot be written.
+    pub fn set_kernel(&mut self, kernel: Kernel, cgroups: Cgroups, image: &Path) -> Result<()> {
+        self.kernel = kernel.ensure()?;
+        image.clone_into(&mut self.kernel.image);
+        self.options.kernel = kernel;
+        self.options.cgroups = cgroups;
+        // The caller's files are on its disk since its first boot.
+        initramfs::write(&self.layout.initramfs(), &self.kernel, &Files::default())
+    }
+
+    /// Plugs its network in, or out.
+    ///
+    /// # Errors
+    /// When it is off, or has none.
+    pub fn set_link(&self, up: bool) -> Result<()> {
+        let arguments = serde_json::json!({"name": qemu::CARD, "up": up});
+        monitor::execute(&self.layout.monitor(), "set_link", &arguments)
+    }
+
+    /// Hears what it says, for `limit` at most; whether it takes commands.
+    ///
+    /// # Errors
+    /// When it is off, or its kernel panicked.
+    pub fn listen(&mut self, limit: Duration) -> Result<bool> {
+        if !self.is_up {
+            self.receive(Instant::now() + limit)?;
+        }
+        if let Some(boot) = self.seen.take() {
+            self.boot_id = boot;
+        }
+        Ok(self.is_up)
+    }
+
     /// Whether its system ended by a reboot.
-    fn has_reset(&self) -> bool {
+    #[must_use]
+    pub fn has_reset(&self) -> bool {
         !self.is_on() && self.console(1).contains(RESET)
     }
 
@@ -201,7 +255,11 @@ impl Vm {
             .with_context(|| format!("Linux {} did not come up", self.options.kernel))
     }
 
-    fn switch_on(&mut self) -> Result<()> {
+    /// Switches it on, and does not wait.
+    ///
+    /// # Errors
+    /// When QEMU cannot be started.
+    pub fn switch_on(&mut self) -> Result<()> {
         self.running = None;
         let command = qemu::command(&self.options, &self.kernel.image, &self.layout);
         let process = Process::start(command, &self.layout.log())?;
@@ -211,6 +269,7 @@ impl Vm {
         })?;
         self.running = Some((process, agent));
         self.seen = None;
+        self.is_up = false;
         Ok(())
     }
 
@@ -243,6 +302,7 @@ impl Vm {
             if let Some(message) = agent.receive(LOOK_EVERY) {
                 if let Message::Ready(boot) = &message {
                     self.seen = Some(boot.clone());
+                    self.is_up = true;
                 }
                 return Ok(Some(message));
             }

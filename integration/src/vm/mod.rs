@@ -5,7 +5,8 @@
 //! commands over a second serial port, which works on every kernel without a
 //! network. Its process ends with the value, and with this process.
 //!
-//! Reading order: what is got from Debian or built, what goes in, what runs.
+//! Reading order: what is got from Debian or built, what goes in, what runs, and
+//! what runs as a node.
 
 mod apt;
 mod command;
@@ -18,15 +19,19 @@ mod initramfs;
 
 mod agent;
 mod machine;
+mod monitor;
 mod options;
 mod place;
 mod prepare;
 mod process;
 mod qemu;
 
+mod node;
+
 pub use agent::Ran;
 pub use files::Files;
 pub use kernel::{Kernel, KernelFiles};
 pub use machine::Vm;
+pub use node::{NODE_KERNELS, NodeOptions, VmNode, ensure_disk};
 pub use options::{Cgroups, System, VmOptions};
 pub use prepare::prepare;

@@ -1,5 +1,7 @@
 //! What a virtual machine shall be.
 
+use std::path::PathBuf;
+
 use super::files::Files;
 use super::kernel::Kernel;
 
@@ -32,6 +34,11 @@ pub struct VmOptions {
     pub system: System,
     /// Files put into it before its first boot.
     pub files: Files,
+    /// What is copied as its disk in place of its system's own.
+    pub disk: Option<PathBuf>,
+    /// Whether it has a network card, `eth0`, whose only way leads to this
+    /// machine's loopback, at 10.0.2.2.
+    pub network: bool,
     /// Its memory in MiB.
     pub memory: u32,
     /// Its CPUs.
@@ -47,6 +54,8 @@ impl VmOptions {
             cgroups,
             system,
             files: Files::default(),
+            disk: None,
+            network: false,
             memory: 768,
             cpus: 2,
         }

@@ -3,7 +3,7 @@
 use anyhow::Result;
 
 use super::kernel::Kernel;
-use super::{initramfs, root_disk};
+use super::{ensure_disk, initramfs, root_disk};
 
 /// Gets or builds every kernel, busybox and the disk into the cache.
 ///
@@ -14,5 +14,6 @@ pub fn prepare() -> Result<()> {
         kernel.ensure()?;
     }
     initramfs::busybox()?;
-    root_disk::ensure().map(drop)
+    root_disk::ensure()?;
+    ensure_disk().map(drop)
 }

@@ -1,10 +1,13 @@
 //! QEMU's command line: emulated, since KVM cannot be had in most test
-//! machines; nothing but a disk and two serial ports.
+//! machines; nothing but a disk, two serial ports and, where asked for, a network.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use super::options::{Cgroups, System, VmOptions};
+
+/// The network card's name for the monitor.
+pub const CARD: &str = "card0";
 
 /// The files of one virtual machine.
 #[derive(Debug)]
@@ -38,6 +41,16 @@ impl Layout {
     /// The second serial port.
     pub fn agent(&self) -> PathBuf {
         self.dir.join("agent.socket")
+    }
+
+    /// QEMU's own monitor.
+    pub fn monitor(&self) -> PathBuf {
+        self.dir.join("monitor.socket")
+    }
+
+    /// A kernel taken from the disk.
+    pub fn next_kernel(&self) -> PathBuf {
+        self.dir.join("vmlinuz")
     }
 
     /// What QEMU itself printed.
@@ -79,7 +92,18 @@ pub fn command(options: &VmOptions, kernel: &Path, layout: &Layout) -> Command {
         .arg(format!(
             "if=virtio,format=raw,cache=unsafe,file={}",
             layout.disk().display()
+        ))
+        .arg("-qmp")
+        .arg(format!(
+            "unix:{},server=on,wait=off",
+            layout.monitor().display()
         ));
+    if options.network {
+        // What is not on this machine's loopback it cannot reach: it has no name
+        // server and no gateway.
+        qemu.args(["-netdev", "user,id=net0", "-device"])
+            .arg(format!("virtio-net-pci,id={CARD},netdev=net0"));
+    }
     qemu
 }
 
@@ -97,7 +121,7 @@ fn kernel_arguments(options: &VmOptions) -> String {
         System::Systemd => ("disk", "clocksource=hpet"),
     };
     format!(
-        "console=ttyS0 quiet mitigations=off {clock} no_timer_check panic=0 \
+        "console=ttyS0 quiet mitigations=off {clock} no_timer_check panic=0 net.ifnames=0 \
          unstall.system={system} unstall.cgroup={ours} systemd.unified_cgroup_hierarchy={systemd} \
          systemd.show_status=true"
     )

@@ -37,31 +37,44 @@ pub fn ensure() -> Result<PathBuf> {
 
 fn build(dir: &Path) -> Result<()> {
     let root = dir.join("root");
-    let acquire = dir.join("acquire.conf");
+    bootstrap(&root, PACKAGES)?;
+    format(&root, &dir.join("root.img"), SIZE)
+}
+
+/// Puts Debian with `packages` (comma-separated) below `root`.
+///
+/// # Errors
+/// When Debian's mirror cannot be reached, or this process is not root's.
+pub fn bootstrap(root: &Path, packages: &str) -> Result<()> {
+    let acquire = root.with_extension("acquire.conf");
     fs::write(&acquire, apt::acquire()?)?;
     let mut debootstrap = Command::new("mmdebstrap");
     debootstrap
         .args(["--mode=root", "--variant=minbase", "--quiet"])
-        .arg(format!("--include={PACKAGES}"))
+        .arg(format!("--include={packages}"))
         .arg(format!("--aptopt={}", acquire.display()))
         .arg(SUITE)
-        .arg(&root)
+        .arg(root)
         .arg(apt::source(SUITE)?);
     run(&mut debootstrap, LIMIT).context("a disk needs mmdebstrap, and root")?;
+    fs::remove_file(acquire)?;
     // Each boot would be a first one without it. It names no machine: all have it.
     fs::write(
         root.join("etc/machine-id"),
         "0123456789abcdef0123456789abcdef\n",
     )?;
-    fs::write(
-        root.join("etc/hosts"),
-        "127.0.0.1 localhost\n::1 localhost\n",
-    )?;
+    let hosts = "127.0.0.1 localhost\n::1 localhost\n";
+    Ok(fs::write(root.join("etc/hosts"), hosts)?)
+}
+
+/// Makes a disk of `size` of what lies below `root`, which goes.
+///
+/// # Errors
+/// When it does not fit.
+pub fn format(root: &Path, image: &Path, size: &str) -> Result<()> {
     let mut format = Command::new("mke2fs");
     format.args(["-q", "-t", "ext4", "-d"]);
-    format.arg(&root).arg(dir.join("root.img")).arg(SIZE);
+    format.arg(root).arg(image).arg(size);
     run(&mut format, LIMIT)?;
-    fs::remove_dir_all(root)?;
-    fs::remove_file(acquire)?;
-    Ok(())
+    Ok(fs::remove_dir_all(root)?)
 }

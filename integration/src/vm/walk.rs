@@ -19,6 +19,19 @@ pub const SUITE: &str = "bullseye-security";
 const PACKAGE: &str = "linux-source-5.10";
 const PATCH: &str = include_str!("../../data/vm/walk-5.10.patch");
 const CONFIG: &str = include_str!("../../data/vm/walk-5.10.config");
+/// What is cached of it.
+pub const FILES: [&str; 6] = [
+    "vmlinuz",
+    "release",
+    AS_NEWER[0],
+    AS_NEWER[1],
+    "modules",
+    "tree",
+];
+/// The image that calls itself newer, and what it calls itself.
+pub const AS_NEWER: [&str; 2] = ["vmlinuz-newer", "release-newer"];
+/// What its Makefile then says: above 6.12, which roll-outs lead to.
+const NEWER: [&str; 2] = ["VERSION=6", "PATCHLEVEL=13"];
 /// A build on two busy CPUs took a quarter of it.
 const LIMIT: Duration = Duration::from_secs(1_800);
 
@@ -39,7 +52,7 @@ pub fn key() -> String {
 /// # Errors
 /// When the source cannot be had, or the compiler and what it needs lack.
 pub fn build(dir: &Path) -> Result<()> {
-    let mut progress = Progress::new("virtual machines", 2);
+    let mut progress = Progress::new("virtual machines", 3);
     let (apt_dir, tree) = (dir.join("apt"), dir.join("source"));
     progress.step("the source of Linux 5.10 (122 MB)", |_| {
         let apt = Apt::update(&apt_dir, SUITE)?;
@@ -50,8 +63,15 @@ pub fn build(dir: &Path) -> Result<()> {
         compile(&tree)
             .context("a kernel needs gcc, make, patch, flex, bison, bc, libelf-dev and libssl-dev")
     })?;
-    fs::create_dir_all(dir.join("modules"))?;
-    fs::copy(tree.join("arch/x86/boot/bzImage"), dir.join("vmlinuz"))?;
+    keep(dir, &tree, &[], ["vmlinuz", "release"])?;
+    progress.step("the same, calling itself newer", |_| {
+        make(&tree, &[&NEWER[..], &[&jobs(), "bzImage"]].concat()).map(drop)
+    })?;
+    keep(dir, &tree, &NEWER, AS_NEWER)?;
+    // Everything is built in.
+    for none in ["modules", "tree"] {
+        fs::create_dir(dir.join(none))?;
+    }
     fs::remove_dir_all(apt_dir)?;
     fs::remove_dir_all(tree)?;
     Ok(())
@@ -79,15 +99,26 @@ fn compile(tree: &Path) -> Result<()> {
     let mut apply = Command::new("patch");
     apply.args(["--strip=1", "--fuzz=0", "--input"]).arg(&patch);
     run(apply.current_dir(tree), LIMIT)?;
-    let jobs = std::thread::available_parallelism().map_or(1, usize::from);
-    let make = |arguments: &[&str]| {
-        let mut make = Command::new("make");
-        run(make.current_dir(tree).args(arguments), LIMIT)
-    };
-    make(&["tinyconfig"])?;
+    make(tree, &["tinyconfig"])?;
     let mut merge = Command::new("scripts/kconfig/merge_config.sh");
     merge.args(["-m", ".config", "walk.config"]);
     run(merge.current_dir(tree), LIMIT)?;
-    make(&["olddefconfig"])?;
-    make(&[&format!("-j{jobs}"), "bzImage"]).map(drop)
+    make(tree, &["olddefconfig"])?;
+    make(tree, &[&jobs(), "bzImage"]).map(drop)
+}
+
+/// Keeps what was built, and what it calls itself.
+fn keep(dir: &Path, tree: &Path, version: &[&str], [image, release]: [&str; 2]) -> Result<()> {
+    fs::copy(tree.join("arch/x86/boot/bzImage"), dir.join(image))?;
+    let named = make(tree, &[version, &["-s", "kernelrelease"]].concat())?;
+    Ok(fs::write(dir.join(release), named)?)
+}
+
+fn jobs() -> String {
+    format!("-j{}", std::thread::available_parallelism().map_or(1, usize::from))
+}
+
+fn make(tree: &Path, arguments: &[&str]) -> Result<String> {
+    let mut make = Command::new("make");
+    run(make.current_dir(tree).args(arguments), LIMIT)
 }

@@ -159,6 +159,7 @@ fn cluster(name: &str) -> Result<Cluster, String> {
         name: format!("{name}-{}", std::process::id()),
         node: false,
         images: Vec::new(),
+        guests: Vec::new(),
         port: 0,
         program: PathBuf::from(env!("CARGO_BIN_EXE_cluster")),
         cancel: Arc::default(),

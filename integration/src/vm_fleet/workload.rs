@@ -1,0 +1,181 @@
+//! A workload with a PodDisruptionBudget, and what of it is available, watched
+//! each second by somebody who asks nobody's leave.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+use serde_json::{Value, json};
+
+use super::fleet::Fleet;
+use crate::cluster::Kubectl;
+use crate::product::apply;
+
+const EVERY: Duration = Duration::from_secs(1);
+const READY_WITHIN: Duration = Duration::from_secs(240);
+const NAME: &str = "workload";
+
+/// A Deployment of pods that do nothing, and its budget.
+#[derive(Clone, Copy, Debug)]
+pub struct Workload {
+    /// Its pods.
+    pub replicas: u32,
+    /// `minAvailable` of its budget.
+    pub min_available: u32,
+}
+
+impl Workload {
+    /// Makes it, and waits until all its pods are available.
+    ///
+    /// # Errors
+    /// When they are not, in time.
+    pub fn deploy(self, fleet: &Fleet) -> Result<()> {
+        for document in [self.deployment(), self.budget()] {
+            apply(fleet.cluster(), &document.to_string())?;
+        }
+        let until = Instant::now() + READY_WITHIN;
+        while available(&fleet.kubectl())? < self.replicas {
+            if Instant::now() > until {
+                let pods = fleet.kubectl().run(&["get", "pods", "-A", "-o", "wide"])?;
+                bail!("the workload's pods are not available:\n{pods}");
+            }
+            std::thread::sleep(EVERY);
+        }
+        Ok(())
+    }
+
+    /// Changes its budget.
+    ///
+    /// # Errors
+    /// When the API server refuses.
+    pub fn allow(fleet: &Fleet, min_available: u32) -> Result<()> {
+        let patch = json!({"spec": {"minAvailable": min_available}}).to_string();
+        let args = ["patch", "pdb", NAME, "--type=merge", "--patch", &patch];
+        fleet.kubectl().run(&args).map(drop)
+    }
+
+    fn deployment(self) -> Value {
+        let labels = json!({"app": NAME});
+        let spread = json!([{
+            "maxSkew": 1,
+            "topologyKey": "kubernetes.io/hostname",
+            "whenUnsatisfiable": "ScheduleAnyway",
+            "labelSelector": {"matchLabels": labels},
+        }]);
+        json!({
+            "apiVersion": "apps/v1",
+            "kind": "Deployment",
+            "metadata": {"name": NAME},
+            "spec": {
+                "replicas": self.replicas,
+                "selector": {"matchLabels": labels},
+                "template": {
+                    "metadata": {"labels": labels},
+                    "spec": {
+                        "topologySpreadConstraints": spread,
+                        "terminationGracePeriodSeconds": 5,
+                        "containers": [{
+                            "name": "pause",
+                            "image": "unstall.dev/pause:1",
+                            "imagePullPolicy": "IfNotPresent",
+                        }],
+                    },
+                },
+            },
+        })
+    }
+
+    fn budget(self) -> Value {
+        json!({
+            "apiVersion": "policy/v1",
+            "kind": "PodDisruptionBudget",
+            "metadata": {"name": NAME},
+            "spec": {
+                "minAvailable": self.min_available,
+                "selector": {"matchLabels": {"app": NAME}},
+            },
+        })
+    }
+}
+
+/// How many of its pods are available.
+///
+/// # Errors
+/// When the API server does not tell.
+pub fn available(kubectl: &Kubectl) -> Result<u32> {
+    let path = "jsonpath={.status.availableReplicas}";
+    let said = kubectl.run(&[
+        "get",
+        "deployment",
+        NAME,
+        "--request-timeout=5s",
+        "-o",
+        path,
+    ])?;
+    if said.is_empty() {
+        return Ok(0);
+    }
+    said.parse()
+        .with_context(|| format!("availableReplicas: {said}"))
+}
+
+/// Looks at the workload each second until it is asked.
+#[derive(Debug)]
+pub struct Availability {
+    ends: Arc<AtomicBool>,
+    seen: Arc<Mutex<Vec<u32>>>,
+    watcher: Option<JoinHandle<()>>,
+}
+
+impl Availability {
+    /// Begins.
+    ///
+    /// # Errors
+    /// When no thread can be started.
+    pub fn watch(fleet: &Fleet) -> Result<Self> {
+        let (ends, seen) = (Arc::new(AtomicBool::new(false)), Arc::default());
+        let (stop, rows, kubectl) = (Arc::clone(&ends), Arc::clone(&seen), fleet.kubectl());
+        let watcher = std::thread::Builder::new()
+            .name("availability".into())
+            .spawn(move || {
+                while !stop.load(Ordering::SeqCst) {
+                    // An API server that is down tells nothing; a gap shows in the count.
+                    if let Ok(now) = available(&kubectl) {
+                        push(&rows, now);
+                    }
+                    std::thread::sleep(EVERY);
+                }
+            })?;
+        Ok(Self {
+            ends,
+            seen,
+            watcher: Some(watcher),
+        })
+    }
+
+    /// The fewest pods that were available at any look so far, and how many looks
+    /// there were.
+    #[must_use]
+    pub fn least(&self) -> Option<(u32, usize)> {
+        let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        Some((*seen.iter().min()?, seen.len()))
+    }
+}
+
+fn push(rows: &Mutex<Vec<u32>>, now: u32) {
+    rows.lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .push(now);
+}
+
+impl Drop for Availability {
+    fn drop(&mut self) {
+        self.ends.store(true, Ordering::SeqCst);
+        if let Some(watcher) = self.watcher.take() {
+            // It has nothing to say.
+            let _ = watcher.join();
+        }
+    }
+}
