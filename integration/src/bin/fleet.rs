@@ -9,7 +9,7 @@ use anyhow::{Context, Result, bail};
 use clap::{Args, Parser, Subcommand};
 use unstall_integration::interrupt::Interrupt;
 use unstall_integration::vm::{Kernel, NODE_KERNELS};
-use unstall_integration::vm_fleet::{Fleet, FleetOptions};
+use unstall_integration::vm_fleet::{Fleet, FleetOptions, show};
 
 const LOOK_EVERY: Duration = Duration::from_millis(200);
 
@@ -26,6 +26,9 @@ enum Sub {
     /// Start a fleet with the chart installed, and keep it until Ctrl-C. Lines on
     /// standard input, such as `node-1 uname -r`, are run on the node that they name.
     Up(Up),
+    /// Roll a kernel through three nodes, 6.1 to 6.12, and show it: canary first,
+    /// then one at a time, a workload's budget kept all the while (12 min).
+    Show,
 }
 
 #[derive(Args)]
@@ -54,6 +57,7 @@ fn node(value: &str) -> Result<(String, Kernel), String> {
 fn main() -> ExitCode {
     let done = match Cli::parse().command {
         Sub::Up(options) => up(&options),
+        Sub::Show => rolled_out(),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -65,23 +69,8 @@ fn main() -> ExitCode {
 }
 
 fn up(options: &Up) -> Result<()> {
-    let started = Instant::now();
-    let tell = |what: &str| eprintln!("{:6.1} s  {what}", started.elapsed().as_secs_f32());
     let interrupt = Interrupt::listen()?;
-    let own = std::env::current_exe().context("cannot find this program")?;
-    let fleet = Fleet::start(
-        &FleetOptions {
-            name: options.name.clone(),
-            nodes: options.node.clone(),
-            program: own.with_file_name("cluster"),
-            programs: vec![own.with_file_name("incident")],
-            cancel: interrupt.flag(),
-        },
-        &tell,
-    )?;
-    let settings: Vec<&str> = options.set.iter().map(String::as_str).collect();
-    fleet.install(&interrupt, &settings)?;
-    tell("the chart is installed");
+    let fleet = start(&interrupt, &options.name, &options.node, &options.set)?;
     println!(
         "export KUBECONFIG={}",
         fleet.cluster().state().kubeconfig.display()
@@ -100,6 +89,47 @@ fn up(options: &Up) -> Result<()> {
         }
     }
     Ok(())
+}
+
+fn rolled_out() -> Result<()> {
+    let interrupt = Interrupt::listen()?;
+    let nodes = ["node-1", "node-2", "node-3"].map(|name| (name.to_owned(), Kernel::Linux6_1));
+    let settings = [
+        "probe.interval=2s",
+        "probe.hostState.enabled=true",
+        "actuator.reboot.enabled=true",
+        "actuator.minInterval=1s",
+    ]
+    .map(str::to_owned);
+    let fleet = start(&interrupt, "fleet", &nodes, &settings)?;
+    show(&fleet, &interrupt)
+}
+
+/// Starts the fleet with the chart on it, and tells of it.
+fn start(
+    interrupt: &Interrupt,
+    name: &str,
+    nodes: &[(String, Kernel)],
+    settings: &[String],
+) -> Result<Fleet> {
+    if !nix::unistd::geteuid().is_root() {
+        bail!("virtual machines' disks are made by root: run it as root");
+    }
+    let started = Instant::now();
+    let tell = |what: &str| eprintln!("{:6.1} s  {what}", started.elapsed().as_secs_f32());
+    let own = std::env::current_exe().context("cannot find this program")?;
+    let options = FleetOptions {
+        name: name.to_owned(),
+        nodes: nodes.to_vec(),
+        program: own.with_file_name("cluster"),
+        programs: vec![own.with_file_name("incident")],
+        cancel: interrupt.flag(),
+    };
+    let fleet = Fleet::start(&options, &tell)?;
+    let settings: Vec<&str> = settings.iter().map(String::as_str).collect();
+    fleet.install(interrupt, &settings)?;
+    tell("the chart is installed");
+    Ok(fleet)
 }
 
 /// Standard input, line by line: a read of it cannot be interrupted.

@@ -86,9 +86,7 @@ impl Kernel {
     pub fn ensure(self) -> Result<KernelFiles> {
         let (suite, series) = self.origin();
         let dir = match self {
-            Self::Walk | Self::WalkAsNewer => {
-                cache_entry(&walk::key(), &walk::FILES, walk::build)?
-            }
+            Self::Walk | Self::WalkAsNewer => cache_entry(&walk::key(), &walk::FILES, walk::build)?,
             _ => {
                 let key = format!("kernel-{suite}-{series}-whole");
                 let expected = ["vmlinuz", "modules", "tree", "release"];

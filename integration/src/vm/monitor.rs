@@ -21,7 +21,11 @@ pub fn execute(socket: &Path, command: &str, arguments: &Value) -> Result<()> {
     let mut reader = BufReader::new(stream.try_clone()?);
     let mut greeting = String::new();
     reader.read_line(&mut greeting)?;
-    ask(&stream, &mut reader, &json!({"execute": "qmp_capabilities"}))?;
+    ask(
+        &stream,
+        &mut reader,
+        &json!({"execute": "qmp_capabilities"}),
+    )?;
     ask(
         &stream,
         &mut reader,
@@ -55,7 +59,10 @@ mod tests {
         let path = dir.path().join("monitor");
         let listener = UnixListener::bind(&path).unwrap();
         let server = std::thread::spawn(move || {
-            for last in [r#"{"return": {}}"#, r#"{"error": {"desc": "no such card"}}"#] {
+            for last in [
+                r#"{"return": {}}"#,
+                r#"{"error": {"desc": "no such card"}}"#,
+            ] {
                 let (mut stream, _) = listener.accept().unwrap();
                 let mut asked = BufReader::new(stream.try_clone().unwrap()).lines();
                 writeln!(stream, r#"{{"QMP": {{}}}}"#).unwrap();

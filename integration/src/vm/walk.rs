@@ -115,7 +115,10 @@ fn keep(dir: &Path, tree: &Path, version: &[&str], [image, release]: [&str; 2]) 
 }
 
 fn jobs() -> String {
-    format!("-j{}", std::thread::available_parallelism().map_or(1, usize::from))
+    format!(
+        "-j{}",
+        std::thread::available_parallelism().map_or(1, usize::from)
+    )
 }
 
 fn make(tree: &Path, arguments: &[&str]) -> Result<String> {

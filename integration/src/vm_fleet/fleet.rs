@@ -68,7 +68,11 @@ impl Fleet {
                     let options = node_options(&cluster, options, &images, name, *kernel);
                     scope.spawn(move || {
                         let node = VmNode::start(&options?)?;
-                        tell(&format!("{} is up: {}", node.name(), node.check("uname -r")?));
+                        tell(&format!(
+                            "{} is up: {}",
+                            node.name(),
+                            node.check("uname -r")?
+                        ));
                         Ok(node)
                     })
                 })
@@ -135,7 +139,9 @@ impl Fleet {
                 bail!("interrupted while {name} was starting");
             }
             if Instant::now() > until {
-                let log = self.node(name)?.check("journalctl -n 30 --no-pager -u kubelet");
+                let log = self
+                    .node(name)?
+                    .check("journalctl -n 30 --no-pager -u kubelet");
                 bail!("{name} is not Ready after {READY_WITHIN:?}: {said:?}; {log:?}");
             }
             std::thread::sleep(LOOK_EVERY);

@@ -27,7 +27,7 @@ impl Until<'_> {
     /// # Errors
     /// When that does not come in time; the message holds all of them, and what
     /// the product's pods logged last.
-    pub fn see(&self, what: &str, reached: impl Fn(&[Value]) -> bool) -> Result<Vec<Value>> {
+    pub fn see(&self, what: &str, mut reached: impl FnMut(&[Value]) -> bool) -> Result<Vec<Value>> {
         let until = Instant::now() + self.limit;
         let mut last = Vec::new();
         loop {
@@ -63,7 +63,11 @@ impl Until<'_> {
     }
 }
 
-fn objects(fleet: &Fleet) -> Result<Vec<Value>> {
+/// The nodes and the product's objects.
+///
+/// # Errors
+/// When the API server does not tell.
+pub fn objects(fleet: &Fleet) -> Result<Vec<Value>> {
     let args = ["get", KINDS, "-o", "json", "--request-timeout=5s"];
     let json = fleet.kubectl().run(&args)?;
     let list: Value = serde_json::from_str(&json).context("kubectl did not print JSON")?;

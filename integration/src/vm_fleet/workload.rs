@@ -15,13 +15,16 @@ use crate::product::apply;
 
 const EVERY: Duration = Duration::from_secs(1);
 const READY_WITHIN: Duration = Duration::from_secs(240);
-const NAME: &str = "workload";
 
 /// A Deployment of pods that do nothing, and its budget.
 #[derive(Clone, Copy, Debug)]
 pub struct Workload {
-    /// Its pods.
+    /// Its name, and its budget's.
+    pub name: &'static str,
+    /// Its pods, spread over the nodes.
     pub replicas: u32,
+    /// The only node that they may run on; all where there is none.
+    pub node: Option<&'static str>,
     /// `minAvailable` of its budget.
     pub min_available: u32,
 }
@@ -36,7 +39,7 @@ impl Workload {
             apply(fleet.cluster(), &document.to_string())?;
         }
         let until = Instant::now() + READY_WITHIN;
-        while available(&fleet.kubectl())? < self.replicas {
+        while self.available(&fleet.kubectl())? < self.replicas {
             if Instant::now() > until {
                 let pods = fleet.kubectl().run(&["get", "pods", "-A", "-o", "wide"])?;
                 bail!("the workload's pods are not available:\n{pods}");
@@ -50,14 +53,54 @@ impl Workload {
     ///
     /// # Errors
     /// When the API server refuses.
-    pub fn allow(fleet: &Fleet, min_available: u32) -> Result<()> {
+    pub fn allow(self, fleet: &Fleet, min_available: u32) -> Result<()> {
         let patch = json!({"spec": {"minAvailable": min_available}}).to_string();
-        let args = ["patch", "pdb", NAME, "--type=merge", "--patch", &patch];
+        let args = ["patch", "pdb", self.name, "--type=merge", "--patch", &patch];
         fleet.kubectl().run(&args).map(drop)
     }
 
+    /// How many of its pods are available.
+    ///
+    /// # Errors
+    /// When the API server does not tell.
+    pub fn available(self, kubectl: &Kubectl) -> Result<u32> {
+        let path = "jsonpath={.status.availableReplicas}";
+        let said = kubectl.run(&[
+            "get",
+            "deployment",
+            self.name,
+            "--request-timeout=5s",
+            "-o",
+            path,
+        ])?;
+        if said.is_empty() {
+            return Ok(0);
+        }
+        said.parse()
+            .with_context(|| format!("availableReplicas: {said}"))
+    }
+
+    /// Removes it and its budget.
+    ///
+    /// # Errors
+    /// When the API server refuses.
+    pub fn remove(self, fleet: &Fleet) -> Result<()> {
+        let both = [
+            format!("deployment/{}", self.name),
+            format!("pdb/{}", self.name),
+        ];
+        fleet
+            .kubectl()
+            .run(&["delete", &both[0], &both[1]])
+            .map(drop)
+    }
+
     fn deployment(self) -> Value {
-        let labels = json!({"app": NAME});
+        let labels = json!({"app": self.name});
+        let selector = match self.node {
+            Some(node) => json!({"kubernetes.io/hostname": node}),
+            None => json!({}),
+        };
         let spread = json!([{
             "maxSkew": 1,
             "topologyKey": "kubernetes.io/hostname",
@@ -67,13 +110,14 @@ impl Workload {
         json!({
             "apiVersion": "apps/v1",
             "kind": "Deployment",
-            "metadata": {"name": NAME},
+            "metadata": {"name": self.name},
             "spec": {
                 "replicas": self.replicas,
                 "selector": {"matchLabels": labels},
                 "template": {
                     "metadata": {"labels": labels},
                     "spec": {
+                        "nodeSelector": selector,
                         "topologySpreadConstraints": spread,
                         "terminationGracePeriodSeconds": 5,
                         "containers": [{
@@ -91,34 +135,13 @@ impl Workload {
         json!({
             "apiVersion": "policy/v1",
             "kind": "PodDisruptionBudget",
-            "metadata": {"name": NAME},
+            "metadata": {"name": self.name},
             "spec": {
                 "minAvailable": self.min_available,
-                "selector": {"matchLabels": {"app": NAME}},
+                "selector": {"matchLabels": {"app": self.name}},
             },
         })
     }
-}
-
-/// How many of its pods are available.
-///
-/// # Errors
-/// When the API server does not tell.
-pub fn available(kubectl: &Kubectl) -> Result<u32> {
-    let path = "jsonpath={.status.availableReplicas}";
-    let said = kubectl.run(&[
-        "get",
-        "deployment",
-        NAME,
-        "--request-timeout=5s",
-        "-o",
-        path,
-    ])?;
-    if said.is_empty() {
-        return Ok(0);
-    }
-    said.parse()
-        .with_context(|| format!("availableReplicas: {said}"))
 }
 
 /// Looks at the workload each second until it is asked.
@@ -134,7 +157,7 @@ impl Availability {
     ///
     /// # Errors
     /// When no thread can be started.
-    pub fn watch(fleet: &Fleet) -> Result<Self> {
+    pub fn watch(workload: Workload, fleet: &Fleet) -> Result<Self> {
         let (ends, seen) = (Arc::new(AtomicBool::new(false)), Arc::default());
         let (stop, rows, kubectl) = (Arc::clone(&ends), Arc::clone(&seen), fleet.kubectl());
         let watcher = std::thread::Builder::new()
@@ -142,7 +165,7 @@ impl Availability {
             .spawn(move || {
                 while !stop.load(Ordering::SeqCst) {
                     // An API server that is down tells nothing; a gap shows in the count.
-                    if let Ok(now) = available(&kubectl) {
+                    if let Ok(now) = workload.available(&kubectl) {
                         push(&rows, now);
                     }
                     std::thread::sleep(EVERY);
@@ -153,6 +176,13 @@ impl Availability {
             seen,
             watcher: Some(watcher),
         })
+    }
+
+    /// How many were available at the last look.
+    #[must_use]
+    pub fn last(&self) -> Option<u32> {
+        let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        seen.last().copied()
     }
 
     /// The fewest pods that were available at any look so far, and how many looks

@@ -260,7 +260,10 @@ impl Step<'_, '_> {
         let details = status
             .map(|status| status.evidence.as_slice())
             .unwrap_or_default();
+        // The measurement's own sentence is the summary too.
+        let is_new = |message: &String| summary.as_ref() != Some(message);
         let details = details.iter().map(|evidence| evidence.message.clone());
+        let details: Vec<_> = details.filter(is_new).collect();
         let first = match self.trigger {
             Some(trigger) => format!("trigger {} fires", trigger.name),
             None => self.remediation.spec.reason.clone().unwrap_or_default(),

@@ -39,7 +39,9 @@ fn debugfs(disk: &Path, request: &str) -> Result<String> {
 fn newest(listed: &str) -> Option<String> {
     let names = listed.lines().filter_map(|line| line.split('/').nth(5));
     let releases = names.filter_map(|name| name.strip_prefix(PREFIX));
-    releases.max_by_key(|release| numbers(release)).map(str::to_owned)
+    releases
+        .max_by_key(|release| numbers(release))
+        .map(str::to_owned)
 }
 
 fn numbers(release: &str) -> Vec<u64> {
@@ -56,9 +58,14 @@ mod tests {
     #[test]
     fn the_newest_kernel_is_next_by_number_and_not_by_letter() {
         let row = |name: &str| format!("/12/100644/0/0/{name}/4096/\n");
-        let listed = ["grub", "vmlinuz-6.1.0-9-amd64", "vmlinuz-6.1.0-44-amd64", "initrd.img-7.1"]
-            .map(row)
-            .concat();
+        let listed = [
+            "grub",
+            "vmlinuz-6.1.0-9-amd64",
+            "vmlinuz-6.1.0-44-amd64",
+            "initrd.img-7.1",
+        ]
+        .map(row)
+        .concat();
         assert_eq!(newest(&listed).as_deref(), Some("6.1.0-44-amd64"));
         let newer = listed + &row("vmlinuz-6.12.9+deb12-amd64");
         assert_eq!(newest(&newer).as_deref(), Some("6.12.9+deb12-amd64"));

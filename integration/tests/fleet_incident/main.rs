@@ -1,0 +1,132 @@
+//! GitHub's incident on a node whose kernel walks the dead: found by measurement,
+//! cured on the node where that helps, else by a reboot that a budget of
+//! disruptions holds up first.
+#![allow(
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a helper of a test fails as the test does"
+)]
+
+use serde_json::Value;
+use unstall_integration::product::text;
+use unstall_integration::vm::Kernel;
+use unstall_integration::vm_fleet::{
+    Availability, Bed, Pages, Workload, boot_id, health, make_zombies, node, tell,
+};
+
+const POLICY: &str = include_str!("policy.yaml");
+const PROGRAMS: [&str; 2] = [
+    env!("CARGO_BIN_EXE_cluster"),
+    env!("CARGO_BIN_EXE_incident"),
+];
+/// Until somebody changes its budget no pod of it may be disrupted.
+const WORKLOAD: Workload = Workload {
+    name: "workload",
+    replicas: 2,
+    node: None,
+    min_available: 2,
+};
+const SICK: &str = "node-2";
+/// Reads then take some 20 ms on an idle CPU.
+const ZOMBIES: u32 = 3_000;
+
+#[test]
+fn the_walk_is_found_and_cured_by_dropping_caches_or_else_by_a_reboot() {
+    let nodes = [("node-1", Kernel::Linux6_1), (SICK, Kernel::Walk)];
+    let Some(bed) = Bed::start("incident", PROGRAMS, &nodes, &[]) else {
+        return;
+    };
+    WORKLOAD.deploy(bed.fleet()).unwrap();
+    bed.apply(POLICY);
+    bed.until_clear(SICK);
+    let first = boot_id(&bed.now(), SICK).unwrap().to_owned();
+
+    cured_on_the_node(&bed, &first);
+    let watch = Availability::watch(WORKLOAD, bed.fleet()).unwrap();
+    rebooted(&bed, &first);
+    let (least, looks) = watch.least().unwrap();
+    assert!(looks > 20, "{looks} looks");
+    assert!(least >= 1, "{least} pods were available");
+}
+
+fn cured_on_the_node(bed: &Bed, boot: &str) {
+    make_zombies(bed.node(SICK), ZOMBIES, Pages::OfAFile).unwrap();
+    let objects = bed.until("the walk to be named", |objects| {
+        health(objects, SICK).is_some_and(|it| {
+            text(it, "/status/diagnosis/nature") == Some("Walk")
+                && text(it, "/status/verdict") == Some("Degraded")
+        })
+    });
+    let sentence = text(health(&objects, SICK).unwrap(), "/status/summary").unwrap();
+    assert!(
+        sentence.contains("each walks the cgroup tree"),
+        "{sentence}"
+    );
+    let ended = bed.until_ended(SICK, 1);
+    let told = ended["status"]["evidence"].as_array().unwrap();
+    let twice = told
+        .iter()
+        .filter(|it| it.as_str().unwrap().contains("walks the cgroup tree"));
+    assert_eq!(twice.count(), 1, "{told:#?}");
+    tell("the walk, pages of a file", &ended);
+    assert_eq!(text(&ended, "/status/outcome"), Some("Fixed"), "{ended:#}");
+    assert_eq!(text(&ended, "/status/remedy"), Some("drop"), "{ended:#}");
+    assert!(zombies(&ended, "before") >= u64::from(ZOMBIES), "{ended:#}");
+    assert!(
+        zombies(&ended, "after") < u64::from(ZOMBIES) / 10,
+        "{ended:#}"
+    );
+    let objects = bed.now();
+    assert_eq!(boot_id(&objects, SICK), Some(boot), "it was not rebooted");
+    let well = objects
+        .iter()
+        .filter(|it| text(it, "/kind") == Some("NodeRemediation"));
+    assert_eq!(well.count(), 1, "the other node is left alone");
+}
+
+fn rebooted(bed: &Bed, boot: &str) {
+    make_zombies(bed.node(SICK), ZOMBIES, Pages::OfMemory).unwrap();
+    let why = bed.until_blocked(SICK, "PodDisruptionBudget");
+    assert!(why.contains("workload"), "{why}");
+    println!("held up: {why}");
+    let held = bed.now();
+    assert_eq!(
+        boot_id(&held, SICK),
+        Some(boot),
+        "not while a budget forbids"
+    );
+    WORKLOAD.allow(bed.fleet(), 1).unwrap();
+
+    let ended = bed.until_ended(SICK, 2);
+    tell("the walk, pages of memory", &ended);
+    assert_eq!(text(&ended, "/status/outcome"), Some("Fixed"), "{ended:#}");
+    assert_eq!(text(&ended, "/status/remedy"), Some("reboot"), "{ended:#}");
+    let results: Vec<_> = (ended["status"]["rungs"].as_array().unwrap().iter())
+        .map(|rung| (text(rung, "/remedy"), text(rung, "/result")))
+        .collect();
+    let wanted = [
+        (Some("drop"), Some("NoEffect")),
+        (Some("reboot"), Some("Cured")),
+    ];
+    assert_eq!(results, wanted, "{ended:#}");
+    let new = text(&ended, "/status/proof/boot/bootIDAfter").unwrap();
+    assert_ne!(new, boot);
+
+    bed.until_given_back(SICK);
+    let objects = bed.until("probe and kubelet to tell of the new boot", |objects| {
+        health(objects, SICK).is_some_and(|it| text(it, "/status/bootID") == Some(new))
+            && boot_id(objects, SICK) == Some(new)
+    });
+    let after = node(&objects, SICK).unwrap();
+    assert_eq!(after.pointer("/spec/taints"), None, "{after:#}");
+    assert_eq!(
+        bed.node(SICK).boots().len(),
+        2,
+        "it booted once more, and once"
+    );
+}
+
+fn zombies(incident: &Value, when: &str) -> u64 {
+    let path = format!("/status/proof/{when}/zombieMemcgs");
+    text(incident, &path).unwrap().parse().unwrap()
+}

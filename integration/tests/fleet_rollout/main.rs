@@ -1,0 +1,203 @@
+//! A kernel rolled through three machines that really boot it, inside a window,
+//! canary first; then a newer one that is worse, which halts at its canary.
+#![allow(
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a helper of a test fails as the test does"
+)]
+
+mod journal;
+
+use jiff::{SignedDuration, Timestamp, tz::TimeZone};
+use serde_json::Value;
+use unstall_integration::product::text;
+use unstall_integration::testing::real;
+use unstall_integration::vm::Kernel;
+use unstall_integration::vm_fleet::{
+    Availability, Bed, Pages, Workload, make_zombies, node, remediation, rollout_policy,
+};
+
+use journal::Journal;
+
+const PROGRAMS: [&str; 2] = [
+    env!("CARGO_BIN_EXE_cluster"),
+    env!("CARGO_BIN_EXE_incident"),
+];
+const NODES: [&str; 3] = ["node-1", "node-2", "node-3"];
+/// The window opens after the kernel is staged everywhere, and not before it was
+/// seen to be waited for.
+const OPENS_IN: SignedDuration = SignedDuration::from_secs(100);
+const ZOMBIES: u32 = 3_000;
+
+#[test]
+fn a_kernel_goes_through_the_fleet_and_a_worse_one_halts_at_its_canary() {
+    let nodes = NODES.map(|name| (name, Kernel::Linux6_1));
+    let Some(bed) = Bed::start("rollout", PROGRAMS, &nodes, &[]) else {
+        return;
+    };
+    let workload = Workload {
+        name: "workload",
+        replicas: 3,
+        node: None,
+        min_available: 2,
+    };
+    workload.deploy(bed.fleet()).unwrap();
+    let watch = Availability::watch(workload, bed.fleet()).unwrap();
+    rolled_out(&bed);
+    halted(&bed);
+    let (least, looks) = watch.least().unwrap();
+    real(&format!(
+        "roll-outs in virtual machines: at least {least} of 3 pods available in {looks} looks, one a second"
+    ));
+    assert!(
+        least >= 2,
+        "the budget's minAvailable is 2, and {least} were available"
+    );
+}
+
+fn rolled_out(bed: &Bed) {
+    for name in NODES {
+        bed.node(name).stage(Kernel::Linux6_12).unwrap();
+    }
+    let opens = minute_after(Timestamp::now() + OPENS_IN);
+    bed.apply(&rollout_policy("6.12.0", "1m", &window(opens)));
+    let mut reached = false;
+    let mut journal = Journal::default();
+    bed.until("the kernel on every node", |objects| {
+        let now = Timestamp::now();
+        journal_look(&mut journal, objects, now);
+        let blocked = objects.iter().any(|it| is_blocked(it, "OutsideWindow"));
+        reached |= blocked && now < opens;
+        rollout(objects).is_some_and(|it| text(it, "/stage") == Some("Complete"))
+    });
+    println!("{journal}");
+    assert!(reached, "nothing waited for the window");
+    assert!(
+        journal.first().unwrap() >= opens,
+        "{journal}: the window opens at {opens}"
+    );
+    journal.assert_canary_then_one_at_a_time();
+    for name in NODES {
+        bed.until_given_back(name);
+        let boots = bed.node(name).boots();
+        assert!(
+            boots.len() == 2 && boots[1].starts_with("6.12."),
+            "{boots:?}"
+        );
+        let running = bed.node(name).check("uname -r").unwrap();
+        let objects = bed.now();
+        let object = node(&objects, name).unwrap();
+        assert_eq!(
+            text(object, "/status/nodeInfo/kernelVersion"),
+            Some(&*running)
+        );
+        nothing_left(object);
+        let incident = remediation(&objects, name).unwrap();
+        assert_eq!(
+            text(incident, "/status/outcome"),
+            Some("Fixed"),
+            "{incident:#}"
+        );
+        let proof = incident.pointer("/status/proof/boot").unwrap();
+        assert_eq!(text(proof, "/kernelAfter"), Some(&*running), "{proof:#}");
+        assert_eq!(
+            text(proof, "/bootIDAfter"),
+            text(object, "/status/nodeInfo/bootID")
+        );
+    }
+    real(&format!(
+        "6.1 to 6.12 over three virtual machines: {journal}"
+    ));
+}
+
+fn halted(bed: &Bed) {
+    for name in NODES {
+        bed.node(name).stage(Kernel::WalkAsNewer).unwrap();
+    }
+    bed.apply(&rollout_policy("6.13.0", "15m", "{}"));
+    let canary = bed.until("a canary to bake", |objects| {
+        rollout(objects).is_some_and(|it| text(it, "/stage") == Some("Baking"))
+    });
+    let booted: Vec<_> = NODES
+        .into_iter()
+        .filter(|name| bed.node(name).boots().len() == 3)
+        .collect();
+    let [canary_name] = booted[..] else {
+        panic!("{booted:?} booted the newer kernel: {canary:#?}");
+    };
+    make_zombies(bed.node(canary_name), ZOMBIES, Pages::OfMemory).unwrap();
+    let objects = bed.until("the roll-out to halt", |objects| {
+        rollout(objects).is_some_and(|it| text(it, "/stage") == Some("Halted"))
+    });
+    let halted = rollout(&objects).unwrap();
+    let message = text(halted, "/message").unwrap();
+    real(&format!(
+        "a worse kernel in a virtual machine halts its roll-out: {message}"
+    ));
+    assert!(
+        message.contains(canary_name) && message.contains("MemoryStatReadCPU"),
+        "{message}"
+    );
+    assert!(message.contains("ms"), "the numbers are in it: {message}");
+    for name in NODES.into_iter().filter(|name| *name != canary_name) {
+        let object = node(&objects, name).unwrap();
+        let release = text(object, "/status/nodeInfo/kernelVersion").unwrap();
+        assert!(release.starts_with("6.12."), "{name} runs {release}");
+        assert_eq!(bed.node(name).boots().len(), 2);
+        nothing_left(object);
+    }
+}
+
+/// An hour that begins then.
+fn window(opens: Timestamp) -> String {
+    let time = |at: Timestamp| at.to_zoned(TimeZone::UTC).strftime("%H:%M").to_string();
+    let ends = time(opens + SignedDuration::from_hours(1));
+    format!(
+        "{{allow: [{{timeZone: UTC, start: \"{}\", end: \"{ends}\"}}]}}",
+        time(opens)
+    )
+}
+
+fn minute_after(at: Timestamp) -> Timestamp {
+    let second = at.as_second();
+    Timestamp::from_second(second - second % 60 + 60).unwrap()
+}
+
+fn rollout(objects: &[Value]) -> Option<&Value> {
+    let policy = objects
+        .iter()
+        .find(|it| text(it, "/kind") == Some("NodeHealthPolicy"))?;
+    policy.pointer("/status/rollouts/0")
+}
+
+fn is_blocked(object: &Value, reason: &str) -> bool {
+    let told = ["/status/blocked", "/status/blockers"];
+    told.iter()
+        .filter_map(|path| object.pointer(path)?.as_array())
+        .flatten()
+        .any(|it| text(it, "/reason") == Some(reason))
+}
+
+fn nothing_left(object: &Value) {
+    let all = [
+        object.pointer("/metadata/annotations"),
+        object.pointer("/metadata/labels"),
+        object.pointer("/spec"),
+    ];
+    let left = serde_json::to_string(&all).unwrap();
+    assert!(
+        !left.contains("unstall.dev") && !left.contains("unschedulable"),
+        "{left}"
+    );
+}
+
+fn journal_look(journal: &mut Journal, objects: &[Value], now: Timestamp) {
+    let baking = rollout(objects).and_then(|it| text(it, "/bakingUntil")?.parse().ok());
+    for name in NODES {
+        let Some(object) = node(objects, name) else {
+            continue;
+        };
+        let is_cordoned = object.pointer("/spec/unschedulable") == Some(&Value::Bool(true));
+        journal.see(name, is_cordoned, now, baking);
+    }
+}
