@@ -6,6 +6,7 @@
 
 mod fleet;
 
+mod misfortune;
 mod stall;
 mod workload;
 
@@ -18,6 +19,7 @@ mod bed;
 
 pub use bed::{Bed, boot_id, health, tell};
 pub use fleet::{Fleet, FleetOptions};
+pub use misfortune::{signal_leader, without_api_server};
 pub use show::{rollout_policy, show};
 pub use stall::{Pages, make_zombies};
 pub use wait::{Until, node, remediation};

@@ -2,12 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
-use serde_json::Value;
-use unstall_integration::cluster::State;
-use unstall_integration::product::{NAMESPACE, text};
-use unstall_integration::vm_fleet::remediation;
+use unstall_integration::product::text;
+use unstall_integration::vm_fleet::{remediation, signal_leader, without_api_server};
 
 use crate::luck::{Luck, SICK};
 
@@ -17,14 +13,7 @@ const OUTAGE: Duration = Duration::from_secs(120);
 pub fn loses_its_api_server_amid_a_drain(luck: &Luck<'_>) {
     let incident = luck.strike_held_up();
     let boots = luck.sick().boots().len();
-    let until = Instant::now() + OUTAGE;
-    while Instant::now() < until {
-        if let Some(pid) = api_server(luck) {
-            // It may be gone in this moment.
-            let _ = kill(pid, Signal::SIGKILL);
-        }
-        std::thread::sleep(Duration::from_millis(200));
-    }
+    without_api_server(luck.bed.fleet(), OUTAGE).unwrap();
     assert_eq!(
         luck.sick().boots().len(),
         boots,
@@ -34,15 +23,6 @@ pub fn loses_its_api_server_amid_a_drain(luck: &Luck<'_>) {
     luck.ends_as(&incident, "Fixed");
     luck.mend();
     assert_eq!(luck.sick().boots().len(), boots + 1, "rebooted once");
-}
-
-fn api_server(luck: &Luck<'_>) -> Option<Pid> {
-    let state = State::read(&luck.bed.fleet().cluster().layout().state())?;
-    let server = state
-        .components
-        .iter()
-        .find(|it| it.name == "kube-apiserver")?;
-    Some(Pid::from_raw(i32::try_from(server.pid).ok()?))
 }
 
 const PHASES: [&str; 6] = [
@@ -72,7 +52,9 @@ pub fn loses_its_leader_in_each_phase(luck: &Luck<'_>) {
             break;
         }
         if !killed.contains(&phase) {
-            kill_leader(luck);
+            // A node that reboots takes its leader with it.
+            let who = signal_leader(luck.bed.fleet(), "KILL");
+            println!("{phase}: killed {who:?}");
             killed.push(phase);
         }
         assert!(Instant::now() < until, "{it:#}");
@@ -90,38 +72,4 @@ pub fn loses_its_leader_in_each_phase(luck: &Luck<'_>) {
     );
     luck.mend();
     assert_eq!(luck.sick().boots().len(), boots + 1, "rebooted once");
-}
-
-/// On the node that its pod runs on.
-fn kill_leader(luck: &Luck<'_>) {
-    let holder = luck
-        .bed
-        .kubectl(&["get", "lease", "-n", NAMESPACE, "-o", "json"]);
-    let leases: Value = serde_json::from_str(&holder).unwrap();
-    let name = leases["items"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .find_map(|it| text(it, "/spec/holderIdentity"));
-    let Some(name) = name.filter(|name| !name.is_empty()) else {
-        return;
-    };
-    let pods = luck
-        .bed
-        .kubectl(&["get", "pods", "-n", NAMESPACE, "-o", "json"]);
-    let pods: Value = serde_json::from_str(&pods).unwrap();
-    let pod = pods["items"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .find(|it| text(it, "/metadata/name").is_some_and(|pod| name.starts_with(pod)));
-    let Some(node) = pod.and_then(|it| text(it, "/spec/nodeName")) else {
-        return;
-    };
-    println!("leader {name} on {node} is killed");
-    // A node that reboots takes its leader with it.
-    let _ = luck.bed.node(node).run_within(
-        "kill -9 $(pidof unstall-controller)",
-        Duration::from_secs(10),
-    );
 }

@@ -1,0 +1,73 @@
+//! A misfortune for each incident, all of them survivable.
+
+use std::time::Duration;
+
+use unstall_integration::vm_fleet::{Bed, signal_leader, without_api_server};
+
+pub struct Fault {
+    pub name: &'static str,
+    pub strike: fn(&Bed, &str),
+}
+
+const OUTAGE: Duration = Duration::from_secs(20);
+const PIDS_OF: &str = "for pid in $(pidof node-probe); do grep -q";
+
+pub const FAULTS: [Fault; 8] = [
+    Fault {
+        name: "no misfortune",
+        strike: |_, _| {},
+    },
+    Fault {
+        name: "the leader is killed",
+        strike: |bed, _| leader(bed, "KILL"),
+    },
+    Fault {
+        name: "the probe is killed",
+        strike: |bed, name| kill(bed, name, "probe"),
+    },
+    Fault {
+        name: "no API server for 20 s",
+        strike: |bed, _| without_api_server(bed.fleet(), OUTAGE).unwrap(),
+    },
+    Fault {
+        name: "the actuator is killed",
+        strike: |bed, name| kill(bed, name, "actuate"),
+    },
+    Fault {
+        name: "the leader stands still for 20 s",
+        strike: |bed, _| {
+            leader(bed, "STOP");
+            std::thread::sleep(OUTAGE);
+            for node in bed.fleet().nodes() {
+                // Where none stands still there is nothing to do.
+                let _ = node.run("kill -CONT $(pidof unstall-controller)");
+            }
+        },
+    },
+    Fault {
+        name: "the node is cut off for 20 s",
+        strike: |bed, name| {
+            bed.node(name).cut_off().unwrap();
+            std::thread::sleep(OUTAGE);
+            bed.node(name).reconnect().unwrap();
+        },
+    },
+    Fault {
+        name: "the machine stands still for 20 s",
+        strike: |bed, name| {
+            bed.node(name).freeze().unwrap();
+            std::thread::sleep(OUTAGE);
+            bed.node(name).thaw().unwrap();
+        },
+    },
+];
+
+fn leader(bed: &Bed, signal: &str) {
+    // Between two leaders there is none.
+    println!("leader: {:?}", signal_leader(bed.fleet(), signal));
+}
+
+fn kill(bed: &Bed, name: &str, what: &str) {
+    let script = format!("{PIDS_OF} {what} /proc/$pid/cmdline && kill -9 $pid; done; true");
+    bed.node(name).check(&script).unwrap();
+}

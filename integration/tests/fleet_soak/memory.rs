@@ -1,0 +1,132 @@
+//! What our processes have resident, on every node, over time.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::time::{Duration, Instant};
+
+use unstall_integration::vm_fleet::Bed;
+
+/// Caches and allocators fill up in this time.
+const WARM: Duration = Duration::from_secs(600);
+/// A process is judged that was looked at this often since it was warm.
+const LOOKS: usize = 6;
+/// More than noise: what a process may have grown by between the first and the last
+/// third of its life.
+const TOLERATED_KB: u64 = 1_536;
+
+/// Role, node, process number.
+type Who = (String, String, u32);
+
+pub struct Memory {
+    started: Instant,
+    /// When, and how much in kB.
+    looks: RefCell<BTreeMap<Who, Vec<(Duration, u64)>>>,
+}
+
+impl Memory {
+    pub fn begin() -> Self {
+        Self {
+            started: Instant::now(),
+            looks: RefCell::default(),
+        }
+    }
+
+    /// Asks every node for every process of ours.
+    pub fn look(&self, bed: &Bed) {
+        const SCRIPT: &str = "for pid in $(pidof node-probe unstall-controller); do \
+            role=$(tr '\\0' ' ' </proc/$pid/cmdline | cut -d' ' -f1,2); \
+            kb=$(awk '/^VmRSS/ { print $2 }' /proc/$pid/status); \
+            echo \"$pid $kb $role\"; done; true";
+        for node in bed.fleet().nodes() {
+            let printed = node.check(SCRIPT).unwrap();
+            for line in printed.lines() {
+                let mut words = line.splitn(3, ' ');
+                let (Some(pid), Some(kb), Some(role)) = (words.next(), words.next(), words.next())
+                else {
+                    continue;
+                };
+                // One that ended meanwhile has none.
+                let (Ok(pid), Ok(kb)) = (pid.parse(), kb.parse()) else {
+                    continue;
+                };
+                let role = role.rsplit('/').next().unwrap_or(role);
+                let role = role.split(" --").next().unwrap_or(role).trim();
+                let who = (role.to_owned(), node.name().to_owned(), pid);
+                let mut looks = self.looks.borrow_mut();
+                looks
+                    .entry(who)
+                    .or_default()
+                    .push((self.started.elapsed(), kb));
+            }
+        }
+    }
+
+    /// By role: the most that any process had, and the longest-lived one's first
+    /// and last third.
+    pub fn line(&self) -> String {
+        let looks = self.looks.borrow();
+        let mut roles: BTreeMap<&str, (u64, &[(Duration, u64)])> = BTreeMap::new();
+        for ((role, ..), rows) in looks.iter() {
+            let most = rows.iter().map(|(_, kb)| *kb).max().unwrap_or(0);
+            let entry = roles.entry(role).or_insert((0, rows));
+            entry.0 = entry.0.max(most);
+            if rows.len() > entry.1.len() {
+                entry.1 = rows;
+            }
+        }
+        let mut line = String::from("resident:");
+        for (role, (most, rows)) in roles {
+            let (first, last) = thirds(rows);
+            // A String takes all.
+            let _ = write!(
+                line,
+                " {role} at most {most} kB, longest-lived {first} -> {last} kB in {} looks;",
+                rows.len()
+            );
+        }
+        line
+    }
+
+    /// No process has grown since it was warm.
+    pub fn assert_flat(&self) {
+        let mut judged = 0;
+        for (who, rows) in self.looks.borrow().iter() {
+            let Some((begun, _)) = rows.first() else {
+                continue;
+            };
+            let warm: Vec<_> = rows
+                .iter()
+                .copied()
+                .filter(|(at, _)| *at >= *begun + WARM)
+                .collect();
+            if warm.len() < LOOKS {
+                continue;
+            }
+            judged += 1;
+            let (first, last) = thirds(&warm);
+            assert!(
+                last <= first + TOLERATED_KB,
+                "{who:?} grew from {first} to {last} kB: {warm:?}"
+            );
+        }
+        assert!(judged > 0, "no process lived long enough to be judged");
+    }
+}
+
+/// The medians of the first and the last third.
+fn thirds(rows: &[(Duration, u64)]) -> (u64, u64) {
+    let third = (rows.len() / 3).max(1);
+    let median = |rows: &[(Duration, u64)]| {
+        let mut all: Vec<_> = rows.iter().map(|(_, kb)| *kb).collect();
+        all.sort_unstable();
+        all.get(all.len() / 2).copied().unwrap_or(0)
+    };
+    (
+        median(rows.get(..third).unwrap_or_default()),
+        median(
+            rows.get(rows.len().saturating_sub(third)..)
+                .unwrap_or_default(),
+        ),
+    )
+}
