@@ -3,7 +3,7 @@
 .DEFAULT_GOAL := help
 CLUSTER = cargo --locked run -q -p unstall-integration --bin cluster --
 
-.PHONY: help demo demo-down test check bench bench-plan bench-fleet sim plant cluster-up cluster-down cluster-status generate fuzz mutate
+.PHONY: help demo demo-down test check bench bench-plan bench-fleet sim plant fleet proof cluster-up cluster-down cluster-status generate fuzz mutate
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -35,6 +35,12 @@ sim: ## the controller in worlds that are played, each of one seed (ARGS="--seed
 
 plant: ## plant 31 mistakes into a copy of the code, one at a time: does the simulator find them? (ONLY="budget", ARGS="--seeds 100")
 	@cargo --locked run -q --profile sim -p unstall-integration --features sim --bin plant -- $(ARGS) "$(ONLY)"
+
+fleet: ## a kernel rolled through three machines that really reboot, as a live table (root; 12 min)
+	@.ci/fleet
+
+proof: ## what CI has no time for: every fleet test, soak, planted faults, 100,000 worlds (root; ONLY="rollout luck")
+	@.ci/proof
 
 cluster-up: ## a real cluster with this machine as its node
 	@$(CLUSTER) up

@@ -9,7 +9,7 @@ use anyhow::{Context, Result, bail};
 use clap::{Args, Parser, Subcommand};
 use unstall_integration::interrupt::Interrupt;
 use unstall_integration::vm::{Kernel, NODE_KERNELS};
-use unstall_integration::vm_fleet::{Fleet, FleetOptions, show};
+use unstall_integration::vm_fleet::{Fleet, FleetOptions, show, stage};
 
 const LOOK_EVERY: Duration = Duration::from_millis(200);
 
@@ -70,7 +70,13 @@ fn main() -> ExitCode {
 
 fn up(options: &Up) -> Result<()> {
     let interrupt = Interrupt::listen()?;
-    let fleet = start(&interrupt, &options.name, &options.node, &options.set)?;
+    let fleet = start(
+        &interrupt,
+        &options.name,
+        &options.node,
+        &options.set,
+        |_| Ok(()),
+    )?;
     println!(
         "export KUBECONFIG={}",
         fleet.cluster().state().kubeconfig.display()
@@ -95,13 +101,13 @@ fn rolled_out() -> Result<()> {
     let interrupt = Interrupt::listen()?;
     let nodes = ["node-1", "node-2", "node-3"].map(|name| (name.to_owned(), Kernel::Linux6_1));
     let settings = [
-        "probe.interval=2s",
+        "probe.interval=1s",
         "probe.hostState.enabled=true",
         "actuator.reboot.enabled=true",
         "actuator.minInterval=1s",
     ]
     .map(str::to_owned);
-    let fleet = start(&interrupt, "fleet", &nodes, &settings)?;
+    let fleet = start(&interrupt, "fleet", &nodes, &settings, stage)?;
     show(&fleet, &interrupt)
 }
 
@@ -111,6 +117,7 @@ fn start(
     name: &str,
     nodes: &[(String, Kernel)],
     settings: &[String],
+    prepare: fn(&Fleet) -> Result<()>,
 ) -> Result<Fleet> {
     if !nix::unistd::geteuid().is_root() {
         bail!("virtual machines' disks are made by root: run it as root");
@@ -126,6 +133,7 @@ fn start(
         cancel: interrupt.flag(),
     };
     let fleet = Fleet::start(&options, &tell)?;
+    prepare(&fleet)?;
     let settings: Vec<&str> = settings.iter().map(String::as_str).collect();
     fleet.install(interrupt, &settings)?;
     tell("the chart is installed");

@@ -23,15 +23,22 @@ pub struct Bed {
 }
 
 impl Bed {
-    /// Starts it with these chart settings beside those of every fleet; nothing
-    /// where machines cannot be had. `programs` are `cluster` and `incident`.
+    /// Starts the fleet with the chart on it; nothing where machines cannot be had.
+    /// `programs` are `cluster` and `incident`.
     #[must_use]
-    pub fn start(
-        name: &str,
-        programs: [&str; 2],
-        nodes: &[(&str, Kernel)],
-        settings: &[&str],
-    ) -> Option<Self> {
+    pub fn start(name: &str, programs: [&str; 2], nodes: &[(&str, Kernel)]) -> Option<Self> {
+        let bed = Self::bare(name, programs, nodes)?;
+        bed.install();
+        Some(bed)
+    }
+
+    /// The same without the chart.
+    ///
+    /// # Panics
+    /// When it does not come up.
+    #[allow(clippy::panic)]
+    #[must_use]
+    pub fn bare(name: &str, programs: [&str; 2], nodes: &[(&str, Kernel)]) -> Option<Self> {
         if !vm_can_run() {
             return None;
         }
@@ -48,18 +55,6 @@ impl Bed {
         let started = Instant::now();
         let tell = |what: &str| println!("{:6.1} s  {what}", started.elapsed().as_secs_f32());
         let fleet = Fleet::start(&options, &tell).unwrap_or_else(|error| panic!("{error:#}"));
-        let always = [
-            "probe.interval=2s",
-            "probe.hostState.enabled=true",
-            "actuator.reboot.enabled=true",
-            "actuator.minInterval=1s",
-            "actuator.dailyCap=100",
-        ];
-        let settings = [&always[..], settings].concat();
-        fleet
-            .install(&Interrupt::default(), &settings)
-            .unwrap_or_else(|error| panic!("{error:#}"));
-        tell("the chart is installed");
         for node in fleet.nodes() {
             real(&format!(
                 "a virtual machine as node: Linux {}, kubelet, containerd",
@@ -67,6 +62,27 @@ impl Bed {
             ));
         }
         Some(Self { fleet, started })
+    }
+
+    /// Installs the chart, everything quick and reboots allowed.
+    ///
+    /// # Panics
+    /// When helm refuses or its pods are not ready in time.
+    #[allow(clippy::panic)]
+    pub fn install(&self) {
+        let settings = [
+            "probe.interval=1s",
+            "probe.hostState.enabled=true",
+            "actuator.reboot.enabled=true",
+            "actuator.minInterval=1s",
+            "actuator.dailyCap=100",
+        ];
+        let installed = self.fleet.install(&Interrupt::default(), &settings);
+        installed.unwrap_or_else(|error| panic!("{error:#}"));
+        println!(
+            "{:6.1} s  the chart is installed",
+            self.started.elapsed().as_secs_f32()
+        );
     }
 
     /// The fleet itself.

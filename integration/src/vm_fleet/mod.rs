@@ -20,7 +20,7 @@ mod bed;
 pub use bed::{Bed, boot_id, health, tell};
 pub use fleet::{Fleet, FleetOptions};
 pub use misfortune::{signal_leader, without_api_server};
-pub use show::{rollout_policy, show};
+pub use show::{rollout_policy, show, stage};
 pub use stall::{Pages, make_zombies};
 pub use wait::{Until, node, remediation};
 pub use workload::{Availability, Workload};

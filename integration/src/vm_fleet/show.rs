@@ -50,16 +50,25 @@ spec:
     )
 }
 
-/// Stages Linux 6.12 on every node, rolls it out, and shows that until it is done.
+/// Puts Linux 6.12 where the next boot takes it from. The probe looks there at its
+/// start, and then at each report: this comes before the chart.
+///
+/// # Errors
+/// When a node does not take it.
+pub fn stage(fleet: &Fleet) -> Result<()> {
+    fleet
+        .nodes()
+        .iter()
+        .try_for_each(|node| node.stage(Kernel::Linux6_12))
+}
+
+/// Rolls it out, and shows that until it is done.
 ///
 /// # Errors
 /// When it is not done in half an hour, the workload's budget was not kept, or
 /// `interrupt` came.
 pub fn show(fleet: &Fleet, interrupt: &Interrupt) -> Result<()> {
     WORKLOAD.deploy(fleet)?;
-    for node in fleet.nodes() {
-        node.stage(Kernel::Linux6_12)?;
-    }
     let policy = rollout_policy("6.12.0", "30s", "{}");
     println!("\nThe policy:\n\n{policy}");
     apply(fleet.cluster(), &policy)?;

@@ -11,7 +11,7 @@ use unstall_integration::vm_fleet::{Bed, Pages, Workload, make_zombies, node, re
 
 /// The node that falls ill.
 pub const SICK: &str = "node-3";
-const ZOMBIES: u32 = 2_500;
+const ZOMBIES: u32 = 2_000;
 /// Its budget allows nothing until it is told to.
 const ANCHOR: Workload = Workload {
     name: "anchor",

@@ -46,7 +46,7 @@ fn bad_luck_ends_as_the_handbook_says() {
         ("node-2", Kernel::Walk),
         ("node-3", Kernel::Walk),
     ];
-    let Some(bed) = Bed::start("luck", PROGRAMS, &nodes, &[]) else {
+    let Some(bed) = Bed::start("luck", PROGRAMS, &nodes) else {
         return;
     };
     bed.apply(include_str!("policy.yaml"));

@@ -32,9 +32,14 @@ const ZOMBIES: u32 = 3_000;
 #[test]
 fn a_kernel_goes_through_the_fleet_and_a_worse_one_halts_at_its_canary() {
     let nodes = NODES.map(|name| (name, Kernel::Linux6_1));
-    let Some(bed) = Bed::start("rollout", PROGRAMS, &nodes, &[]) else {
+    let Some(bed) = Bed::bare("rollout", PROGRAMS, &nodes) else {
         return;
     };
+    // The probe looks at its start, and then at each report.
+    for name in NODES {
+        bed.node(name).stage(Kernel::Linux6_12).unwrap();
+    }
+    bed.install();
     let workload = Workload {
         name: "workload",
         replicas: 3,
@@ -56,9 +61,6 @@ fn a_kernel_goes_through_the_fleet_and_a_worse_one_halts_at_its_canary() {
 }
 
 fn rolled_out(bed: &Bed) {
-    for name in NODES {
-        bed.node(name).stage(Kernel::Linux6_12).unwrap();
-    }
     let opens = minute_after(Timestamp::now() + OPENS_IN);
     bed.apply(&rollout_policy("6.12.0", "1m", &window(opens)));
     let mut reached = false;

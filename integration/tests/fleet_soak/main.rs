@@ -26,7 +26,7 @@ const PROGRAMS: [&str; 2] = [
 ];
 /// The nodes that fall ill, in turn; the first one stays well and is measured longest.
 const SICK: [&str; 2] = ["node-2", "node-3"];
-const ZOMBIES: u32 = 2_500;
+const ZOMBIES: u32 = 2_000;
 /// Every third incident needs a reboot.
 const REBOOT_EVERY: usize = 3;
 const PAUSE: Duration = Duration::from_secs(20);
@@ -50,7 +50,7 @@ fn hours_of_incidents_leave_nothing_and_let_nothing_grow() {
         (SICK[0], Kernel::Walk),
         (SICK[1], Kernel::Walk),
     ];
-    let Some(bed) = Bed::start("soak", PROGRAMS, &nodes, &[]) else {
+    let Some(bed) = Bed::start("soak", PROGRAMS, &nodes) else {
         return;
     };
     WORKLOAD.deploy(bed.fleet()).unwrap();

@@ -73,7 +73,11 @@ impl Guest {
             .bytes("/etc/unstall/keys/test.pub", signer.public_pem(), 0o644)
             .bytes("/etc/systemd/logind.conf.d/unstall.conf", LOGIND, 0o644)
             .bytes("/usr/local/lib/ask.pl", ASK, 0o644)
-            .bytes("/usr/local/lib/bus.pl", include_str!("bus.pl"), 0o644)
+            .bytes(
+                "/usr/local/lib/bus.pl",
+                include_str!("../../data/vm/bus.pl"),
+                0o644,
+            )
             .unit("unstall-bus.service", BUS)
             .unit(
                 "unstall-actuator.service",

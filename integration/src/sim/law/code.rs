@@ -91,6 +91,7 @@ const OF_DEEDS: &[OfDeed] = &[
     ("06 epoch", inv_06_epoch::holds),
     ("07 after the drain", inv_07_drained::holds),
     ("16 caps", inv_16_caps::holds),
+    ("16 caps", inv_16_caps::is_kept),
     ("17 made again", inv_17_recreated::holds),
     ("20 in place", inv_20_in_place::holds),
     ("23 forged", inv_23_forged::holds),

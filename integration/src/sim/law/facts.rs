@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde_json::Value;
-use unstall_crds::ledger::{DisruptionLedger, Slot, SlotKind};
+use unstall_crds::ledger::{DisruptionLedger, HistoryEntry, Slot, SlotKind};
 use unstall_crds::names::{LEDGER, annotation, taint};
 use unstall_crds::policy::{DrainAction, NodeHealthPolicy};
 use unstall_crds::remediation::NodeRemediation;
@@ -40,6 +40,15 @@ pub fn slots(world: &World) -> Vec<Slot> {
     ledger
         .and_then(|it| it.status)
         .map_or_else(Vec::new, |status| status.slots)
+}
+
+/// What was done, as the ledger keeps it.
+pub fn history(world: &World) -> Vec<HistoryEntry> {
+    let object = world.store.get(Kind::Ledger, LEDGER);
+    let ledger = object.and_then(|it| ledger(it));
+    ledger
+        .and_then(|it| it.status)
+        .map_or_else(Vec::new, |status| status.history)
 }
 
 /// The nodes of slots that disrupt.

@@ -1,4 +1,5 @@
 # A system bus in between: passes everything on and stops where /run/hold says.
+#   perl bus.pl [LISTEN [BUS]]
 #   MEMBER N       before the Nth call of this member, in all connections
 #   reply MEMBER   before the answer to it
 # What was called is in /run/calls; that it stopped, in /run/held.
@@ -6,12 +7,14 @@ use strict;
 use IO::Select;
 use IO::Socket::UNIX;
 
+my $here = $ARGV[0] // '/run/bus';
+my $real = $ARGV[1] // '/run/dbus/system_bus_socket';
 open my $file, '<', '/run/hold' or die;
 my ($first, $second) = split ' ', <$file>;
 my ($member, $count) = $first eq 'reply' ? ($second, 0) : ($first, $second);
 
-my $listener = IO::Socket::UNIX->new(Local => '/run/bus', Listen => 8) or die "listen: $!";
-chmod 0666, '/run/bus';
+my $listener = IO::Socket::UNIX->new(Local => $here, Listen => 8) or die "listen: $!";
+chmod 0666, $here;
 open my $pid, '>', '/run/bus.pid' or die;
 print $pid $$;
 close $pid;
@@ -24,7 +27,7 @@ sub stop { note('/run/held', $member); sleep 100000 }
 while (my $client = $listener->accept) {
     next if fork;
     $SIG{CHLD} = 'DEFAULT';
-    my $bus = IO::Socket::UNIX->new(Peer => '/run/dbus/system_bus_socket') or die;
+    my $bus = IO::Socket::UNIX->new(Peer => $real) or die;
     my $both = IO::Select->new($client, $bus);
     my $is_called = 0;
     while (my @ready = $both->can_read) {
