@@ -117,19 +117,21 @@ impl Bed {
     ///
     /// # Panics
     /// When it does not come within ten minutes.
-    #[allow(clippy::panic)]
     pub fn until(&self, what: &str, reached: impl FnMut(&[Value]) -> bool) -> Vec<Value> {
+        let seen = self.see(what, reached);
+        let seconds = self.started.elapsed().as_secs_f32();
+        println!("{seconds:6.1} s  seen: {what}");
+        seen
+    }
+
+    #[allow(clippy::panic)]
+    fn see(&self, what: &str, reached: impl FnMut(&[Value]) -> bool) -> Vec<Value> {
         let until = Until {
             fleet: &self.fleet,
             limit: LIMIT,
         };
         let seen = until.see(what, reached);
-        let seen = seen.unwrap_or_else(|error| panic!("{error:#}"));
-        println!(
-            "{:6.1} s  seen: {what}",
-            self.started.elapsed().as_secs_f32()
-        );
-        seen
+        seen.unwrap_or_else(|error| panic!("{error:#}"))
     }
 
     /// Waits until no trigger fires on the node, by its own measurement.
@@ -145,7 +147,7 @@ impl Bed {
     /// What the objects are now.
     #[must_use]
     pub fn now(&self) -> Vec<Value> {
-        self.until("the objects", |_| true)
+        self.see("the objects", |_| true)
     }
 
     /// Waits until the newest incident of the node is blocked for this reason;

@@ -11,9 +11,11 @@ mod fleet;
 
 mod time;
 
+mod replicas;
 mod room;
 
 pub use ask::{Ask, first, forbids};
+pub use replicas::left_behind;
 pub use room::in_place_limit;
 pub use switches::ledger;
 pub use time::{closed, uses_in_24h};

@@ -2,7 +2,7 @@
 
 use unstall_crds::condition::BlockedReason;
 
-use super::Ask;
+use super::{Ask, replicas};
 use crate::no::No;
 use crate::usage::Usage;
 use crate::view::{PolicyView, View};
@@ -16,7 +16,7 @@ pub fn forbids(view: &View<'_>, usage: &Usage<'_>, ask: &Ask<'_>) -> Vec<No> {
         return in_place(view, usage, ask.node).into_iter().collect();
     }
     let mut reasons = Vec::new();
-    reasons.extend(own_replica(view, usage, ask.node));
+    reasons.extend(replicas::forbids(view, usage, ask.node, ask.kind));
     reasons.extend(control_plane(view, usage, ask.node));
     for policy in view.covering(ask.node) {
         reasons.extend(unavailable(view, usage, policy, ask.node));
@@ -107,29 +107,6 @@ fn control_plane(view: &View<'_>, usage: &Usage<'_>, node: &Node) -> Option<No> 
         users(view, usage, &[other])
     );
     Some(No::new(BlockedReason::ControlPlaneBudgetExhausted, text))
-}
-
-/// A node with a replica of ours comes last, and the only ready one never goes. One
-/// on a node that is being disrupted may go at any moment, and one on a node that is
-/// not Ready may be gone: pods are told of that later than their node.
-fn own_replica(view: &View<'_>, usage: &Usage<'_>, node: &Node) -> Option<No> {
-    let Some(replicas) = &view.snapshot.replicas else {
-        let text = "it is not known yet where the replicas of this controller run";
-        return Some(No::new(BlockedReason::LastReadyReplica, text));
-    };
-    let here = replicas.iter().any(|replica| replica.node == node.name);
-    if !here {
-        return None;
-    }
-    let mut others = replicas.iter().filter(|replica| replica.node != node.name);
-    let stays =
-        |node: &str| !usage.is_disrupted(node) && view.node(node).is_some_and(Node::is_ready);
-    if !others.any(|replica| replica.ready && stays(&replica.node)) {
-        let text =
-            "the only ready replica of this controller runs on the node: run two, or move it";
-        return Some(No::new(BlockedReason::LastReadyReplica, text));
-    }
-    None
 }
 
 /// Who uses a budget: each node with what happens to it, and since when.

@@ -12,7 +12,7 @@ use crate::judge::{add, signed};
 use crate::no::No;
 use crate::plan::PodOrder;
 use crate::pods::Pod;
-use crate::{Action, record};
+use crate::{Action, guard, record};
 
 impl Step<'_, '_> {
     pub(super) fn draining(&mut self) {
@@ -59,9 +59,26 @@ impl Step<'_, '_> {
         })
     }
 
+    /// How the node became one that may be rebooted; none while it is not. Whatever
+    /// may stay on it, the last of this controller's replicas may not.
+    fn drained(&mut self, drain: &Drain) -> Option<String> {
+        let drained = self.emptied(drain)?;
+        let Some(no) = guard::left_behind(self.view, self.node) else {
+            return Some(drained);
+        };
+        if self.now() > self.deadline() {
+            let limit = drain.timeout.as_str();
+            let text = format!("the drain took longer than {limit}: {}", no.text);
+            self.give_up(RungResult::Aborted, Outcome::Aborted, &text);
+        } else {
+            self.block(vec![no]);
+        }
+        None
+    }
+
     /// How the node became empty, or why it may be rebooted as it is; none while
     /// it may not.
-    fn drained(&mut self, drain: &Drain) -> Option<String> {
+    fn emptied(&mut self, drain: &Drain) -> Option<String> {
         // Drained already, and waiting for others.
         let before = self.status.gate.as_ref().and(self.status.message.clone());
         let progress = self.status.drain.as_ref();

@@ -94,6 +94,7 @@ const OF_DEEDS: &[OfDeed] = &[
     ("16 caps", inv_16_caps::is_kept),
     ("17 made again", inv_17_recreated::holds),
     ("20 in place", inv_20_in_place::holds),
+    ("21 own replica", inv_21_replica::of_deed),
     ("23 forged", inv_23_forged::holds),
     ("25 held up", inv_25_held_up::of_deed),
 ];

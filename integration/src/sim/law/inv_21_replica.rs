@@ -1,4 +1,9 @@
-//! Law 21: The node of the controller's only ready replica is never drained.
+//! Law 21: The node of the controller's only ready replica is never drained. Several on one
+//! node leave it one after the other, and it is not rebooted while none is elsewhere.
+
+use serde_json::Value;
+use unstall_crds::command::{CommandAction, CommandPayload};
+use unstall_crds::policy::RemedyKind;
 
 use super::past::LAG;
 use super::{Past, Verdict, facts};
@@ -9,10 +14,7 @@ use crate::sim::trace::Actor;
 use crate::sim::world::World;
 
 pub fn holds(world: &World, past: &Past, _: &Actor, commit: &Commit) -> Verdict {
-    let pods = world.store.all(Kind::Pod).map(|(_, pod)| pod);
-    let own: Vec<_> = pods
-        .filter(|pod| pod["metadata"]["labels"]["app.kubernetes.io/name"] == "unstall")
-        .collect();
+    let own = own(world);
     // A replica on a node that somebody cordoned is a replica.
     let is_away = |node: &str| {
         let is_ready = world
@@ -32,9 +34,34 @@ pub fn holds(world: &World, past: &Past, _: &Actor, commit: &Commit) -> Verdict 
         });
         // Both may have come and gone within what a watch may lag behind.
         let is_settled = own.iter().all(|pod| is_ready(pod));
-        if is_there && is_settled && others.count() == 0 {
+        let history = facts::history(world);
+        let mut of_node = history.iter().rev().filter(|it| it.node == slot.node);
+        let is_drained = of_node
+            .next()
+            .is_some_and(|it| it.action == RemedyKind::Reboot);
+        let may_leave = is_drained && own.len() > 1;
+        if is_there && is_settled && others.count() == 0 && !may_leave {
             return Err(format!("{} has the only ready replica", slot.node));
         }
     }
     Ok(())
+}
+
+pub fn of_deed(world: &World, _: &Past, node: &str, payload: &CommandPayload) -> Verdict {
+    let own = own(world);
+    let (here, elsewhere): (Vec<&Value>, Vec<&Value>) = own
+        .into_iter()
+        .partition(|pod| pod["spec"]["nodeName"] == node);
+    // One that was ready elsewhere may have come to grief within what a watch lags.
+    if payload.action == CommandAction::Reboot && !here.is_empty() && elsewhere.is_empty() {
+        return Err(format!("{node} is rebooted with every replica on it"));
+    }
+    Ok(())
+}
+
+fn own(world: &World) -> Vec<&Value> {
+    let pods = world.store.all(Kind::Pod).map(|(_, pod)| pod);
+    pods.map(|pod| &**pod)
+        .filter(|pod| pod["metadata"]["labels"]["app.kubernetes.io/name"] == "unstall")
+        .collect()
 }

@@ -246,6 +246,7 @@ fn around() -> impl Strategy<Value = Step> {
     let replicas = select(vec![
         json!(null),
         json!([replica("n1")]),
+        json!([replica("n1"), replica("n1")]),
         json!([replica("n1"), replica("n2")]),
     ]);
     let templates = select(vec![json!(null), json!(true), json!(false)]);

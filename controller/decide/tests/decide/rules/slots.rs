@@ -57,7 +57,9 @@ pub fn taking(snapshot: &Snapshot, request: &SlotRequest, taken: &Taken<'_>) -> 
     }
     let is_over = match slot.kind {
         SlotKind::InPlace => in_place_is_over(snapshot, node, taken),
-        SlotKind::Disruptive => is_over(snapshot, node, taken),
+        SlotKind::Disruptive => {
+            is_over(snapshot, node, taken) || takes_our_last(snapshot, node, taken, kind)
+        }
     };
     if is_over {
         say("over a budget");
@@ -153,17 +155,24 @@ fn is_over(snapshot: &Snapshot, node: &Node, taken: &Taken<'_>) -> bool {
         .iter()
         .filter_map(|name| snapshot.nodes.get(*name))
         .any(|node| is_control_plane(node));
+    policies_say || (is_control_plane(node) && other)
+}
+
+/// Whether the only ready replica of the controller is on the node; several leave it
+/// one after the other while it is drained.
+fn takes_our_last(snapshot: &Snapshot, node: &Node, taken: &Taken<'_>, kind: RemedyKind) -> bool {
     let slots = snapshot.slots().filter(|slot| slot.kind.is_disruptive());
     let disrupted: BTreeSet<&str> = slots
         .map(|slot| slot.node.as_str())
         .chain(of_kind(taken, SlotKind::Disruptive))
         .collect();
     let replicas = snapshot.replicas.as_deref().unwrap_or_default();
-    let is_last = replicas.iter().any(|it| it.node == node.name)
-        && !replicas
-            .iter()
-            .any(|it| it.node != node.name && it.ready && !disrupted.contains(&*it.node));
-    policies_say || (is_control_plane(node) && other) || is_last
+    let here = || replicas.iter().filter(|it| it.node == node.name);
+    let stays = replicas
+        .iter()
+        .any(|it| it.node != node.name && it.ready && !disrupted.contains(&*it.node));
+    let ready = here().filter(|it| it.ready).count();
+    here().count() > 0 && !stays && !(kind == RemedyKind::Reboot && ready > 1)
 }
 
 /// Whether a human, the node or the breaker forbids to begin anything.

@@ -63,6 +63,12 @@ pub fn writing(
         if !is_drained(snapshot, node, old) {
             say("the node is not drained");
         }
+        let replicas = snapshot.replicas.as_deref().unwrap_or_default();
+        let (here, elsewhere): (Vec<_>, Vec<_>) =
+            replicas.iter().partition(|it| it.node == node.name);
+        if !here.is_empty() && !elsewhere.iter().any(|it| it.ready) {
+            say("no replica of the controller is ready elsewhere");
+        }
     }
     if enters(Phase::Proving)
         && boots(snapshot, node).len() == 1
