@@ -22,6 +22,9 @@ pub struct Edit {
 }
 
 const ROOM: &str = "controller/decide/src/guard/room.rs";
+const REPLICAS: &str = "controller/decide/src/guard/replicas.rs";
+const GATES: &str = "controller/decide/src/phase/gates.rs";
+const REBOOTING: &str = "controller/decide/src/phase/rebooting.rs";
 const NODE: &str = "controller/decide/src/guard/node.rs";
 const SWITCHES: &str = "controller/decide/src/guard/switches.rs";
 const FLEET: &str = "controller/decide/src/guard/fleet.rs";
@@ -80,9 +83,9 @@ pub const FAULTS: &[Fault] = &[
         name: "own replicas not looked for",
         laws: &["21"],
         edits: &[edit(
-            ROOM,
-            "    if !here {\n        return None;",
-            "    if !here || PLANTED {\n        return None;",
+            REPLICAS,
+            "    if here.is_empty() || elsewhere.any(",
+            "    if PLANTED || here.is_empty() || elsewhere.any(",
         )],
     },
     Fault {
@@ -371,6 +374,52 @@ pub const FAULTS: &[Fault] = &[
             PART,
             "    pub(super) fn block(&mut self, reasons: Vec<No>) {\n        let now = self.now();\n",
             "    pub(super) fn block(&mut self, reasons: Vec<No>) {\n        let now = self.now();\n        let reasons = if PLANTED { Vec::new() } else { reasons };\n",
+        )],
+    },
+    // What worlds found in the code as it was.
+    Fault {
+        name: "a replica without power counts",
+        laws: &["21"],
+        edits: &[edit(
+            REPLICAS,
+            "view.node(node).is_some_and(Node::is_ready);",
+            "(PLANTED || view.node(node).is_some_and(Node::is_ready));",
+        )],
+    },
+    Fault {
+        name: "the last replicas are rebooted with their node",
+        laws: &["21"],
+        edits: &[edit(
+            REPLICAS,
+            "    if here.is_empty() || elsewhere.iter().any(",
+            "    if PLANTED || here.is_empty() || elsewhere.iter().any(",
+        )],
+    },
+    Fault {
+        name: "a deadline does not wait for a gate",
+        laws: &["22"],
+        edits: &[edit(
+            GATES,
+            "            deadline.0 = deadline.0.max(last);",
+            "            if !PLANTED {\n                deadline.0 = deadline.0.max(last);\n            }",
+        )],
+    },
+    Fault {
+        name: "pods that come while a gate is waited for stay",
+        laws: &["08"],
+        edits: &[edit(
+            DRAINING,
+            "        let progress = self.status.drain.as_ref();",
+            "        if PLANTED && before.is_some() {\n            return before;\n        }\n        let progress = self.status.drain.as_ref();",
+        )],
+    },
+    Fault {
+        name: "an order is given again whoever has come",
+        laws: &["07"],
+        edits: &[edit(
+            REBOOTING,
+            "!(self.is_still_ours() && self.is_still_empty())",
+            "!(self.is_still_ours() && (PLANTED || self.is_still_empty()))",
         )],
     },
 ];

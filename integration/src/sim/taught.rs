@@ -2,8 +2,8 @@
 
 use super::run;
 
-/// Seeds that failed, with the scenario that keeps what they taught: a change of how worlds
-/// are drawn makes other worlds of them, and then they go from here.
+/// Each finds, when it is planted again (`make plant`), what was found once: a change of how
+/// worlds are drawn makes other worlds of them, and then others take their place.
 const SEEDS: [(u64, &str); 1] = [
     // `pod-comes-while-a-gate-is-waited-for`.
     (5244, "a pod that came to a drained node was left there"),

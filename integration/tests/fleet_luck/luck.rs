@@ -46,8 +46,11 @@ impl<'a> Luck<'a> {
         self.bed.until_clear(SICK);
         let before = self.newest();
         make_zombies(self.sick(), ZOMBIES, Pages::OfMemory).unwrap();
-        let objects = self.bed.until("an incident", |objects| {
+        let objects = self.bed.until("an incident that has begun", |objects| {
+            let newest = remediation(objects, SICK);
+            let phase = newest.and_then(|it| text(it, "/status/phase"));
             name_of(objects).is_some_and(|name| Some(name) != before.as_deref())
+                && phase.is_some_and(|phase| phase != "Pending")
         });
         // This one goes on; no other begins when it has ended.
         self.suspend(true);

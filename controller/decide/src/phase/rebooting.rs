@@ -65,7 +65,10 @@ impl Step<'_, '_> {
     fn is_still_empty(&mut self) -> bool {
         let policy = self.remediation.spec.policy.as_ref();
         let drain = policy.map(|it| &it.drain);
-        let drain = drain.filter(|it| it.on_timeout == DrainTimeoutAction::Abort);
+        let progress = self.status.drain.as_ref();
+        let was_emptied = progress.is_some_and(|it| it.left.is_empty());
+        // Whoever stayed when the drain took too long may stay.
+        let drain = drain.filter(|it| was_emptied || it.on_timeout == DrainTimeoutAction::Abort);
         let Some((drain, pods)) = drain.zip(self.view.snapshot.pods.get(&self.node.name)) else {
             return true;
         };

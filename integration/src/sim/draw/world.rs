@@ -56,7 +56,9 @@ pub fn draw(seed: u64, is_loud: bool) -> anyhow::Result<Arc<Sim>> {
     sim.with(|world| {
         world.trace.is_loud = is_loud;
         let unable = chance.of([0, 0, 0, 100]);
-        let nodes = 12 + chance.below(13);
+        // Few of many nodes: what is found needs three zones, and every node costs.
+        let more = if chance.happens(125) { 13 } else { 4 };
+        let nodes = 12 + chance.below(more);
         let names: Vec<String> = (1..=nodes).map(|number| format!("n{number:02}")).collect();
         for (number, name) in names.iter().enumerate() {
             let zone = ["a", "b", "c"][number % 3];

@@ -4,6 +4,7 @@
 use unstall_crds::command::CommandAction;
 use unstall_crds::remediation::Outcome;
 
+use super::past::LAG;
 use super::{Past, Verdict, facts};
 use crate::sim::api::kind::Kind;
 use crate::sim::api::write::Commit;
@@ -50,7 +51,10 @@ pub fn holds(world: &World, past: &Past, _: &Actor, commit: &Commit) -> Verdict 
     // By clocks that are right, and were all the time.
     let are_right = world.processes.iter().all(|it| it.skew == 0);
     let is_timed = are_right && world.clocks_changed <= host.since;
-    if reboot.is_some() && is_timed && host.since + soak > world.now {
+    // One that has booted once more by itself since then: nobody may know yet.
+    let is_known =
+        reboot.is_some_and(|it| host.boot == it.boot + 1 || host.since + LAG < world.now);
+    if is_known && is_timed && host.since + soak > world.now {
         return Err(format!("{by} gives {node} back without a soak of {soak:?}"));
     }
     Ok(())
