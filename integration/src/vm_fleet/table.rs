@@ -1,6 +1,8 @@
 //! A fleet as a person watches it: nodes, kernels, phases and reasons, the
 //! workload, and what changed. `(pure)`
 
+#![deny(clippy::disallowed_methods, clippy::disallowed_types)]
+
 use jiff::Timestamp;
 use serde_json::Value;
 

@@ -63,10 +63,7 @@ pub fn writing(
         if !is_drained(snapshot, node, old) {
             say("the node is not drained");
         }
-        let replicas = snapshot.replicas.as_deref().unwrap_or_default();
-        let (here, elsewhere): (Vec<_>, Vec<_>) =
-            replicas.iter().partition(|it| it.node == node.name);
-        if !here.is_empty() && !elsewhere.iter().any(|it| it.ready) {
+        if has_our_last(snapshot, node) {
             say("no replica of the controller is ready elsewhere");
         }
     }
@@ -142,6 +139,13 @@ fn is_open(node: &Node, incident: &NodeRemediation, gate: &Gate) -> bool {
         let value = wanted.value.as_ref().or(incident.metadata.name.as_ref());
         node.annotations.get(&wanted.key) == value
     })
+}
+
+/// Whether the node has replicas of the controller, and none is ready elsewhere.
+fn has_our_last(snapshot: &Snapshot, node: &Node) -> bool {
+    let replicas = snapshot.replicas.as_deref().unwrap_or_default();
+    let (here, elsewhere): (Vec<_>, Vec<_>) = replicas.iter().partition(|it| it.node == node.name);
+    !here.is_empty() && !elsewhere.iter().any(|it| it.ready)
 }
 
 /// Whether no pod is left that has to leave, or the policy says to go on all the
