@@ -44,6 +44,9 @@ pub struct Pod {
     pub deleting: Option<Timestamp>,
     /// Its grace period, in seconds.
     pub grace_seconds: i64,
+    /// While it has no node: whether it could go to a cordoned one, and to no other
+    /// however much room there were.
+    pub needs_cordoned: bool,
 }
 
 /// The controller of a pod.

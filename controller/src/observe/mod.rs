@@ -10,7 +10,8 @@ mod stores;
 mod watch;
 
 pub mod budget;
-pub mod pod;
+pub mod placing;
+mod pod;
 
 mod nearby;
 mod pods;

@@ -6,6 +6,8 @@ use kube::ResourceExt;
 use unstall_crds::names::{annotation, taint};
 use unstall_decide::{Owner, Pod, PodPhase};
 
+use super::placing::needs_cordoned;
+
 /// What Kubernetes gives a pod that names no grace period.
 const DEFAULT_GRACE: i64 = 30;
 
@@ -16,7 +18,8 @@ pub fn from_kube(pod: &core::Pod) -> Pod {
     let status = pod.status.as_ref();
     let volumes = || spec.iter().flat_map(|it| it.volumes.iter().flatten());
     let mut tolerations = spec.iter().flat_map(|it| it.tolerations.iter().flatten());
-    let mut conditions = status.iter().flat_map(|it| it.conditions.iter().flatten());
+    let told = status.and_then(|it| it.conditions.as_deref());
+    let told = told.unwrap_or_default();
     let grace = spec.and_then(|spec| spec.termination_grace_period_seconds);
     Pod {
         namespace: pod.namespace().unwrap_or_default(),
@@ -26,7 +29,9 @@ pub fn from_kube(pod: &core::Pod) -> Pod {
         owner: owner(pod),
         phase: phase(status.and_then(|status| status.phase.as_deref())),
         priority: spec.and_then(|spec| spec.priority).unwrap_or_default(),
-        ready: conditions.any(|it| it.type_ == "Ready" && it.status == "True"),
+        ready: told
+            .iter()
+            .any(|it| it.type_ == "Ready" && it.status == "True"),
         mirror: pod.annotations().contains_key(annotation::MIRROR_POD),
         empty_dir: volumes().any(|volume| volume.empty_dir.is_some()),
         tolerates_unschedulable: tolerations.any(tolerates_cordon),
@@ -35,6 +40,7 @@ pub fn from_kube(pod: &core::Pod) -> Pod {
         claims: volumes().filter_map(|volume| claim(pod, volume)).collect(),
         deleting: pod.metadata.deletion_timestamp.as_ref().map(|it| it.0),
         grace_seconds: grace.unwrap_or(DEFAULT_GRACE),
+        needs_cordoned: needs_cordoned(told),
     }
 }
 
@@ -148,6 +154,7 @@ mod tests {
             claims: vec!["data".into(), "web-1-b".into()],
             deleting: Some("2026-03-01T10:00:30Z".parse().unwrap()),
             grace_seconds: 5,
+            needs_cordoned: false,
         };
         assert_eq!(pod, expected);
     }

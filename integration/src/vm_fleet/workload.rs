@@ -23,7 +23,7 @@ pub struct Workload {
     pub name: &'static str,
     /// Its pods, spread over the nodes.
     pub replicas: u32,
-    /// The only node that they may run on; all where there is none.
+    /// The node that they are put on if that is possible.
     pub node: Option<&'static str>,
     /// `minAvailable` of its budget.
     pub min_available: u32,
@@ -97,10 +97,14 @@ impl Workload {
 
     fn deployment(self) -> Value {
         let labels = json!({"app": self.name});
-        let selector = match self.node {
-            Some(node) => json!({"kubernetes.io/hostname": node}),
-            None => json!({}),
-        };
+        let affinity = self.node.map(|node| {
+            let is_it =
+                json!({"key": "kubernetes.io/hostname", "operator": "In", "values": [node]});
+            json!({"nodeAffinity": {"preferredDuringSchedulingIgnoredDuringExecution": [{
+                "weight": 100,
+                "preference": {"matchExpressions": [is_it]},
+            }]}})
+        });
         let spread = json!([{
             "maxSkew": 1,
             "topologyKey": "kubernetes.io/hostname",
@@ -117,7 +121,7 @@ impl Workload {
                 "template": {
                     "metadata": {"labels": labels},
                     "spec": {
-                        "nodeSelector": selector,
+                        "affinity": affinity,
                         "topologySpreadConstraints": spread,
                         "terminationGracePeriodSeconds": 5,
                         "containers": [{

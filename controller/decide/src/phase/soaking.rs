@@ -172,7 +172,8 @@ impl Step<'_, '_> {
         }
     }
 
-    /// Pods without a node whose controllers had pods here.
+    /// Pods without a node whose controllers had pods here. Those that only a cordoned
+    /// node could take wait for this one to be given back.
     fn unplaced(&self) -> Option<No> {
         let displaced = &self.status.drain.as_ref()?.displaced;
         if displaced.is_empty() {
@@ -184,6 +185,7 @@ impl Step<'_, '_> {
         };
         let mut waiting: Vec<String> = pods
             .iter()
+            .filter(|pod| !pod.needs_cordoned)
             .filter(|pod| {
                 let owner = pod.owner.as_ref().map(|owner| &owner.uid);
                 displaced.iter().any(|it| Some(&it.uid) == owner)

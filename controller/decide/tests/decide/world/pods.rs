@@ -12,6 +12,9 @@ use super::facts::{BudgetFacts, PodFacts};
 use super::patch::{expand, merge, read};
 use super::script::Step;
 
+/// Written behind the owner of a pod without a node.
+const NEEDS_CORDONED: &str = ", needs a cordoned node";
+
 impl World {
     pub(super) fn change_pods(&mut self, step: &Step) -> Result<(), String> {
         for (nodes, pods) in &step.pods {
@@ -52,13 +55,21 @@ impl World {
         for (name, owner) in &step.unplaced {
             self.unplaced.remove(name);
             if let Some(owner) = owner {
+                let (owner, needs_cordoned) = match owner.strip_suffix(NEEDS_CORDONED) {
+                    Some(owner) => (owner, true),
+                    None => (owner.as_str(), false),
+                };
                 let facts = PodFacts {
-                    owner: Some(owner.clone()),
+                    owner: Some(owner.to_owned()),
                     phase: PodPhase::Pending,
                     ready: false,
                     ..PodFacts::default()
                 };
-                self.unplaced.insert(name.clone(), pod(name, &facts, None));
+                let pod = Pod {
+                    needs_cordoned,
+                    ..pod(name, &facts, None)
+                };
+                self.unplaced.insert(name.clone(), pod);
             }
         }
         Ok(())
@@ -232,5 +243,6 @@ fn pod(name: &str, facts: &PodFacts, deleting: Option<Timestamp>) -> Pod {
         finalizers: facts.finalizers.clone(),
         deleting,
         grace_seconds: facts.grace_seconds,
+        needs_cordoned: false,
     }
 }
