@@ -10,10 +10,10 @@ mod stores;
 mod watch;
 
 pub mod budget;
-pub mod placing;
-mod pod;
+pub mod pod;
 
 mod nearby;
+mod placing;
 mod pods;
 
 mod alerts;
