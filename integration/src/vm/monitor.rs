@@ -70,7 +70,7 @@ mod tests {
                 writeln!(stream, r#"{{"return": {{}}}}"#).unwrap();
                 let command = asked.next().unwrap().unwrap();
                 assert!(command.contains("set_link"), "{command}");
-                writeln!(stream, "{}\n{last}", r#"{"event": "RESUME"}"#).unwrap();
+                writeln!(stream, "{{\"event\": \"RESUME\"}}\n{last}").unwrap();
             }
         });
         let link = json!({"name": "card0", "up": false});

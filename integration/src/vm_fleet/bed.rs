@@ -1,5 +1,10 @@
 //! A fleet for one test, with the chart installed as a user does.
 
+#![allow(
+    clippy::panic,
+    reason = "what tests hold fails as a test does: with all that was seen"
+)]
+
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -36,7 +41,6 @@ impl Bed {
     ///
     /// # Panics
     /// When it does not come up.
-    #[allow(clippy::panic)]
     #[must_use]
     pub fn bare(name: &str, programs: [&str; 2], nodes: &[(&str, Kernel)]) -> Option<Self> {
         if !vm_can_run() {
@@ -68,7 +72,6 @@ impl Bed {
     ///
     /// # Panics
     /// When helm refuses or its pods are not ready in time.
-    #[allow(clippy::panic)]
     pub fn install(&self) {
         let settings = [
             "probe.interval=1s",
@@ -92,6 +95,9 @@ impl Bed {
     }
 
     /// The machine called `name`.
+    ///
+    /// # Panics
+    /// When there is none.
     #[must_use]
     pub fn node(&self, name: &str) -> &VmNode {
         let node = self.fleet.node(name);
@@ -99,11 +105,17 @@ impl Bed {
     }
 
     /// Applies a document.
+    ///
+    /// # Panics
+    /// When the API server refuses it.
     pub fn apply(&self, document: &str) {
         apply(self.fleet.cluster(), document).unwrap_or_else(|error| panic!("{error:#}"));
     }
 
     /// Runs kubectl, and gives what it printed.
+    ///
+    /// # Panics
+    /// When it fails.
     #[allow(
         clippy::must_use_candidate,
         reason = "often it is the change that counts"
@@ -124,7 +136,6 @@ impl Bed {
         seen
     }
 
-    #[allow(clippy::panic)]
     fn see(&self, what: &str, reached: impl FnMut(&[Value]) -> bool) -> Vec<Value> {
         let until = Until {
             fleet: &self.fleet,

@@ -17,11 +17,12 @@ const TOLERATED_KB: u64 = 1_536;
 
 /// Role, node, process number.
 type Who = (String, String, u32);
+/// When, and how much in kB.
+type Row = (Duration, u64);
 
 pub struct Memory {
     started: Instant,
-    /// When, and how much in kB.
-    looks: RefCell<BTreeMap<Who, Vec<(Duration, u64)>>>,
+    looks: RefCell<BTreeMap<Who, Vec<Row>>>,
 }
 
 impl Memory {
@@ -66,7 +67,7 @@ impl Memory {
     /// and last third.
     pub fn line(&self) -> String {
         let looks = self.looks.borrow();
-        let mut roles: BTreeMap<&str, (u64, &[(Duration, u64)])> = BTreeMap::new();
+        let mut roles: BTreeMap<&str, (u64, &[Row])> = BTreeMap::new();
         for ((role, ..), rows) in looks.iter() {
             let most = rows.iter().map(|(_, kb)| *kb).max().unwrap_or(0);
             let entry = roles.entry(role).or_insert((0, rows));
@@ -115,9 +116,9 @@ impl Memory {
 }
 
 /// The medians of the first and the last third.
-fn thirds(rows: &[(Duration, u64)]) -> (u64, u64) {
+fn thirds(rows: &[Row]) -> (u64, u64) {
     let third = (rows.len() / 3).max(1);
-    let median = |rows: &[(Duration, u64)]| {
+    let median = |rows: &[Row]| {
         let mut all: Vec<_> = rows.iter().map(|(_, kb)| *kb).collect();
         all.sort_unstable();
         all.get(all.len() / 2).copied().unwrap_or(0)
