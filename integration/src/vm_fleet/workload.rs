@@ -23,7 +23,7 @@ pub struct Workload {
     pub name: &'static str,
     /// Its pods, spread over the nodes.
     pub replicas: u32,
-    /// The node that they are put on if that is possible.
+    /// The only node that they may run on; all where there is none.
     pub node: Option<&'static str>,
     /// `minAvailable` of its budget.
     pub min_available: u32,
@@ -97,14 +97,9 @@ impl Workload {
 
     fn deployment(self) -> Value {
         let labels = json!({"app": self.name});
-        let affinity = self.node.map(|node| {
-            let is_it =
-                json!({"key": "kubernetes.io/hostname", "operator": "In", "values": [node]});
-            json!({"nodeAffinity": {"preferredDuringSchedulingIgnoredDuringExecution": [{
-                "weight": 100,
-                "preference": {"matchExpressions": [is_it]},
-            }]}})
-        });
+        let selector = self
+            .node
+            .map(|node| json!({"kubernetes.io/hostname": node}));
         let spread = json!([{
             "maxSkew": 1,
             "topologyKey": "kubernetes.io/hostname",
@@ -121,7 +116,7 @@ impl Workload {
                 "template": {
                     "metadata": {"labels": labels},
                     "spec": {
-                        "affinity": affinity,
+                        "nodeSelector": selector,
                         "topologySpreadConstraints": spread,
                         "terminationGracePeriodSeconds": 5,
                         "containers": [{

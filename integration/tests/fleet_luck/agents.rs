@@ -24,13 +24,16 @@ pub fn clock_an_hour_behind(luck: &Luck<'_>) {
 /// Its commands are over, or not yet valid: it obeys none, and says so.
 fn clock(luck: &Luck<'_>, wrong: &str, right: &str) {
     let boots = luck.sick().boots().len();
+    luck.without_controllers();
     luck.sick().check(&format!("date -s '{wrong}'")).unwrap();
     let incident = luck.strike();
     let ended = luck.ends_as(&incident, "NotFixed");
     let message = text(&ended, "/status/rungs/0/message").unwrap();
+    let objects = luck.bed.now();
+    let command = health(&objects, SICK).and_then(|it| it.pointer("/status/command"));
     assert!(
         message.contains("clock") || message.contains("expired"),
-        "{message}"
+        "{message}; {command:#?}; {ended:#}"
     );
     assert_eq!(luck.sick().boots().len(), boots, "nobody rebooted it");
     luck.sick().check(&format!("date -s '{right}'")).unwrap();

@@ -4,7 +4,7 @@
 use std::cell::Cell;
 
 use serde_json::Value;
-use unstall_integration::product::text;
+use unstall_integration::product::{NAMESPACE, text};
 use unstall_integration::testing::real;
 use unstall_integration::vm::VmNode;
 use unstall_integration::vm_fleet::{Bed, Pages, Workload, make_zombies, node, remediation};
@@ -64,6 +64,25 @@ impl<'a> Luck<'a> {
         let incident = self.strike();
         self.bed.until_blocked(SICK, "PodDisruptionBudget");
         incident
+    }
+
+    /// Moves the controllers to the other nodes, whose clocks are theirs then.
+    pub fn without_controllers(&self) {
+        self.bed.kubectl(&["cordon", SICK]);
+        let here = format!("--field-selector=spec.nodeName={SICK}");
+        let own = "-lapp.kubernetes.io/component=controller";
+        self.bed
+            .kubectl(&["delete", "pod", "-n", NAMESPACE, own, &here]);
+        let rollout = [
+            "rollout",
+            "status",
+            "-n",
+            NAMESPACE,
+            "deployment/unstall-controller",
+        ];
+        self.bed
+            .kubectl(&[&rollout[..], &["--timeout=180s"]].concat());
+        self.bed.kubectl(&["uncordon", SICK]);
     }
 
     /// Lets the drain go on.

@@ -1,6 +1,7 @@
 //! An incident's state machine, a file per phase: where it stands says what the
 //! next step looks at.
 
+mod rewind;
 mod step;
 
 mod part;

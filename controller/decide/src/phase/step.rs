@@ -4,6 +4,7 @@ use kube::ResourceExt;
 use unstall_crds::policy::Trigger;
 use unstall_crds::remediation::{NodeRemediation, NodeRemediationStatus, Outcome, Phase};
 
+use super::rewind::rewind;
 use crate::usage::Usage;
 use crate::view::View;
 use crate::{Action, Node, incident, ladder, record};
@@ -41,6 +42,10 @@ pub fn advance<'a>(
     let before = remediation.status.clone().unwrap_or_default();
     let mut status = before.clone();
     status.observed_generation = remediation.metadata.generation;
+    if remediation.spec.policy.is_some() {
+        // Else that is what is written first.
+        rewind(&mut status, view.snapshot.now);
+    }
     let name = remediation.name_any();
     let spec = &remediation.spec;
     let node = view.node(&spec.node_name);

@@ -25,8 +25,8 @@ pub struct Scenario {
 pub struct Step {
     /// What happens, in a sentence.
     pub say: String,
-    /// On the first step: when it happens, if not in half a second after noon of
-    /// 2026-03-02.
+    /// When it happens, by the leader's clock: on the first step if not in half a second
+    /// after noon of 2026-03-02, on others if another one's clock is another.
     pub at: Option<String>,
     /// How long after the step before.
     pub after: Option<GoDuration>,
