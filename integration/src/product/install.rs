@@ -13,8 +13,9 @@ use crate::interrupt::Interrupt;
 pub const NAMESPACE: &str = "unstall-system";
 /// The name of the release.
 pub const RELEASE: &str = "unstall";
-/// How long the chart's pods may take to be ready.
-const LIMIT: &str = "120s";
+/// How long the chart's pods may take to be ready: on emulated machines beside other
+/// tests a minute or two.
+const LIMIT: &str = "300s";
 
 /// Installs the chart, or upgrades it to other `settings` (`key=value`).
 ///
@@ -22,7 +23,7 @@ const LIMIT: &str = "120s";
 /// with the cluster.
 ///
 /// # Errors
-/// When helm refuses, the pods are not ready in two minutes, or `interrupt`
+/// When helm refuses, the pods are not ready in five minutes, or `interrupt`
 /// came.
 pub fn install(cluster: &Cluster, interrupt: &Interrupt, settings: &[&str]) -> Result<()> {
     let mut helm = cluster.helm();
