@@ -42,8 +42,9 @@ impl<'a> Luck<'a> {
 
     /// Lets the node fall ill; gives the incident's name.
     pub fn strike(&self) -> String {
-        self.suspend(false);
+        // Whatever the last case left to be done is over before anything may begin.
         self.bed.until_clear(SICK);
+        self.suspend(false);
         let before = self.newest();
         make_zombies(self.sick(), ZOMBIES, Pages::OfMemory).unwrap();
         let objects = self.bed.until("an incident that has begun", |objects| {
@@ -117,7 +118,7 @@ impl<'a> Luck<'a> {
     /// The node is well and given back: what made it ill goes, unless a reboot has
     /// taken it away.
     pub fn mend(&self) {
-        self.sick().check("rm -f /dev/shm/zombies.*").unwrap();
+        self.cure();
         if self.is_held.get() {
             ANCHOR.remove(self.bed.fleet()).unwrap();
         }
@@ -125,8 +126,15 @@ impl<'a> Luck<'a> {
         self.nothing_left();
     }
 
-    /// A human gives the node back after what held it.
+    /// What made it ill goes.
+    fn cure(&self) {
+        self.sick().check("rm -f /dev/shm/zombies.*").unwrap();
+        self.bed.until_clear(SICK);
+    }
+
+    /// A human looks after the node, and gives it back.
     pub fn release(&self) {
+        self.cure();
         let patch = format!(r#"[{{"op":"add","path":"/spec/release","value":["{SICK}"]}}]"#);
         self.bed
             .kubectl(&["patch", "dl", "cluster", "--type=json", "-p", &patch]);
