@@ -75,7 +75,7 @@ impl Bed {
     /// When helm refuses or its pods are not ready in time.
     pub fn install(&self) {
         let settings = [
-            "probe.interval=1s",
+            "probe.interval=2s",
             "probe.hostState.enabled=true",
             "actuator.reboot.enabled=true",
             "actuator.minInterval=1s",
