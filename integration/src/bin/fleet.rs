@@ -107,8 +107,18 @@ fn rolled_out() -> Result<()> {
         "actuator.minInterval=1s",
     ]
     .map(str::to_owned);
-    let fleet = start(&interrupt, "fleet", &nodes, &settings, stage)?;
-    show(&fleet, &interrupt)
+    start(&interrupt, "fleet", &nodes, &settings, stage)
+        .and_then(|fleet| show(&fleet, &interrupt))
+        .map_err(|error| said(&interrupt, error))
+}
+
+/// Whatever failed because of Ctrl-C, which ends the machines too, failed because of it.
+fn said(interrupt: &Interrupt, error: anyhow::Error) -> anyhow::Error {
+    if interrupt.came() {
+        anyhow::anyhow!("interrupted; what was started is taken down again")
+    } else {
+        error
+    }
 }
 
 /// Starts the fleet with the chart on it, and tells of it.
