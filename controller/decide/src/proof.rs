@@ -63,6 +63,14 @@ impl<'a> Judged<'a> {
         judge::state(now, node, heard, self.policy, self.trigger, &self.hash)
     }
 
+    /// Whether its state rests on samples of the probe that runs: one that was
+    /// started again tells what was before until it has its own.
+    #[must_use]
+    pub fn is_measured(&self, view: &View<'_>, node: &Node) -> bool {
+        let health = view.health(node);
+        self.trigger.signal.is_none() || health.is_some_and(|it| self.value(it).is_some())
+    }
+
     fn value(&self, health: &NodeHealth) -> Option<Reading> {
         judge::trigger_status(health, self.policy, &self.trigger.name, &self.hash)?.value
     }

@@ -10,9 +10,10 @@ pub struct Fault {
 }
 
 const OUTAGE: Duration = Duration::from_secs(20);
-const PIDS_OF: &str = "for pid in $(pidof node-probe); do grep -q";
+const PIDS_OF: &str =
+    "for pid in $(pidof node-probe); do tr '\\0' ' ' </proc/$pid/cmdline | grep -q";
 
-pub const FAULTS: [Fault; 8] = [
+pub const FAULTS: [Fault; 9] = [
     Fault {
         name: "no misfortune",
         strike: |_, _| {},
@@ -23,7 +24,7 @@ pub const FAULTS: [Fault; 8] = [
     },
     Fault {
         name: "the probe is killed",
-        strike: |bed, name| kill(bed, name, "probe"),
+        strike: |bed, name| kill(bed, name, "node-probe probe"),
     },
     Fault {
         name: "no API server for 20 s",
@@ -31,7 +32,11 @@ pub const FAULTS: [Fault; 8] = [
     },
     Fault {
         name: "the actuator is killed",
-        strike: |bed, name| kill(bed, name, "actuate"),
+        strike: |bed, name| kill(bed, name, "node-probe actuate"),
+    },
+    Fault {
+        name: "probe and actuator are killed",
+        strike: |bed, name| kill(bed, name, "node-probe"),
     },
     Fault {
         name: "the leader stands still for 20 s",
@@ -68,6 +73,6 @@ fn leader(bed: &Bed, signal: &str) {
 }
 
 fn kill(bed: &Bed, name: &str, what: &str) {
-    let script = format!("{PIDS_OF} {what} /proc/$pid/cmdline && kill -9 $pid; done; true");
+    let script = format!("{PIDS_OF} '{what}' && kill -9 $pid; done; true");
     bed.node(name).check(&script).unwrap();
 }

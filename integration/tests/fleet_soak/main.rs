@@ -27,8 +27,8 @@ const PROGRAMS: [&str; 2] = [
 /// The nodes that fall ill, in turn; the first one stays well and is measured longest.
 const SICK: [&str; 2] = ["node-2", "node-3"];
 const ZOMBIES: u32 = 2_000;
-/// Every third incident needs a reboot.
-const REBOOT_EVERY: usize = 3;
+/// Every fifth incident needs a reboot, so that in time each misfortune meets one on either node.
+const REBOOT_EVERY: usize = 5;
 const PAUSE: Duration = Duration::from_secs(20);
 const WORKLOAD: Workload = Workload {
     name: "workload",

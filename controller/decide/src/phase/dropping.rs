@@ -68,7 +68,16 @@ impl Step<'_, '_> {
                     &format!("{said}; no trigger to measure again"),
                 );
             }
-            CommandState::Succeeded => {
+            CommandState::Interrupted if self.trigger.is_none() => {
+                self.next_rung(RungResult::Failed, &interrupted(&said));
+            }
+            // What was interrupted may have been done: nothing stronger before
+            // that is known.
+            CommandState::Succeeded | CommandState::Interrupted => {
+                let said = match answer.state {
+                    CommandState::Interrupted => interrupted(&said),
+                    _ => said,
+                };
                 let text = format!("{said}; measuring again");
                 let limit = add(self.now(), judge::signed(settle) + PROOF_LIMIT);
                 self.enter(Phase::Verifying, Some(limit), &text);
@@ -77,8 +86,8 @@ impl Step<'_, '_> {
                 let text = refused(answer, &said);
                 self.next_rung(RungResult::Refused, &text);
             }
-            CommandState::Failed | CommandState::Interrupted => {
-                self.next_rung(RungResult::Failed, &format!("{}: {said}", answer.state));
+            CommandState::Failed => {
+                self.next_rung(RungResult::Failed, &format!("Failed: {said}"));
             }
         }
     }
@@ -114,6 +123,10 @@ impl Step<'_, '_> {
         }
         self.block(vec![No::new(BlockedReason::SlotLost, text)]);
     }
+}
+
+fn interrupted(said: &str) -> String {
+    format!("Interrupted: {said}")
 }
 
 /// What a refusal says.

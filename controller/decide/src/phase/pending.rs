@@ -175,17 +175,7 @@ impl Step<'_, '_> {
             is_begun,
         };
         let mut reasons = guard::forbids(self.view, self.usage, &ask);
-        let is_heard = self.view.hearing(self.node) == Hearing::Heard;
-        if let Some(judged) = self.judged()
-            && (is_heard || judged.trigger.signal.is_none())
-            && judged.state(self.view, self.node) == TriggerState::Unknown
-        {
-            let text = format!(
-                "it cannot be told whether trigger {} fires",
-                judged.trigger.name
-            );
-            reasons.push(No::new(BlockedReason::SignalUnknown, text));
-        }
+        reasons.extend(self.unmeasured());
         if kind == RemedyKind::Reboot && reasons.is_empty() {
             reasons.extend(self.undrainable());
         }
@@ -205,6 +195,24 @@ impl Step<'_, '_> {
             }
         }
         reasons
+    }
+
+    /// What a heard probe does not know of the trigger.
+    fn unmeasured(&self) -> Option<No> {
+        let judged = self.judged()?;
+        if judged.trigger.signal.is_some() && self.view.hearing(self.node) != Hearing::Heard {
+            return None;
+        }
+        let name = &judged.trigger.name;
+        let text = match judged.state(self.view, self.node) {
+            TriggerState::Unknown => format!("it cannot be told whether trigger {name} fires"),
+            TriggerState::Firing if !judged.is_measured(self.view, self.node) => format!(
+                "trigger {name} fired before the node's probe was started again, which has not \
+                 measured it yet"
+            ),
+            TriggerState::Firing | TriggerState::Clear => return None,
+        };
+        Some(No::new(BlockedReason::SignalUnknown, text))
     }
 
     /// Whether the incident was opened a moment ago.

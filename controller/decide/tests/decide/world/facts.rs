@@ -45,6 +45,8 @@ pub struct NodeFacts {
     pub states: BTreeMap<String, TriggerState>,
     /// The statistic of every trigger.
     pub value: Reading,
+    /// Whether the probe was started again, and tells what was before without it.
+    pub restarted: bool,
     /// The same over samples since the command; absent until there are enough.
     pub since_command: Option<Reading>,
     /// Zombie memory cgroups; absent when they cannot be counted.
@@ -176,6 +178,7 @@ impl Default for NodeFacts {
             state: TriggerState::Clear,
             states: BTreeMap::new(),
             value: Reading("2ms".parse().unwrap()),
+            restarted: false,
             since_command: None,
             zombies: None,
             medians: BTreeMap::new(),

@@ -106,7 +106,7 @@ fn judged(facts: &NodeFacts, trigger: &HealthTrigger, now: &Time) -> TriggerStat
         signal_hash: trigger.signal_hash.clone(),
         state,
         since: now.clone(),
-        value: (state != TriggerState::Unknown).then_some(facts.value),
+        value: (state != TriggerState::Unknown && !facts.restarted).then_some(facts.value),
         value_since_command: facts.since_command,
         message: None,
     }
