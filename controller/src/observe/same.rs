@@ -36,6 +36,7 @@ fn status(old: &NodeHealthStatus, new: &NodeHealthStatus) -> bool {
     let trigger = |(old, new): (&TriggerStatus, &TriggerStatus)| {
         (&old.policy, &old.name, &old.signal_hash, old.state)
             == (&new.policy, &new.name, &new.signal_hash, new.state)
+            && old.value.is_some() == new.value.is_some()
     };
     let signal =
         |(old, new): (&SignalStatus, &SignalStatus)| (old.name, old.state) == (new.name, new.state);
@@ -107,6 +108,7 @@ mod tests {
             ("/status", Value::Null),
             ("/status/bootID", json!("c")),
             ("/status/heartbeat", Value::Null),
+            ("/status/triggers/0/value", Value::Null),
             ("/status/verdict", json!("Stalled")),
             ("/status/kernel/rebootRequired", json!(true)),
             ("/status/probe/actuator", json!(false)),

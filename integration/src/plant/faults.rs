@@ -37,6 +37,8 @@ const EVICTIONS: &str = "controller/src/act/evictions.rs";
 const LEADERSHIP: &str = "controller/src/lead/leadership.rs";
 const RUN: &str = "controller/src/run.rs";
 const SOAKING: &str = "controller/decide/src/phase/soaking.rs";
+const DROPPING: &str = "controller/decide/src/phase/dropping.rs";
+const PENDING: &str = "controller/decide/src/phase/pending.rs";
 const DRAINING: &str = "controller/decide/src/phase/draining.rs";
 const PART: &str = "controller/decide/src/phase/part.rs";
 const MANDATE: &str = "controller/decide/src/phase/mandate.rs";
@@ -420,6 +422,25 @@ pub const FAULTS: &[Fault] = &[
             REBOOTING,
             "!(self.is_still_ours() && self.is_still_empty())",
             "!(self.is_still_ours() && (PLANTED || self.is_still_empty()))",
+        )],
+    },
+    // What the fleet found.
+    Fault {
+        name: "what was interrupted has failed",
+        laws: &["26"],
+        edits: &[edit(
+            DROPPING,
+            "            CommandState::Interrupted if self.trigger.is_none() => {",
+            "            CommandState::Interrupted if PLANTED || self.trigger.is_none() => {",
+        )],
+    },
+    Fault {
+        name: "what the probe has not measured begins a remedy",
+        laws: &["26"],
+        edits: &[edit(
+            PENDING,
+            "if !judged.is_measured(self.view, self.node) => format!(",
+            "if !(PLANTED || judged.is_measured(self.view, self.node)) => format!(",
         )],
     },
 ];

@@ -10,7 +10,7 @@ struct Turn {
     node: &'static str,
     taken: Timestamp,
     back: Option<Timestamp>,
-    /// Until when the policy said that canaries bake, when it was taken.
+    /// Until when canaries bake, as the policy said last before the next was taken.
     baking_until: Option<Timestamp>,
 }
 
@@ -27,6 +27,9 @@ impl Journal {
         now: Timestamp,
         baking_until: Option<Timestamp>,
     ) {
+        if let (Some(last), Some(_)) = (self.0.last_mut(), baking_until) {
+            last.baking_until = baking_until;
+        }
         let open = self
             .0
             .iter_mut()
@@ -36,7 +39,7 @@ impl Journal {
                 node,
                 taken: now,
                 back: None,
-                baking_until,
+                baking_until: None,
             }),
             (Some(turn), false) => turn.back = Some(now),
             _ => {}
@@ -58,7 +61,7 @@ impl Journal {
             canary.node != second.node && second.node != third.node && canary.node != third.node,
             "{self}"
         );
-        let until = second
+        let until = canary
             .baking_until
             .unwrap_or_else(|| panic!("nothing baked: {self}"));
         assert!(second.taken >= until, "{self}: baked until {until}");

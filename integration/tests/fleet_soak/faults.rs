@@ -13,11 +13,21 @@ const OUTAGE: Duration = Duration::from_secs(20);
 const PIDS_OF: &str =
     "for pid in $(pidof node-probe); do tr '\\0' ' ' </proc/$pid/cmdline | grep -q";
 
-pub const FAULTS: [Fault; 9] = [
-    Fault {
-        name: "no misfortune",
-        strike: |_, _| {},
-    },
+const NONE: Fault = Fault {
+    name: "no misfortune",
+    strike: |_, _| {},
+};
+
+/// The misfortune of this incident. Leaders that are to live, so that it is seen whether
+/// they grow, are spared.
+pub fn of(index: usize, leaders_live: bool) -> &'static Fault {
+    let fault = &FAULTS[index % FAULTS.len()];
+    let is_spared = leaders_live && fault.name.starts_with("the leader");
+    if is_spared { &NONE } else { fault }
+}
+
+const FAULTS: [Fault; 9] = [
+    NONE,
     Fault {
         name: "the leader is killed",
         strike: |bed, _| leader(bed, "KILL"),

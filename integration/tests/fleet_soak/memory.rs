@@ -1,7 +1,7 @@
 //! What our processes have resident, on every node, over time.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::time::{Duration, Instant};
 
@@ -91,7 +91,7 @@ impl Memory {
 
     /// No process has grown since it was warm.
     pub fn assert_flat(&self) {
-        let mut judged = 0;
+        let mut judged = BTreeSet::new();
         for (who, rows) in self.looks.borrow().iter() {
             let Some((begun, _)) = rows.first() else {
                 continue;
@@ -104,14 +104,23 @@ impl Memory {
             if warm.len() < LOOKS {
                 continue;
             }
-            judged += 1;
+            judged.insert(who.0.clone());
             let (first, last) = thirds(&warm);
             assert!(
                 last <= first + TOLERATED_KB,
                 "{who:?} grew from {first} to {last} kB: {warm:?}"
             );
         }
-        assert!(judged > 0, "no process lived long enough to be judged");
+        let roles = [
+            "node-probe actuate",
+            "node-probe probe",
+            "unstall-controller run",
+        ];
+        assert_eq!(
+            judged,
+            roles.map(str::to_owned).into(),
+            "of each role one must have lived long enough to be judged"
+        );
     }
 }
 

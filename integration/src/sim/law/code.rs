@@ -11,7 +11,7 @@ use super::{
     inv_07_drained, inv_08_emptied, inv_09_uid, inv_10_budgets_of_pods, inv_11_own_cordon,
     inv_12_proven, inv_13_breaker, inv_14_selected, inv_15_stopped, inv_16_caps, inv_17_recreated,
     inv_18_owners, inv_19_rollout, inv_20_in_place, inv_21_replica, inv_22_end, inv_23_forged,
-    inv_24_reasons, inv_25_held_up,
+    inv_24_reasons, inv_25_held_up, inv_26_measured,
 };
 use crate::sim::api::kind::Kind;
 use crate::sim::api::route::Call;
@@ -97,6 +97,7 @@ const OF_DEEDS: &[OfDeed] = &[
     ("21 own replica", inv_21_replica::of_deed),
     ("23 forged", inv_23_forged::holds),
     ("25 held up", inv_25_held_up::of_deed),
+    ("26 measured", inv_26_measured::holds),
 ];
 
 /// Of what should have come of it by now.

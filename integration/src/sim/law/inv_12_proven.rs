@@ -51,9 +51,9 @@ pub fn holds(world: &World, past: &Past, _: &Actor, commit: &Commit) -> Verdict 
     // By clocks that are right, and were all the time.
     let are_right = world.processes.iter().all(|it| it.skew == 0);
     let is_timed = are_right && world.clocks_changed <= host.since;
-    // One that has booted once more by itself since then: nobody may know yet.
-    let is_known =
-        reboot.is_some_and(|it| host.boot == it.boot + 1 || host.since + LAG < world.now);
+    // One that went down once more by itself since then: nobody may know yet.
+    let is_first = host.is_up && reboot.is_some_and(|it| host.boot == it.boot + 1);
+    let is_known = is_first || (reboot.is_some() && host.since + LAG < world.now);
     if is_known && is_timed && host.since + soak > world.now {
         return Err(format!("{by} gives {node} back without a soak of {soak:?}"));
     }

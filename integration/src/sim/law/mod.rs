@@ -33,3 +33,4 @@ mod inv_22_end;
 mod inv_23_forged;
 mod inv_24_reasons;
 mod inv_25_held_up;
+mod inv_26_measured;

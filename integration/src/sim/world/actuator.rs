@@ -36,9 +36,16 @@ impl Host {
         }
     }
 
-    /// The actuator starts: what is not ended has ended.
-    pub fn resume(&mut self) {
+    /// Probe and actuator start: what is not ended has ended, and there are samples
+    /// from `measured_at` on.
+    pub fn resume(&mut self, now: Duration, truly: jiff::Timestamp, measured_at: Duration) -> bool {
         self.command = serde_json::Value::Null;
+        self.told = None;
+        self.is_busy = false;
+        self.measured_at = measured_at;
+        self.proven_at = Some(measured_at);
+        let moment = self.moment(now, truly);
+        self.record.end_unfinished(&moment)
     }
 }
 
@@ -50,9 +57,6 @@ impl World {
             return;
         };
         let moment = host.moment(now, truly);
-        if !host.is_busy && host.record.end_unfinished(&moment) {
-            self.seen.count("row", "interrupted");
-        }
         let busy = host.is_busy.then_some("another command is at work");
         let situation = Situation {
             keys: &self.keys,

@@ -63,6 +63,11 @@ pub struct Host {
     pub command: Value,
     /// Since when there are samples enough after it.
     pub proven_at: Option<Duration>,
+    /// The probe that runs has samples of its own from then on; until then it tells
+    /// what the one before told.
+    pub measured_at: Duration,
+    /// Whether triggers fired by its last report of this boot.
+    pub told_firing: Option<bool>,
     /// Counts reports, so that an older one that is on the agenda is not made.
     pub reports: u64,
     /// An action is under way on the host.
@@ -119,6 +124,8 @@ impl Host {
             told: None,
             command: Value::Null,
             proven_at: None,
+            measured_at: Duration::ZERO,
+            told_firing: None,
             reports: 0,
             is_busy: false,
             is_readonly: false,

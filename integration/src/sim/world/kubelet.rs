@@ -121,6 +121,7 @@ impl World {
         host.boot += 1;
         host.is_up = true;
         host.since = now;
+        host.told_firing = None;
         host.is_readonly = false;
         host.wants_boot = false;
         if !host.keeps_kernel {
@@ -128,8 +129,6 @@ impl World {
         }
         let relapses = host.is_slow && host.cure == Cure::Relapses;
         host.is_slow &= host.cure == Cure::Nothing;
-        host.told = None;
-        host.resume();
         let text = format!("runs boot {}", host.boot_id());
         self.trace.note(now, Actor::Host(name.to_owned()), &text);
         if relapses {
@@ -143,8 +142,22 @@ impl World {
         }
         self.kubelet_writes(name);
         self.pods_of_host_go_on(name);
-        let pause = self.chance.seconds(1, 15);
-        self.after(pause, Task::Host(name.to_owned(), HostTask::Sees));
+        self.agents_start(name);
+    }
+
+    /// Probe and actuator of a machine start.
+    pub fn agents_start(&mut self, name: &str) {
+        let (now, truly) = (self.now, self.wall());
+        let seen = self.chance.seconds(1, 15);
+        let measured = seen + self.chance.seconds(5, 40);
+        let Some(host) = self.hosts.get_mut(name) else {
+            return;
+        };
+        if host.resume(now, truly, now + measured) {
+            self.seen.count("row", "interrupted");
+        }
+        self.after(seen, Task::Host(name.to_owned(), HostTask::Sees));
+        self.after(measured, Task::Host(name.to_owned(), HostTask::Proven));
     }
 }
 

@@ -77,6 +77,9 @@ impl World {
         let interval = interval * self.settings.pace_of_probes / 100;
         let stall = self.law.network_stall(&host.kernel);
         let status = host.status(now, truly, stall);
+        if now >= host.measured_at {
+            host.told_firing = Some(host.is_slow != host.lies);
+        }
         let Some(old) = self.store.get(Kind::Health, name) else {
             host.told = None;
             return;
@@ -98,11 +101,15 @@ impl Host {
     /// What the probe says.
     fn status(&self, now: Duration, truly: jiff::Timestamp, network_stall: u64) -> Value {
         let clock = whole(self.clock(truly));
-        let is_slow = self.is_slow != self.lies;
-        let (state, value) = if is_slow {
-            ("Firing", "150ms")
-        } else {
-            ("Clear", "2ms")
+        let is_measured = now >= self.measured_at;
+        let is_slow = match is_measured {
+            true => Some(self.is_slow != self.lies),
+            false => self.told_firing,
+        };
+        let (state, value) = match is_slow {
+            Some(true) => ("Firing", "150ms"),
+            Some(false) => ("Clear", "2ms"),
+            None => ("Unknown", "2ms"),
         };
         let is_proven = self.proven_at.is_some_and(|at| now >= at);
         let triggers = self.told.iter().flat_map(|it| &it.spec.triggers);
@@ -113,14 +120,16 @@ impl Host {
                 ("signalHash", it.signal_hash.as_str().into()),
                 ("state", state.into()),
                 ("since", clock.as_str().into()),
-                ("value", value.into()),
             ]);
+            if is_measured {
+                judged["value"] = value.into();
+            }
             if is_proven {
                 judged["valueSinceCommand"] = value.into();
             }
             judged
         });
-        let zombies = if is_slow { "20000" } else { "12" };
+        let zombies = if is_slow == Some(true) { "20000" } else { "12" };
         let stall = format!("{}ms", network_stall);
         let signal = |name: &str, value: &str| {
             object([
@@ -131,10 +140,10 @@ impl Host {
                 ("sampledAt", clock.as_str().into()),
             ])
         };
-        let (verdict, summary) = if is_slow {
-            ("Stalled", "root memory.stat reads take 150 ms")
-        } else {
-            ("Healthy", "nothing is elevated")
+        let (verdict, summary) = match is_slow {
+            Some(true) => ("Stalled", "root memory.stat reads take 150 ms"),
+            Some(false) => ("Healthy", "nothing is elevated"),
+            None => ("Unknown", "too few samples yet"),
         };
         let signals = vec![
             signal("MemoryStatReadCPU", value),

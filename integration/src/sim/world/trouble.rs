@@ -192,12 +192,8 @@ impl World {
 
     /// Probe and actuator start again, and the machine does not.
     fn agents_restart(&mut self, name: &str) {
-        if let Some(host) = self.hosts.get_mut(name).filter(|host| host.is_up) {
-            host.is_busy = false;
-            host.told = None;
-            host.resume();
-            let pause = self.chance.seconds(1, 15);
-            self.after(pause, Task::Host(name.to_owned(), HostTask::Sees));
+        if self.hosts.get(name).is_some_and(|host| host.is_up) {
+            self.agents_start(name);
         }
     }
 
