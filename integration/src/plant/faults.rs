@@ -420,8 +420,8 @@ pub const FAULTS: &[Fault] = &[
         laws: &["07"],
         edits: &[edit(
             REBOOTING,
-            "!(self.is_still_ours() && self.is_still_empty())",
-            "!(self.is_still_ours() && (PLANTED || self.is_still_empty()))",
+            "        self.is_still_ours() && self.is_still_empty()",
+            "        self.is_still_ours() && (PLANTED || self.is_still_empty())",
         )],
     },
     // What the fleet found.
@@ -430,8 +430,8 @@ pub const FAULTS: &[Fault] = &[
         laws: &["26"],
         edits: &[edit(
             DROPPING,
-            "            CommandState::Interrupted if self.trigger.is_none() => {",
-            "            CommandState::Interrupted if PLANTED || self.trigger.is_none() => {",
+            "            CommandState::Interrupted if self.trigger.is_some() => {",
+            "            CommandState::Interrupted if !PLANTED && self.trigger.is_some() => {",
         )],
     },
     Fault {

@@ -68,28 +68,25 @@ impl Step<'_, '_> {
                     &format!("{said}; no trigger to measure again"),
                 );
             }
-            CommandState::Interrupted if self.trigger.is_none() => {
-                self.next_rung(RungResult::Failed, &interrupted(&said));
-            }
-            // What was interrupted may have been done: nothing stronger before
-            // that is known.
-            CommandState::Succeeded | CommandState::Interrupted => {
-                let said = match answer.state {
-                    CommandState::Interrupted => interrupted(&said),
-                    _ => said,
-                };
-                let text = format!("{said}; measuring again");
-                let limit = add(self.now(), judge::signed(settle) + PROOF_LIMIT);
-                self.enter(Phase::Verifying, Some(limit), &text);
+            CommandState::Succeeded => self.verify(&said, settle),
+            // It may have been done: nothing stronger before that is known.
+            CommandState::Interrupted if self.trigger.is_some() => {
+                self.verify(&format!("Interrupted: {said}"), settle);
             }
             CommandState::Refused => {
                 let text = refused(answer, &said);
                 self.next_rung(RungResult::Refused, &text);
             }
-            CommandState::Failed => {
-                self.next_rung(RungResult::Failed, &format!("Failed: {said}"));
+            CommandState::Failed | CommandState::Interrupted => {
+                self.next_rung(RungResult::Failed, &format!("{}: {said}", answer.state));
             }
         }
+    }
+
+    fn verify(&mut self, said: &str, settle: std::time::Duration) {
+        let text = format!("{said}; measuring again");
+        let limit = add(self.now(), judge::signed(settle) + PROOF_LIMIT);
+        self.enter(Phase::Verifying, Some(limit), &text);
     }
 
     pub(super) fn record_gone(&mut self) {
@@ -123,10 +120,6 @@ impl Step<'_, '_> {
         }
         self.block(vec![No::new(BlockedReason::SlotLost, text)]);
     }
-}
-
-fn interrupted(said: &str) -> String {
-    format!("Interrupted: {said}")
 }
 
 /// What a refusal says.

@@ -38,8 +38,7 @@ impl Step<'_, '_> {
         if self.now() > self.deadline() {
             return self.never_rebooted(was_ordered);
         }
-        if self.ordered().as_ref() != Some(&id) && !(self.is_still_ours() && self.is_still_empty())
-        {
+        if self.ordered().as_ref() != Some(&id) && !self.may_still_reboot() {
             return;
         }
         // Long enough for the machine to go down; what is not begun by then is void.
@@ -122,6 +121,11 @@ impl Step<'_, '_> {
         }
     }
 
+    /// Whether an order is given, for the first time or again, on what is seen now.
+    fn may_still_reboot(&mut self) -> bool {
+        self.is_still_ours() && self.is_still_empty()
+    }
+
     /// Gives the order again under another id: the first one is answered.
     fn ask_again(&mut self, answer: &CommandStatus, id: &str) {
         let refused_at = answer.finished_at.as_ref().map(|time| time.0);
@@ -130,7 +134,7 @@ impl Step<'_, '_> {
             _ => AGAIN,
         };
         let at = add(refused_at.unwrap_or_else(|| self.since()), pause);
-        if self.now() < at || !(self.is_still_ours() && self.is_still_empty()) {
+        if self.now() < at || !self.may_still_reboot() {
             return;
         }
         let (stem, tries) = match id.rsplit_once('.') {

@@ -26,13 +26,10 @@ pub fn holds(world: &World, past: &Past, node: &str, payload: &CommandPayload) -
             return Err(format!("{node} does {id}, and nothing was measured before"));
         }
         let was_done = past.done.iter().any(|it| it.id == *id);
-        let is_interrupted = rung.message.as_deref().unwrap_or_default();
-        let is_interrupted = is_interrupted.starts_with("Interrupted");
-        if *id != payload.id
-            && was_done
-            && is_interrupted
-            && rung.result == Some(RungResult::Failed)
-        {
+        let said = rung.message.as_deref().unwrap_or_default();
+        let is_given_up =
+            rung.result == Some(RungResult::Failed) && said.starts_with("Interrupted");
+        if *id != payload.id && was_done && is_given_up {
             return Err(format!(
                 "{node} does {} after {id}, which was interrupted and is not known to have failed",
                 payload.id
