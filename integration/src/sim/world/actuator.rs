@@ -12,7 +12,7 @@ use unstall_crds::command::{CommandAction, CommandPayload, SignedCommand};
 use unstall_crds::health::{CommandState, RefusalReason};
 
 use super::host::{Cure, Return};
-use super::{Host, HostTask, Task, World};
+use super::{Host, HostTask, Task, Trouble, World};
 use crate::sim::trace::Actor;
 
 /// The chart's.
@@ -129,6 +129,11 @@ impl World {
                 let pause = self.chance.seconds(1, 12);
                 let id = payload.id.clone();
                 self.after(pause, Task::Host(name.to_owned(), HostTask::Dropped { id }));
+                if self.is_cut_short(name) {
+                    // Before its end is written down; the kernel drops them all the same.
+                    let host = name.to_owned();
+                    self.after(pause / 2, Task::Trouble(Trouble::Restarts { host }));
+                }
             }
             CommandAction::Reboot if self.is_cut_short(name) => {
                 // Between the journal and the reboot: who starts next finds no end.
@@ -151,7 +156,7 @@ impl World {
         }
     }
 
-    /// Whether the actuator is ended before it asked for the reboot.
+    /// Whether the actuator is ended in the middle.
     fn is_cut_short(&mut self, name: &str) -> bool {
         let is_drawn = !self.faults.are_over() && self.chance.happens(60);
         is_drawn
