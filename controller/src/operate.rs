@@ -27,6 +27,7 @@ pub async fn operate(options: Run) -> Result<()> {
     let client = client::connect(&calls).await?;
     let (health, metrics) = (Health::new(), Arc::new(Metrics::new(&calls)));
     let listener = serve::listen(options.listen).await?;
+    tracing::info!(address = %listener.local_addr()?, "serving /metrics, /livez and /readyz");
     tokio::spawn(serve::serve(listener, health.clone(), metrics.clone()));
     let replica = Replica {
         client,

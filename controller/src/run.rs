@@ -160,7 +160,7 @@ impl Loop {
         self.actor
             .paced
             .keep(|what| what.starts_with("policy/") || names.contains(what));
-        self.metrics.show(&figures(&view, &plan));
+        self.metrics.show(figures(&view, &plan));
         self.metrics.turned(&Turn {
             took: started.elapsed(),
             decided_in,

@@ -154,7 +154,7 @@ async fn page() -> String {
     let decided = {
         let view = View::new(&snapshot);
         let decided = plan(&view);
-        metrics.show(&figures(&view, &decided));
+        metrics.show(figures(&view, &decided));
         decided
     };
     assert_eq!(decided.policies.len(), 1);
@@ -253,7 +253,7 @@ fn what_is_not_known_is_absent_and_never_zero() {
     let mut snapshot = snapshot();
     snapshot.ledger = None;
     let view = View::new(&snapshot);
-    metrics.show(&figures(&view, &plan(&view)));
+    metrics.show(figures(&view, &plan(&view)));
     let page = metrics.render();
     for absent in [
         "unstall_paused{",
@@ -270,7 +270,7 @@ fn a_reason_that_is_over_stays_at_zero_until_its_policy_is_gone() {
     let mut snapshot = snapshot();
     let show = |snapshot: &Snapshot| {
         let view = View::new(snapshot);
-        metrics.show(&figures(&view, &plan(&view)));
+        metrics.show(figures(&view, &plan(&view)));
         metrics.render()
     };
     let series = format!(

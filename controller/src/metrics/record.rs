@@ -40,6 +40,8 @@ pub struct Metrics {
     families: Families,
     /// What was blocked once stays, at 0: a series that vanishes ends no alert.
     blocked: Mutex<BTreeSet<OfReason>>,
+    /// What is told now.
+    shown: Mutex<Option<Figures>>,
 }
 
 impl Metrics {
@@ -52,6 +54,7 @@ impl Metrics {
             registry,
             families,
             blocked: Mutex::default(),
+            shown: Mutex::default(),
         }
     }
 
@@ -122,7 +125,16 @@ impl Metrics {
     }
 
     /// Tells these numbers from now on.
-    pub fn show(&self, figures: &Figures) {
+    pub fn show(&self, figures: Figures) {
+        let mut shown = self.shown.lock().unwrap_or_else(PoisonError::into_inner);
+        // Most passes change nothing, and a scrape amid this would miss series.
+        if shown.as_ref() != Some(&figures) {
+            self.change(&figures);
+            *shown = Some(figures);
+        }
+    }
+
+    fn change(&self, figures: &Figures) {
         self.show_policies(figures);
         self.show_blocked(figures);
         let families = &self.families;

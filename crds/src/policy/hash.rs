@@ -3,6 +3,7 @@
 
 use std::fmt::Write;
 
+use serde::Serialize;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
@@ -46,23 +47,45 @@ impl Trigger {
 /// JSON with sorted keys and without absent values. Sorting is done here
 /// because a crate elsewhere in the build may switch on serde_json's
 /// `preserve_order`.
-fn canonical(value: &Value) -> String {
+fn canonical(value: &Value) -> Vec<u8> {
+    let mut text = Vec::with_capacity(256);
+    append(&mut text, value);
+    text
+}
+
+fn append(text: &mut Vec<u8>, value: &Value) {
     match value {
         Value::Object(fields) => {
             let mut fields: Vec<_> = fields.iter().filter(|(_, v)| !v.is_null()).collect();
             fields.sort_by_key(|(key, _)| key.as_str());
-            let fields: Vec<String> = fields
-                .iter()
-                .map(|(k, v)| format!("{}:{}", json!(k), canonical(v)))
-                .collect();
-            format!("{{{}}}", fields.join(","))
+            text.push(b'{');
+            for (at, (key, value)) in fields.into_iter().enumerate() {
+                if at > 0 {
+                    text.push(b',');
+                }
+                plain(text, key);
+                text.push(b':');
+                append(text, value);
+            }
+            text.push(b'}');
         }
         Value::Array(items) => {
-            let items: Vec<String> = items.iter().map(canonical).collect();
-            format!("[{}]", items.join(","))
+            text.push(b'[');
+            for (at, item) in items.iter().enumerate() {
+                if at > 0 {
+                    text.push(b',');
+                }
+                append(text, item);
+            }
+            text.push(b']');
         }
-        plain => plain.to_string(),
+        scalar => plain(text, scalar),
     }
+}
+
+fn plain(text: &mut Vec<u8>, value: &(impl Serialize + ?Sized)) {
+    // Neither strings nor scalars can fail, nor can writing to memory.
+    let _ = serde_json::to_writer(text, value);
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io::{Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
@@ -32,7 +32,7 @@ pub struct ReplicaOptions {
 #[derive(Debug)]
 pub struct Replica {
     child: Child,
-    port: u16,
+    log: PathBuf,
 }
 
 impl Replica {
@@ -41,15 +41,14 @@ impl Replica {
     /// # Errors
     /// When its program cannot be run.
     pub fn start(options: &ReplicaOptions) -> Result<Self> {
-        let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
         let log = File::create(&options.log)?;
         let child = Command::new(&options.program)
             .arg("run")
             .arg("--signing-key")
             .arg(&options.key)
             .args(["--identity", &options.name, "--namespace", "unstall-system"])
-            .arg("--listen")
-            .arg(format!("127.0.0.1:{port}"))
+            // A port that was free a moment ago may be a connection's by now.
+            .args(["--listen", "127.0.0.1:0"])
             .args(&options.args)
             .env("KUBECONFIG", &options.kubeconfig)
             .stdin(Stdio::null())
@@ -57,7 +56,10 @@ impl Replica {
             .stderr(log)
             .spawn()
             .with_context(|| format!("cannot run {}", options.program.display()))?;
-        Ok(Self { child, port })
+        Ok(Self {
+            child,
+            log: options.log.clone(),
+        })
     }
 
     /// Its number.
@@ -83,12 +85,23 @@ impl Replica {
         Ok(self.child.try_wait()?.map(|status| status.code()))
     }
 
+    /// Where it listens, as its log says.
+    fn address(&self) -> Result<String> {
+        let log = std::fs::read_to_string(&self.log)?;
+        let said = log.lines().find_map(|line| {
+            let rest = line.split_once("serving /metrics")?.1;
+            let address = rest.split_once("address=")?.1;
+            address.split_whitespace().next().map(ToOwned::to_owned)
+        });
+        said.with_context(|| format!("{}: nothing of an address", self.log.display()))
+    }
+
     /// A page of its own.
     ///
     /// # Errors
-    /// When it does not answer in 5 s.
+    /// When it has not said where it listens, or does not answer in 5 s.
     pub fn page(&self, path: &str) -> Result<String> {
-        let mut stream = TcpStream::connect(("127.0.0.1", self.port))?;
+        let mut stream = TcpStream::connect(self.address()?)?;
         stream.set_read_timeout(Some(Duration::from_secs(5)))?;
         let head = "HTTP/1.1\r\nHost: it\r\nConnection: close\r\n\r\n";
         write!(stream, "GET {path} {head}")?;

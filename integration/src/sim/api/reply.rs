@@ -14,7 +14,8 @@ impl Reply {
     pub fn object(code: u16, object: &Value) -> Self {
         Self {
             code,
-            body: Bytes::from(object.to_string()),
+            // A Value is always JSON.
+            body: Bytes::from(serde_json::to_vec(object).unwrap_or_default()),
         }
     }
 

@@ -93,9 +93,11 @@ fn settings(chance: &mut Chance, signing_key: String) -> Settings {
     let seconds = Duration::from_secs;
     let (duration, renew_deadline, retry) = chance.of([
         (60, 40, 10),
-        (180, 120, 30),
         (300, 200, 60),
         (300, 200, 60),
+        (300, 200, 60),
+        (600, 400, 120),
+        (600, 400, 120),
         (600, 400, 120),
         (600, 400, 120),
     ]);
@@ -109,7 +111,7 @@ fn settings(chance: &mut Chance, signing_key: String) -> Settings {
         // Three that are missed are silence.
         pace_of_probes: chance.of([100, 200, 280]),
         looks: Looks {
-            at_work: seconds(chance.of([3, 10, 15, 20])),
+            at_work: seconds(chance.of([5, 10, 15, 20])),
             at_rest: seconds(chance.of([60, 120, 300])),
         },
     }
