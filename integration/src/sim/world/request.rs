@@ -74,7 +74,6 @@ const LATE: Duration = Duration::from_secs(90);
 impl World {
     /// A process asks for something.
     pub fn ask(&mut self, process: usize, call: Call, body: Value) -> Way {
-        self.law_asked(process, &call);
         let (sender, receiver) = oneshot::channel();
         let fate = self.fate(process, &call);
         if call.verb == Verb::Watch && fate == Fate::Good {

@@ -41,13 +41,19 @@ impl Service<Request<Body>> for Wire {
 
     fn call(&mut self, request: Request<Body>) -> Self::Future {
         let Self { sim, process } = self.clone();
+        let (parts, body) = request.into_parts();
+        let call = Call::of(&parts);
+        // It is asked for now. What follows waits where the process is stopped, as what a
+        // process has just asked its kernel for does.
+        if let Some(call) = &call {
+            sim.with(|world| world.law_asked(process, call));
+        }
         Box::pin(async move {
-            let (parts, body) = request.into_parts();
             let body = body.collect().await.map_err(io::Error::other)?.to_bytes();
             if let Some(reply) = sim.with(|world| world.beside(process, parts.uri.path())) {
                 return plain(&reply.ok_or_else(reset)?);
             }
-            let Some(call) = Call::of(&parts) else {
+            let Some(call) = call else {
                 let text = format!("{} {} is not played", parts.method, parts.uri);
                 return plain(&Reply::not_found(&text));
             };
