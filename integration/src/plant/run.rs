@@ -92,6 +92,9 @@ fn build(tree: &Tree) -> Result<PathBuf> {
     let status = Command::new("cargo")
         .current_dir(tree.root())
         .args(["build", "--locked", "--quiet", "--profile", "sim"])
+        // One mistake after the other changes one file each.
+        .env("CARGO_PROFILE_SIM_INCREMENTAL", "true")
+        .env("CARGO_PROFILE_SIM_LTO", "off")
         .args([
             "-p",
             "unstall-integration",
