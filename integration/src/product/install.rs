@@ -14,8 +14,8 @@ pub const NAMESPACE: &str = "unstall-system";
 /// The name of the release.
 pub const RELEASE: &str = "unstall";
 /// How long the chart's pods may take to be ready: on emulated machines beside other
-/// tests a minute or two.
-const LIMIT: &str = "300s";
+/// tests five minutes and more.
+const LIMIT: &str = "600s";
 
 /// Installs the chart, or upgrades it to other `settings` (`key=value`).
 ///
@@ -23,7 +23,7 @@ const LIMIT: &str = "300s";
 /// with the cluster.
 ///
 /// # Errors
-/// When helm refuses, the pods are not ready in five minutes, or `interrupt`
+/// When helm refuses, the pods are not ready in ten minutes, or `interrupt`
 /// came.
 pub fn install(cluster: &Cluster, interrupt: &Interrupt, settings: &[&str]) -> Result<()> {
     let mut helm = cluster.helm();
