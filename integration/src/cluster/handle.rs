@@ -5,8 +5,8 @@ use std::fs;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
@@ -14,6 +14,7 @@ use nix::sys::signal::Signal;
 
 use super::guest::GuestAccess;
 use super::layout::Layout;
+use super::reader::Reader;
 use super::state::{Phase, State};
 use super::sweep::{sweep, try_lock};
 use super::toolchain::{Toolchain, ensure};
@@ -48,6 +49,7 @@ pub struct Cluster {
     toolchain: Toolchain,
     state: State,
     supervisor: Option<Child>,
+    reader: OnceLock<Reader>,
 }
 
 /// `kubectl` with a cluster's administrator's rights.
@@ -99,6 +101,7 @@ impl Cluster {
             toolchain,
             state,
             supervisor: None,
+            reader: OnceLock::new(),
         }))
     }
 
@@ -117,6 +120,7 @@ impl Cluster {
                 toolchain,
                 state,
                 supervisor: Some(supervisor),
+                reader: OnceLock::new(),
             }),
             Err(error) => {
                 let failed = supervisor.try_wait()?.is_some();
@@ -141,6 +145,18 @@ impl Cluster {
             program: self.toolchain.program("kubectl"),
             kubeconfig: self.state.kubeconfig.clone(),
         }
+    }
+
+    /// Reads its objects without a process for each look.
+    ///
+    /// # Errors
+    /// When its kubeconfig is not valid.
+    pub fn reader(&self) -> Result<&Reader> {
+        if let Some(reader) = self.reader.get() {
+            return Ok(reader);
+        }
+        let reader = Reader::new(&self.state.kubeconfig)?;
+        Ok(self.reader.get_or_init(|| reader))
     }
 
     /// A `helm` command for this cluster, without the user's own settings.

@@ -37,6 +37,7 @@ mod state;
 mod sweep;
 
 mod handle;
+mod reader;
 
 pub use cache::{cache_root, entry as cache_entry};
 pub use guest::GuestAccess;
@@ -44,6 +45,7 @@ pub use handle::{Cluster, ClusterOptions, Kubectl, tail_logs, take_down};
 pub use image::{ImageSpec, write_image};
 pub use layout::Layout;
 pub use progress::{Count, Progress};
+pub use reader::Reader;
 pub use serve::{ServeOptions, serve};
 pub use state::{ComponentState, Phase, State};
 pub use sweep::{sweep, try_lock};

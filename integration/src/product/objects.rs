@@ -1,6 +1,6 @@
 //! The product's objects on a cluster with one node, as JSON.
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use serde_json::Value;
 
 use crate::cluster::Cluster;
@@ -17,17 +17,13 @@ impl Objects {
     /// # Errors
     /// When it does not answer.
     pub fn read(cluster: &Cluster) -> Result<Self> {
-        let kinds = "nodehealthpolicies,nodehealths,noderemediations,disruptionledgers";
-        let json = cluster
-            .kubectl()
-            .run(&["get", kinds, "-o", "json", "--request-timeout=5s"])?;
-        let list: Value = serde_json::from_str(&json).context("kubectl did not print JSON")?;
-        Ok(Self(
-            list.get("items")
-                .and_then(Value::as_array)
-                .cloned()
-                .unwrap_or_default(),
-        ))
+        let kinds = [
+            "nodehealthpolicies",
+            "nodehealths",
+            "noderemediations",
+            "disruptionledgers",
+        ];
+        cluster.reader()?.list(&kinds).map(Self)
     }
 
     /// The policy, the only one or the first.

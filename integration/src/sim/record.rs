@@ -13,6 +13,17 @@ use super::tally::Tally;
 /// Seeds of one shard: a few minutes.
 const SHARD: u64 = 1000;
 
+/// What a world is made of, from the workspace's root: no other change makes other worlds.
+const CODE: [&str; 7] = [
+    "Cargo.lock",
+    "Cargo.toml",
+    "controller",
+    "crds",
+    "integration/Cargo.toml",
+    "integration/src/sim",
+    "node-probe",
+];
+
 /// A file with a line for each shard that is done.
 pub struct Record {
     path: PathBuf,
@@ -38,7 +49,7 @@ impl Record {
         if !changed.is_empty() {
             bail!("commit first: what is recorded is recorded of a commit; changed are\n{changed}");
         }
-        let commit = git(&["rev-parse", "HEAD"])?;
+        let commit = git(&["log", "-1", "--format=%H"])?;
         let text = match fs::read_to_string(path) {
             Ok(text) => text,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => String::new(),
@@ -110,9 +121,10 @@ impl Record {
 
 fn git(arguments: &[&str]) -> Result<String> {
     let output = Command::new("git")
-        .arg("-C")
-        .arg(env!("CARGO_MANIFEST_DIR"))
+        .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
         .args(arguments)
+        .arg("--")
+        .args(CODE)
         .output()
         .context("cannot run git")?;
     if !output.status.success() {

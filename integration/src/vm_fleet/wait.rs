@@ -2,14 +2,20 @@
 
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 use serde_json::Value;
 
 use super::fleet::Fleet;
 use crate::product::{NAMESPACE, text};
 
 const LOOK_EVERY: Duration = Duration::from_millis(500);
-const KINDS: &str = "nodes,nodehealthpolicies,nodehealths,noderemediations,disruptionledgers";
+const KINDS: [&str; 5] = [
+    "nodes",
+    "nodehealthpolicies",
+    "nodehealths",
+    "noderemediations",
+    "disruptionledgers",
+];
 
 /// Waits on one fleet for what must come within a time.
 #[derive(Clone, Copy, Debug)]
@@ -68,11 +74,7 @@ impl Until<'_> {
 /// # Errors
 /// When the API server does not tell.
 pub fn objects(fleet: &Fleet) -> Result<Vec<Value>> {
-    let args = ["get", KINDS, "-o", "json", "--request-timeout=5s"];
-    let json = fleet.kubectl().run(&args)?;
-    let list: Value = serde_json::from_str(&json).context("kubectl did not print JSON")?;
-    let items = list.get("items").and_then(Value::as_array);
-    Ok(items.cloned().unwrap_or_default())
+    fleet.cluster().reader()?.list(&KINDS)
 }
 
 /// The Node called `name`.

@@ -6,11 +6,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 use serde_json::{Value, json};
 
 use super::fleet::Fleet;
-use crate::cluster::Kubectl;
+use crate::cluster::Reader;
 use crate::product::apply;
 
 const EVERY: Duration = Duration::from_secs(1);
@@ -39,7 +39,7 @@ impl Workload {
             apply(fleet.cluster(), &document.to_string())?;
         }
         let until = Instant::now() + READY_WITHIN;
-        while self.available(&fleet.kubectl())? < self.replicas {
+        while self.available(fleet.cluster().reader()?)? < self.replicas {
             if Instant::now() > until {
                 let pods = fleet.kubectl().run(&["get", "pods", "-A", "-o", "wide"])?;
                 bail!("the workload's pods are not available:\n{pods}");
@@ -63,21 +63,12 @@ impl Workload {
     ///
     /// # Errors
     /// When the API server does not tell.
-    pub fn available(self, kubectl: &Kubectl) -> Result<u32> {
-        let path = "jsonpath={.status.availableReplicas}";
-        let said = kubectl.run(&[
-            "get",
-            "deployment",
-            self.name,
-            "--request-timeout=5s",
-            "-o",
-            path,
-        ])?;
-        if said.is_empty() {
-            return Ok(0);
-        }
-        said.parse()
-            .with_context(|| format!("availableReplicas: {said}"))
+    pub fn available(self, reader: &Reader) -> Result<u32> {
+        let deployment = reader.get("deployments", self.name)?;
+        let available = deployment.pointer("/status/availableReplicas");
+        // It is absent while there are none.
+        let available = available.and_then(Value::as_u64).unwrap_or(0);
+        Ok(u32::try_from(available)?)
     }
 
     /// Removes it and its budget.
@@ -155,16 +146,17 @@ impl Availability {
     /// Begins.
     ///
     /// # Errors
-    /// When no thread can be started.
+    /// When no thread can be started, or the cluster's kubeconfig is not valid.
     pub fn watch(workload: Workload, fleet: &Fleet) -> Result<Self> {
         let (ends, seen) = (Arc::new(AtomicBool::new(false)), Arc::default());
-        let (stop, rows, kubectl) = (Arc::clone(&ends), Arc::clone(&seen), fleet.kubectl());
+        let (stop, rows) = (Arc::clone(&ends), Arc::clone(&seen));
+        let reader = fleet.cluster().reader()?.clone();
         let watcher = std::thread::Builder::new()
             .name("availability".into())
             .spawn(move || {
                 while !stop.load(Ordering::SeqCst) {
                     // An API server that is down tells nothing; a gap shows in the count.
-                    if let Ok(now) = workload.available(&kubectl) {
+                    if let Ok(now) = workload.available(&reader) {
                         push(&rows, now);
                     }
                     std::thread::sleep(EVERY);

@@ -24,7 +24,7 @@ pub struct Bed {
     pub runtime: Runtime,
     pub dir: TempDir,
     pub program: PathBuf,
-    _cluster: Cluster,
+    cluster: Cluster,
 }
 
 impl Bed {
@@ -61,7 +61,7 @@ impl Bed {
             runtime,
             dir,
             program: program(),
-            _cluster: cluster,
+            cluster,
         })
     }
 
@@ -79,17 +79,16 @@ impl Bed {
         ran.unwrap_or_else(|error| panic!("{error:#}"))
     }
 
-    /// Objects of a kind, as JSON.
+    /// Objects of a kind, by its plural.
     pub fn list(&self, kind: &str) -> Vec<Value> {
-        let json = self.run(&["get", kind, "-A", "-o", "json"]);
-        let list: Value = serde_json::from_str(&json).unwrap();
-        list["items"].as_array().cloned().unwrap_or_default()
+        let read = self.cluster.reader().and_then(|it| it.list(&[kind]));
+        read.unwrap_or_else(|error| panic!("{error:#}"))
     }
 
-    /// One object, as JSON.
+    /// One object, of the kind with this plural.
     pub fn get(&self, kind: &str, name: &str) -> Value {
-        let json = self.run(&["get", kind, name, "-o", "json"]);
-        serde_json::from_str(&json).unwrap()
+        let read = self.cluster.reader().and_then(|it| it.get(kind, name));
+        read.unwrap_or_else(|error| panic!("{error:#}"))
     }
 
     /// Changes what is true of a node.

@@ -21,7 +21,7 @@ fn dropping_caches_cures_with_few_writes() {
         (healths.iter().filter(judges).count() == 5).then_some(())
     });
     bed.until("the policy to be evaluated", || {
-        let policy = bed.get("nhp", "played");
+        let policy = bed.get("nodehealthpolicies", "played");
         (policy["status"]["nodes"]["healthy"] == 5).then_some(())
     });
     std::thread::sleep(std::time::Duration::from_secs(3));
@@ -32,17 +32,17 @@ fn dropping_caches_cures_with_few_writes() {
     assert_eq!(ended["status"]["outcome"], "Fixed", "{ended:#}");
     // What the end still leaves to do: the slot, the command, the node, the policy.
     bed.until("nothing to be left", || {
-        let ledger = bed.get("dl", "cluster");
-        let health = bed.get("nh", "n1");
+        let ledger = bed.get("disruptionledgers", "cluster");
+        let health = bed.get("nodehealths", "n1");
         let is_clean = ledger["status"]["slots"].is_null() && health["spec"]["command"].is_null();
-        let policy = bed.get("nhp", "played");
+        let policy = bed.get("nodehealthpolicies", "played");
         (is_clean && policy["status"]["nodes"]["healthy"] == 5).then_some(())
     });
     std::thread::sleep(std::time::Duration::from_secs(3));
     let took = writes(&replica) - before;
     println!("writes of one incident: {took}\n{}", calls(&replica));
     assert!(took <= WRITES, "{took} writes\n{}", bed.logs());
-    let node = bed.get("node", "n1");
+    let node = bed.get("nodes", "n1");
     let conditions = node["status"]["conditions"].as_array().unwrap();
     let stall = conditions
         .iter()

@@ -44,7 +44,7 @@ fn a_leader_lost_while_others_have_the_node_is_followed() {
             let leads = bed.until("somebody to lead", || leader(&bed, &replicas));
             strike(&bed, &mut replicas, leads, fault);
             println!("{fault:?} in {phase}");
-            let before = bed.get("nr", &incident);
+            let before = bed.get("noderemediations", &incident);
             assert_eq!(before["status"]["phase"], phase, "{before:#}");
             end(&bed, phase, &node);
             let ended = bed.until_phase(&incident, &["Ended"]);
@@ -55,7 +55,7 @@ fn a_leader_lost_while_others_have_the_node_is_followed() {
                 bed.logs()
             );
             bed.until("the node to be clean", || {
-                let node = bed.get("node", &node);
+                let node = bed.get("nodes", &node);
                 (nothing_of_ours(&node) && node["spec"]["unschedulable"] != true).then_some(())
             });
             let deeds = bed.fleet.deeds();
@@ -78,7 +78,7 @@ fn a_leader_lost_while_others_have_the_node_is_followed() {
 fn end(bed: &Bed, phase: &str, node: &str) {
     match phase {
         "Holding" => {
-            assert_eq!(bed.get("node", node)["spec"]["unschedulable"], true);
+            assert_eq!(bed.get("nodes", node)["spec"]["unschedulable"], true);
             bed.change(node, |facts| facts.fires = false);
             bed.run(&["uncordon", node]);
         }

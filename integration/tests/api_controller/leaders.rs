@@ -65,7 +65,7 @@ fn suffer(name: &str, fault: Fault) {
     bed.apply(&policy("drop, reboot"));
     bed.apply(&guarded(20));
     bed.until("the workload to run", || {
-        let deployment = bed.get("deployment", "web");
+        let deployment = bed.get("deployments", "web");
         (deployment["status"]["readyReplicas"] == 20).then_some(())
     });
     for (at, phase) in PHASES.into_iter().enumerate() {
@@ -93,7 +93,7 @@ fn suffer(name: &str, fault: Fault) {
             bed.logs()
         );
         bed.until("the node to be clean", || {
-            nothing_of_ours(&bed.get("node", &node)).then_some(())
+            nothing_of_ours(&bed.get("nodes", &node)).then_some(())
         });
         let deeds = bed.fleet.deeds();
         let expected = (1, usize::from(!is_curable));
@@ -152,7 +152,7 @@ fn watch_budget(bed: &Bed, incident: &str) {
             .filter(|it| it["spec"]["unschedulable"] == true);
         let away: Vec<_> = away.map(|it| it["metadata"]["name"].clone()).collect();
         assert!(away.len() <= 1, "{away:?}");
-        let found = bed.get("nr", incident);
+        let found = bed.get("noderemediations", incident);
         if found["status"]["phase"] == "Ended" {
             return;
         }

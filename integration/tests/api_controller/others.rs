@@ -22,7 +22,7 @@ fn another_remediator_is_given_the_node_and_it_is_taken_back() {
     let incident = bed.until_phase("n2-1", &["HandedOver"]);
     assert_eq!(incident["status"]["phase"], "HandedOver", "{incident:#}");
     assert_eq!(
-        bed.get("node", "n2")["spec"]["unschedulable"],
+        bed.get("nodes", "n2")["spec"]["unschedulable"],
         Value::Null,
         "whoever has the node cordons it"
     );
@@ -36,7 +36,7 @@ fn another_remediator_is_given_the_node_and_it_is_taken_back() {
         bed.list("fences").is_empty().then_some(())
     });
     bed.until("the node to be clean", || {
-        nothing_of_ours(&bed.get("node", "n2")).then_some(())
+        nothing_of_ours(&bed.get("nodes", "n2")).then_some(())
     });
     assert_eq!(bed.fleet.deeds().done(), [], "nothing was ordered by us");
 }
@@ -92,7 +92,7 @@ fn alerts_and_gates_of_others_are_waited_for() {
     prometheus.fires(&["Watchdog"]);
     let message = blocked(&bed, "GateClosed");
     assert!(message.contains("example.org/may-reboot"), "{message}");
-    let node = bed.get("node", "n1");
+    let node = bed.get("nodes", "n1");
     assert_eq!(node["spec"]["unschedulable"], true, "{node:#}");
     assert_eq!(bed.fleet.deeds().done(), []);
     bed.run(&["annotate", "node", "n1", "example.org/may-reboot=n1-1"]);

@@ -17,11 +17,11 @@ fn a_node_with_pods_is_rebooted_once_and_nothing_is_left_on_it() {
     bed.apply(&policy("reboot"));
     bed.apply(&workload(120));
     bed.until("the workload to run", || {
-        let deployment = bed.get("deployment", "web");
+        let deployment = bed.get("deployments", "web");
         (deployment["status"]["readyReplicas"] == 120).then_some(())
     });
     bed.until("the policy to be evaluated", || {
-        let policy = bed.get("nhp", "played");
+        let policy = bed.get("nodehealthpolicies", "played");
         (policy["status"]["nodes"]["healthy"] == 4).then_some(())
     });
     let on_node = |name: &str| {
@@ -51,7 +51,7 @@ fn a_node_with_pods_is_rebooted_once_and_nothing_is_left_on_it() {
     assert_eq!(boot["bootIDBefore"], "n2-boot-1");
     assert_eq!(boot["bootIDAfter"], "n2-boot-2");
     bed.until("nothing to be left on the node", || {
-        let node = bed.get("node", "n2");
+        let node = bed.get("nodes", "n2");
         nothing_of_ours(&node).then_some(())
     });
     std::thread::sleep(Duration::from_secs(3));

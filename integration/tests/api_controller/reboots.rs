@@ -16,7 +16,7 @@ fn an_order_is_void_once_the_node_was_rebooted_by_others() {
     let _replica = Replica::start(&bed, "one");
     bed.apply(&policy("reboot"));
     bed.until("the policy to be evaluated", || {
-        let policy = bed.get("nhp", "played");
+        let policy = bed.get("nodehealthpolicies", "played");
         (policy["status"]["nodes"]["healthy"] == 4).then_some(())
     });
     before_the_order(&bed);
@@ -29,7 +29,7 @@ fn before_the_order(bed: &Bed) {
     bed.apply(&workload(8));
     bed.apply(HELD_UP);
     bed.until("the workload to run", || {
-        let deployment = bed.get("deployment", "web");
+        let deployment = bed.get("deployments", "web");
         (deployment["status"]["readyReplicas"] == 8).then_some(())
     });
     bed.change("n1", |facts| facts.fires = true);
@@ -56,7 +56,7 @@ fn between_order_and_obedience(bed: &Bed) {
             facts.is_taking = false;
         });
         let payload = bed.until("the order", || {
-            let health = bed.get("nh", node);
+            let health = bed.get("nodehealths", node);
             let payload = health["spec"]["command"]["payload"].as_str()?.to_owned();
             Some(CommandPayload::parse(&payload).unwrap())
         });
@@ -87,10 +87,10 @@ enum Wakes {
 
 fn given_back(bed: &Bed, node: &str) {
     bed.until("the node to be clean", || {
-        nothing_of_ours(&bed.get("node", node)).then_some(())
+        nothing_of_ours(&bed.get("nodes", node)).then_some(())
     });
     bed.until("the slot to be free", || {
-        let ledger = bed.get("dl", "cluster");
+        let ledger = bed.get("disruptionledgers", "cluster");
         ledger["status"]["slots"].is_null().then_some(())
     });
 }

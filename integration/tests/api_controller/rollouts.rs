@@ -42,7 +42,7 @@ fn kernels_go_through_a_fleet_and_halt_where_a_canary_is_worse_or_lost() {
 /// The one that nothing stops: canary first and alone, one node after the other.
 fn complete(bed: &Bed) {
     let policy = bed.until("the first roll-out to be complete", || {
-        let policy = bed.get("nhp", "good");
+        let policy = bed.get("nodehealthpolicies", "good");
         (stage(&policy) == "Complete").then_some(policy)
     });
     assert_eq!(policy["status"]["rollouts"][0]["done"], 4, "{policy:#}");
@@ -82,10 +82,10 @@ fn lost(bed: &Bed, replica: &Replica) {
     let rollout = &policy["status"]["rollouts"][0];
     assert_eq!(rollout["haltedBy"][0], "n8", "{rollout:#}");
     untouched(bed, &["n9", "n10"]);
-    let ledger = bed.get("dl", "cluster");
+    let ledger = bed.get("disruptionledgers", "cluster");
     let slots = ledger["status"]["slots"].as_array().unwrap();
     assert!(slots.iter().any(|it| it["node"] == "n8"), "{ledger:#}");
-    assert_eq!(bed.get("node", "n8")["spec"]["unschedulable"], true);
+    assert_eq!(bed.get("nodes", "n8")["spec"]["unschedulable"], true);
     let told = |reason: &str| {
         let events = bed.list("events.events.k8s.io");
         let found = events.iter().find(|it| it["reason"] == reason);
@@ -111,14 +111,14 @@ fn resumed(bed: &Bed) {
     );
     bed.run(&["patch", "dl", "cluster", "--type=merge", "-p", &patch]);
     bed.until("the resumed roll-out to be complete", || {
-        (stage(&bed.get("nhp", "worse")) == "Complete").then_some(())
+        (stage(&bed.get("nodehealthpolicies", "worse")) == "Complete").then_some(())
     });
     untouched(bed, &["n9", "n10"]);
 }
 
 fn halted(bed: &Bed, policy: &str) -> Value {
     bed.until(&format!("{policy} to be halted"), || {
-        let policy = bed.get("nhp", policy);
+        let policy = bed.get("nodehealthpolicies", policy);
         (stage(&policy) == "Halted").then_some(policy)
     })
 }
@@ -130,7 +130,7 @@ fn stage(policy: &Value) -> String {
 
 fn untouched(bed: &Bed, nodes: &[&str]) {
     for name in nodes {
-        let node = bed.get("node", name);
+        let node = bed.get("nodes", name);
         assert_eq!(node["spec"]["unschedulable"], Value::Null, "{node:#}");
         assert_eq!(node["status"]["nodeInfo"]["kernelVersion"], OLD);
         assert_eq!(bed.fleet.deeds().reboots(name), 0);

@@ -33,7 +33,7 @@ const ZOMBIES: u32 = 3_000;
 #[test]
 fn the_walk_is_found_and_cured_by_dropping_caches_or_else_by_a_reboot() {
     let nodes = [("node-1", Kernel::Linux6_1), (SICK, Kernel::Walk)];
-    let Some(bed) = Bed::start("incident", PROGRAMS, &nodes) else {
+    let Some(bed) = Bed::start("walk", PROGRAMS, &nodes) else {
         return;
     };
     WORKLOAD.deploy(bed.fleet()).unwrap();

@@ -99,15 +99,14 @@ impl Stage {
     pub fn until(&self, what: &str, reached: impl Fn(&Objects) -> bool) -> Objects {
         let deadline = Instant::now() + LIMIT;
         loop {
-            if let Ok(objects) = Objects::read(self.cluster) {
-                if reached(&objects) {
-                    return objects;
-                }
-                assert!(
+            let objects = Objects::read(self.cluster);
+            match &objects {
+                Ok(objects) if reached(objects) => return objects.clone(),
+                _ => assert!(
                     Instant::now() < deadline,
                     "{what}: not in {LIMIT:?}\n{objects:#?}\n{}",
                     self.logs()
-                );
+                ),
             }
             std::thread::sleep(Duration::from_millis(250));
         }
