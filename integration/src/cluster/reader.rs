@@ -17,10 +17,12 @@ use tokio::runtime::{Builder, Runtime};
 const LIMIT: Duration = Duration::from_secs(5);
 
 /// Plural, group, version, kind, and whether objects of it live in namespaces.
-const KINDS: [(&str, &str, &str, &str, bool); 8] = [
+const KINDS: [(&str, &str, &str, &str, bool); 10] = [
     ("nodes", "", "v1", "Node", false),
     ("pods", "", "v1", "Pod", true),
     ("deployments", "apps", "v1", "Deployment", true),
+    ("leases", "coordination.k8s.io", "v1", "Lease", true),
+    ("events", "events.k8s.io", "v1", "Event", true),
     ("fences", "example.org", "v1", "Fence", true),
     (
         "nodehealthpolicies",

@@ -83,7 +83,10 @@ fn end(bed: &Bed, phase: &str, node: &str) {
             bed.run(&["uncordon", node]);
         }
         "HandedOver" => {
-            let fences = bed.list("fences");
+            // The phase is written first.
+            let fences = bed.until("the other's object", || {
+                Some(bed.list("fences")).filter(|it| !it.is_empty())
+            });
             let names: Vec<&Value> = fences.iter().map(|it| &it["metadata"]["name"]).collect();
             assert_eq!(names, [node], "one object, by whoever led first");
             bed.run(&["cordon", node]);

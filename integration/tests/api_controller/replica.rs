@@ -66,7 +66,7 @@ impl Replica {
 
 /// Which of the replicas holds the lease.
 pub fn leader(bed: &Bed, replicas: &[Replica]) -> Option<usize> {
-    let leases = bed.list("leases.coordination.k8s.io");
+    let leases = bed.list("leases");
     let mut own = leases
         .iter()
         .filter(|it| it["metadata"]["namespace"] == "unstall-system");

@@ -87,7 +87,7 @@ fn lost(bed: &Bed, replica: &Replica) {
     assert!(slots.iter().any(|it| it["node"] == "n8"), "{ledger:#}");
     assert_eq!(bed.get("nodes", "n8")["spec"]["unschedulable"], true);
     let told = |reason: &str| {
-        let events = bed.list("events.events.k8s.io");
+        let events = bed.list("events");
         let found = events.iter().find(|it| it["reason"] == reason);
         found.map(|it| it["type"].clone())
     };
