@@ -31,7 +31,7 @@ bench-fleet: ## what the controller costs beside 5,000 played nodes on a real AP
 	@cargo --locked bench -q -p unstall-integration --bench fleet
 
 sim: ## the controller in worlds that are played, each of one seed (ARGS="--seeds 1000", ARGS="--seed 17")
-	@cargo --locked run -q --profile $(or $(PROFILE),sim) -p unstall-integration --features sim --bin sim -- $(ARGS)
+	@cargo --locked run -q --profile sim -p unstall-integration --features sim --bin sim -- $(ARGS)
 
 plant: ## plant 38 mistakes into a copy of the code, one at a time: does the simulator find them? (ONLY="budget", ARGS="--seeds 100")
 	@cargo --locked run -q --profile sim -p unstall-integration --features sim --bin plant -- $(ARGS) "$(ONLY)"

@@ -30,7 +30,7 @@ pub fn make_zombies(node: &VmNode, count: u32, pages: Pages) -> Result<()> {
     // The worker ends when its standard input does.
     let script = format!(
         "set -e
-file=$(mktemp -p {place})
+file=$(mktemp {place}/zombies.XXXXXX)
 root=/sys/fs/cgroup procs=cgroup.procs
 [ -d $root/memory ] && root=$root/memory procs=tasks
 [ -p /run/open ] || mkfifo /run/open

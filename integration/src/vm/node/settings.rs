@@ -13,6 +13,7 @@ const NETWORK_UNIT: &str = include_str!("../../../data/vm/node/network.service")
 const API_SOCKET: &str = include_str!("../../../data/vm/node/apiserver.socket");
 const API_SERVICE: &str = include_str!("../../../data/vm/node/apiserver.service");
 const CONTAINERD_UNIT: &str = include_str!("../../../data/vm/node/containerd.service");
+const RUNC: &str = include_str!("../../../data/vm/node/runc.sh");
 const CONTAINERD: &str = include_str!("../../../data/vm/node/containerd.toml");
 const KUBELET_UNIT: &str = include_str!("../../../data/vm/node/kubelet.service");
 const IMAGES: &str = include_str!("../../../data/vm/node/images.sh");
@@ -52,6 +53,7 @@ pub fn files(options: &NodeOptions, image: &std::path::Path, release: &str) -> F
         )
         .unit("apiserver.socket", &of_service(API_SOCKET))
         .bytes("/etc/containerd/config.toml", CONTAINERD, 0o644)
+        .bytes("/usr/local/lib/unstall-runc", RUNC, 0o755)
         .bytes("/etc/cni/net.d/10-pods.conflist", cni().to_string(), 0o644)
         .unit("containerd.service", CONTAINERD_UNIT)
         .bytes("/etc/kubernetes/ca.crt", access.ca.clone(), 0o644)
