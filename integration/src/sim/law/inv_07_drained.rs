@@ -7,7 +7,7 @@ use super::{Past, Verdict, facts};
 use crate::sim::api::kind::Kind;
 use crate::sim::world::World;
 
-pub fn holds(world: &World, _: &Past, node: &str, payload: &CommandPayload) -> Verdict {
+pub fn holds(world: &World, past: &Past, node: &str, payload: &CommandPayload) -> Verdict {
     if payload.action != CommandAction::Reboot {
         return Ok(());
     }
@@ -19,24 +19,22 @@ pub fn holds(world: &World, _: &Past, node: &str, payload: &CommandPayload) -> V
     let incident = facts::incident(world, &slot.remediation);
     let policy = incident.as_ref().and_then(|it| it.spec.policy.as_ref());
     let proceeds = policy.is_some_and(|it| it.drain.on_timeout == DrainTimeoutAction::Proceed);
-    let issued = payload.issued_at.0.as_second();
-    // Who came after the order was given was not there when the node was looked at.
-    let left: Vec<String> = pods_of(world, node)
-        .into_iter()
-        .filter(|key| born(world, key).is_none_or(|at| at < issued))
+    // By true time, not by the leader's clock: who came after the order was given was not
+    // there when the node was looked at.
+    let ordered = past.ordered.get(&(payload.id.clone(), payload.issued_at.0));
+    let is_late = |key: &String| {
+        past.placed
+            .get(key)
+            .zip(ordered)
+            .is_some_and(|(at, ordered)| at > ordered)
+    };
+    let left: Vec<String> = (pods_of(world, node).into_iter())
+        .filter(|key| !is_late(key))
         .collect();
     if left.is_empty() || proceeds {
         return Ok(());
     }
     Err(format!("{node} is rebooted with pods on it: {left:?}"))
-}
-
-/// When a pod was made.
-pub fn born(world: &World, key: &str) -> Option<i64> {
-    let pod = world.store.get(Kind::Pod, key)?;
-    let at = pod["metadata"]["creationTimestamp"].as_str()?;
-    let at: jiff::Timestamp = at.parse().ok()?;
-    Some(at.as_second())
 }
 
 /// Pods of the node that a drain sends away.

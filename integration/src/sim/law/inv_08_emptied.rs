@@ -1,6 +1,6 @@
 //! Law 8: A drain that is over leaves no pod that it had to send away.
 
-use super::inv_07_drained::{born, pods_of};
+use super::inv_07_drained::pods_of;
 use super::past::LAG;
 use super::{Past, Verdict, facts};
 use crate::sim::api::kind::Kind;
@@ -8,7 +8,7 @@ use crate::sim::api::write::Commit;
 use crate::sim::trace::Actor;
 use crate::sim::world::World;
 
-pub fn holds(world: &World, _: &Past, _: &Actor, commit: &Commit) -> Verdict {
+pub fn holds(world: &World, past: &Past, _: &Actor, commit: &Commit) -> Verdict {
     if commit.kind != Kind::Remediation {
         return Ok(());
     }
@@ -32,7 +32,7 @@ pub fn holds(world: &World, _: &Past, _: &Actor, commit: &Commit) -> Verdict {
     }
     let left: Vec<String> = pods_of(world, &incident.spec.node_name)
         .into_iter()
-        .filter(|key| !is_new(world, key))
+        .filter(|key| !is_new(world, past, key))
         .collect();
     if left.is_empty() {
         return Ok(());
@@ -41,7 +41,7 @@ pub fn holds(world: &World, _: &Past, _: &Actor, commit: &Commit) -> Verdict {
 }
 
 /// Whether a pod came so lately that no watch may have told of it.
-fn is_new(world: &World, key: &str) -> bool {
-    let lag = i64::try_from(LAG.as_secs()).unwrap_or(i64::MAX);
-    born(world, key).is_none_or(|at| world.wall().as_second() - at < lag)
+fn is_new(world: &World, past: &Past, key: &str) -> bool {
+    let came = past.placed.get(key);
+    came.is_none_or(|at| world.now.saturating_sub(*at) < LAG)
 }

@@ -51,6 +51,9 @@ pub struct Past {
     pub uncordoned: BTreeMap<String, Duration>,
     /// The latest command that each node was given.
     pub commands: BTreeMap<String, Value>,
+    /// When each command was given, by its name and the time that stands in it: one that is
+    /// given again has another.
+    pub ordered: BTreeMap<(String, jiff::Timestamp), Duration>,
     /// Since when somebody has wanted each node left alone.
     pub skipped: BTreeMap<String, Duration>,
     /// Since when each pod has been on its node.
@@ -128,6 +131,11 @@ impl Past {
         if let Some(command) = command.filter(|it| it.is_object())
             && matches!(actor, Actor::Process(_))
         {
+            let payload = command["payload"].as_str().unwrap_or_default();
+            if let Ok(payload) = CommandPayload::parse(payload) {
+                let command = (payload.id, payload.issued_at.0);
+                self.ordered.entry(command).or_insert(now);
+            }
             self.commands.insert(key.clone(), command.clone());
         }
         if commit.after.is_none() {
