@@ -15,9 +15,18 @@ const VALIDITY: SignedDuration = SignedDuration::from_mins(2);
 impl Step<'_, '_> {
     /// The id of the command that the node's `NodeHealth` holds.
     pub(super) fn ordered(&self) -> Option<String> {
+        Some(self.standing()?.id)
+    }
+
+    /// From when until when the command `id`, which the node's `NodeHealth` holds, is valid.
+    pub(super) fn validity(&self, id: &str) -> Option<(Timestamp, Timestamp)> {
+        let payload = self.standing().filter(|it| it.id == id)?;
+        Some((payload.issued_at.0, payload.expires_at.0))
+    }
+
+    fn standing(&self) -> Option<CommandPayload> {
         let command = self.health()?.spec.command.as_ref()?;
-        let payload = CommandPayload::parse(&command.payload).ok()?;
-        Some(payload.id)
+        CommandPayload::parse(&command.payload).ok()
     }
 
     /// Orders `action` under `id`, unless that stands already. Void after

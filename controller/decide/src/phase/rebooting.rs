@@ -14,10 +14,10 @@ use crate::judge::{add, signed};
 use crate::no::No;
 use crate::{judge, record};
 
-/// After a refusal that will not last, the order is given again after this.
+/// So long after an order that was refused for what will not last the next one is given.
 const AGAIN: SignedDuration = SignedDuration::from_secs(20);
-/// After one that waited in vain for the other refusals to end, or whose times the
-/// node's clock does not share.
+/// So long after the end of one that waited in vain for the other refusals to end, or whose
+/// times the node's clock does not share.
 const AGAIN_AFTER_EXPIRY: SignedDuration = SignedDuration::from_secs(60);
 
 impl Step<'_, '_> {
@@ -128,13 +128,16 @@ impl Step<'_, '_> {
 
     /// Gives the order again under another id: the first one is answered.
     fn ask_again(&mut self, answer: &CommandStatus, id: &str) {
-        let refused_at = answer.finished_at.as_ref().map(|time| time.0);
-        let pause = match answer.reason {
-            Some(RefusalReason::Expired) => AGAIN_AFTER_EXPIRY,
-            _ => AGAIN,
+        // By the clock that gave the order: a refusal does not tell when it was made, and the
+        // node's clock may be wrong. A time to come is no reason to wait.
+        let (issued, expires) = self.validity(id).unwrap_or((self.since(), self.since()));
+        let at = match answer.reason {
+            Some(RefusalReason::Expired) => add(expires, AGAIN_AFTER_EXPIRY),
+            _ => add(issued, AGAIN),
         };
-        let at = add(refused_at.unwrap_or_else(|| self.since()), pause);
-        if self.now() < at || !self.may_still_reboot() {
+        // One that nobody could answer in time would hide why this one was refused.
+        let is_last = add(self.now(), AGAIN) > self.deadline();
+        if (issued <= self.now() && self.now() < at) || is_last || !self.may_still_reboot() {
             return;
         }
         let (stem, tries) = match id.rsplit_once('.') {
