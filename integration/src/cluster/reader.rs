@@ -1,5 +1,5 @@
-//! Objects as tests look at them, several times a second: a kubectl for each look
-//! would take a fifth of a second of CPU.
+//! Objects as tests look at them, several times a second: a kubectl for each look kept
+//! every CPU busy.
 
 use std::path::Path;
 use std::sync::Arc;
