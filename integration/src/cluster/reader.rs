@@ -6,12 +6,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
+use kube::Client;
 use kube::api::{Api, DynamicObject, ListParams};
-use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::core::{ApiResource, GroupVersionKind};
-use kube::{Client, Config};
 use serde_json::Value;
 use tokio::runtime::{Builder, Runtime};
+
+use crate::testing::client;
 
 /// How long an answer may take.
 const LIMIT: Duration = Duration::from_secs(5);
@@ -75,12 +76,7 @@ impl Reader {
     pub fn new(kubeconfig: &Path) -> Result<Self> {
         let mut runtime = Builder::new_multi_thread();
         let runtime = runtime.worker_threads(1).enable_all().build()?;
-        let client = runtime.block_on(async {
-            let config = Kubeconfig::read_from(kubeconfig)?;
-            let options = KubeConfigOptions::default();
-            let config = Config::from_custom_kubeconfig(config, &options).await?;
-            anyhow::Ok(Client::try_from(config)?)
-        })?;
+        let client = runtime.block_on(client(kubeconfig))?;
         let runtime = Arc::new(runtime);
         Ok(Self { runtime, client })
     }
