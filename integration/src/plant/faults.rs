@@ -426,6 +426,15 @@ pub const FAULTS: &[Fault] = &[
     },
     // What the fleet found.
     Fault {
+        name: "a refused order is given again in each pass",
+        laws: &["27"],
+        edits: &[edit(
+            REBOOTING,
+            "        if (issued <= self.now() && self.now() < at) || is_last",
+            "        if (!PLANTED && issued <= self.now() && self.now() < at) || is_last",
+        )],
+    },
+    Fault {
         name: "what was interrupted has failed",
         laws: &["26"],
         edits: &[edit(

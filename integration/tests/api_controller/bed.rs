@@ -99,7 +99,7 @@ impl Bed {
     }
 
     /// Waits until `reached` gives something.
-    pub fn until<T>(&self, what: &str, reached: impl Fn() -> Option<T>) -> T {
+    pub fn until<T>(&self, what: &str, mut reached: impl FnMut() -> Option<T>) -> T {
         let deadline = Instant::now() + LIMIT;
         loop {
             if let Some(it) = reached() {

@@ -78,7 +78,10 @@ fn suffer(name: &str, fault: Fault) {
         });
         let incident = format!("{node}-1");
         let struck = bed.until_phase(&incident, &PHASES[at..]);
-        let leads = bed.until("somebody to lead", || leader(&bed, &replicas));
+        let leads = bed.until("somebody to lead", || {
+            revive(&bed, &mut replicas);
+            leader(&bed, &replicas)
+        });
         strike(&bed, &mut replicas, leads, fault);
         println!(
             "{fault:?} in {phase}: struck in {}",
@@ -118,7 +121,10 @@ pub fn strike(bed: &Bed, replicas: &mut Vec<Replica>, at: usize, fault: Fault) {
         Fault::CutOff => victim.wire.cut(),
         Fault::Told => victim.signal(Signal::SIGTERM),
     }
-    bed.until("the other to lead", || leader(bed, replicas));
+    bed.until("the other to lead", || {
+        revive(bed, replicas);
+        leader(bed, replicas)
+    });
     if fault == Fault::Frozen {
         victim.signal(Signal::SIGCONT);
     }
@@ -141,6 +147,17 @@ pub fn strike(bed: &Bed, replicas: &mut Vec<Replica>, at: usize, fault: Fault) {
     let name = format!("{}+", victim.name);
     drop(victim);
     replicas.push(Replica::start(bed, &name));
+}
+
+/// Starts again who ended, as a kubelet does: on a busy machine a lease this short is lost
+/// without a fault.
+fn revive(bed: &Bed, replicas: &mut [Replica]) {
+    for replica in replicas {
+        if let Some(code) = replica.ended() {
+            println!("{} ended with {code:?}", replica.name);
+            *replica = Replica::start(bed, &format!("{}+", replica.name));
+        }
+    }
 }
 
 /// Never more than one node is away while the incident goes on.

@@ -2,6 +2,7 @@
 //! cured on the node where that helps, else by a reboot that a budget of
 //! disruptions holds up first.
 #![allow(
+    clippy::expect_used,
     clippy::panic,
     clippy::unwrap_used,
     reason = "a helper of a test fails as the test does"
@@ -41,40 +42,47 @@ fn the_walk_is_found_and_cured_by_dropping_caches_or_else_by_a_reboot() {
     bed.until_clear(SICK);
     let first = boot_id(&bed.now(), SICK).unwrap().to_owned();
 
-    cured_on_the_node(&bed, &first);
+    let cured = cured_on_the_node(&bed, &first);
     let watch = Availability::watch(WORKLOAD, bed.fleet()).unwrap();
-    rebooted(&bed, &first);
+    rebooted(&bed, &first, cured + 1);
     let (least, looks) = watch.least().unwrap();
     assert!(looks > 20, "{looks} looks");
     assert!(least >= 1, "{least} pods were available");
 }
 
-fn cured_on_the_node(bed: &Bed, boot: &str) {
-    make_zombies(bed.node(SICK), ZOMBIES, Pages::OfAFile).unwrap();
-    let ended = bed.until_ended(SICK, 1);
-    let told = ended["status"]["evidence"].as_array().unwrap();
-    // Where it is named the cure is seconds away: what fired tells it for good.
-    let named = told
-        .iter()
-        .filter(|it| it.as_str().unwrap().contains("each walks the cgroup tree"));
-    assert_eq!(named.count(), 1, "{told:#?}");
-    tell("the walk, pages of a file", &ended);
-    assert_eq!(text(&ended, "/status/outcome"), Some("Fixed"), "{ended:#}");
-    assert_eq!(text(&ended, "/status/remedy"), Some("drop"), "{ended:#}");
-    assert!(zombies(&ended, "before") >= u64::from(ZOMBIES), "{ended:#}");
-    assert!(
-        zombies(&ended, "after") < u64::from(ZOMBIES) / 10,
-        "{ended:#}"
-    );
-    let objects = bed.now();
-    assert_eq!(boot_id(&objects, SICK), Some(boot), "it was not rebooted");
-    let well = objects
-        .iter()
-        .filter(|it| text(it, "/kind") == Some("NodeRemediation"));
-    assert_eq!(well.count(), 1, "the other node is left alone");
+/// How many incidents it took until one named the walk: on a busy machine a repeated read may
+/// differ from the first one as much as those of flushes do.
+fn cured_on_the_node(bed: &Bed, boot: &str) -> usize {
+    let named = (1..=3).find(|number| {
+        make_zombies(bed.node(SICK), ZOMBIES, Pages::OfAFile).unwrap();
+        let ended = bed.until_ended(SICK, *number);
+        tell("the walk, pages of a file", &ended);
+        was_dropped(&ended);
+        let objects = bed.now();
+        assert_eq!(boot_id(&objects, SICK), Some(boot), "it was not rebooted");
+        let of_others = objects.iter().filter(|it| {
+            text(it, "/kind") == Some("NodeRemediation") && text(it, "/spec/nodeName") != Some(SICK)
+        });
+        assert_eq!(of_others.count(), 0, "the other node is left alone");
+        bed.until_clear(SICK);
+        // Where it is named the cure is seconds away: what fired tells it for good.
+        let told = ended["status"]["evidence"].as_array().unwrap();
+        let names = |it: &Value| it.as_str().unwrap().contains("each walks the cgroup tree");
+        println!("incident {number}: {told:#?}");
+        told.iter().any(names)
+    });
+    named.expect("an incident whose evidence names the walk")
 }
 
-fn rebooted(bed: &Bed, boot: &str) {
+fn was_dropped(ended: &Value) {
+    assert_eq!(text(ended, "/status/outcome"), Some("Fixed"), "{ended:#}");
+    assert_eq!(text(ended, "/status/remedy"), Some("drop"), "{ended:#}");
+    assert!(zombies(ended, "before") >= u64::from(ZOMBIES), "{ended:#}");
+    let few = u64::from(ZOMBIES) / 10;
+    assert!(zombies(ended, "after") < few, "{ended:#}");
+}
+
+fn rebooted(bed: &Bed, boot: &str, number: usize) {
     make_zombies(bed.node(SICK), ZOMBIES, Pages::OfMemory).unwrap();
     let why = bed.until_blocked(SICK, "PodDisruptionBudget");
     assert!(why.contains("workload"), "{why}");
@@ -87,7 +95,7 @@ fn rebooted(bed: &Bed, boot: &str) {
     );
     WORKLOAD.allow(bed.fleet(), 1).unwrap();
 
-    let ended = bed.until_ended(SICK, 2);
+    let ended = bed.until_ended(SICK, number);
     tell("the walk, pages of memory", &ended);
     assert_eq!(text(&ended, "/status/outcome"), Some("Fixed"), "{ended:#}");
     assert_eq!(text(&ended, "/status/remedy"), Some("reboot"), "{ended:#}");

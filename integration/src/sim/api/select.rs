@@ -18,6 +18,12 @@ impl Selector {
         self.labels.extend(pairs(text, '\0'));
     }
 
+    /// What a field must be, by its JSON pointer.
+    pub fn field(&self, path: &str) -> Option<&str> {
+        let found = self.fields.iter().find(|(name, _)| name == path)?;
+        Some(&found.1)
+    }
+
     pub fn selects(&self, object: &Value) -> bool {
         let has = |path: &str, value: &str| {
             let found = object.pointer(path).and_then(Value::as_str);

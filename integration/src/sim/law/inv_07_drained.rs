@@ -19,14 +19,14 @@ pub fn holds(world: &World, past: &Past, node: &str, payload: &CommandPayload) -
     let incident = facts::incident(world, &slot.remediation);
     let policy = incident.as_ref().and_then(|it| it.spec.policy.as_ref());
     let proceeds = policy.is_some_and(|it| it.drain.on_timeout == DrainTimeoutAction::Proceed);
-    // By true time, not by the leader's clock: who came after the order was given was not
-    // there when the node was looked at.
+    // By true time, not by the leader's clock: who came after the last look before the
+    // order was not there to be seen.
     let ordered = past.ordered.get(&(payload.id.clone(), payload.issued_at.0));
     let is_late = |key: &String| {
         past.placed
             .get(key)
             .zip(ordered)
-            .is_some_and(|(at, ordered)| at > ordered)
+            .is_some_and(|(at, ordered)| *at > ordered.looked)
     };
     let left: Vec<String> = (pods_of(world, node).into_iter())
         .filter(|key| !is_late(key))

@@ -34,3 +34,4 @@ mod inv_23_forged;
 mod inv_24_reasons;
 mod inv_25_held_up;
 mod inv_26_measured;
+mod inv_27_few_orders;

@@ -8,6 +8,7 @@ use unstall_crds::command::{CommandAction, CommandPayload};
 
 use super::facts;
 use crate::sim::api::kind::Kind;
+use crate::sim::api::route::{Call, Verb};
 use crate::sim::api::write::Commit;
 use crate::sim::trace::Actor;
 use crate::sim::world::World;
@@ -27,6 +28,14 @@ pub struct Done {
     pub boot: u32,
     /// The slot that the node had: its incident, and since when.
     pub slot: Option<(String, jiff::Timestamp)>,
+}
+
+/// A command that was given.
+#[derive(Debug, Clone, Copy)]
+pub struct Ordered {
+    pub at: Duration,
+    /// When its giver looked last at the pods of the node.
+    pub looked: Duration,
 }
 
 /// What the laws remember.
@@ -53,7 +62,9 @@ pub struct Past {
     pub commands: BTreeMap<String, Value>,
     /// When each command was given, by its name and the time that stands in it: one that is
     /// given again has another.
-    pub ordered: BTreeMap<(String, jiff::Timestamp), Duration>,
+    pub ordered: BTreeMap<(String, jiff::Timestamp), Ordered>,
+    /// When each process looked last at the pods of each node.
+    looked: BTreeMap<(usize, String), Duration>,
     /// Since when somebody has wanted each node left alone.
     pub skipped: BTreeMap<String, Duration>,
     /// Since when each pod has been on its node.
@@ -66,6 +77,14 @@ pub struct Past {
 }
 
 impl Past {
+    /// Takes in what a process asks for.
+    pub fn asked(&mut self, now: Duration, process: usize, call: &Call) {
+        let node = call.selector.field("/spec/nodeName");
+        if let Some(node) = node.filter(|_| call.kind == Kind::Pod && call.verb == Verb::List) {
+            self.looked.insert((process, node.to_owned()), now);
+        }
+    }
+
     /// Takes in what was written.
     pub fn written(&mut self, world: &World, actor: &Actor, commit: &Commit) {
         let (now, key) = (world.now, commit.key.clone());
@@ -129,12 +148,15 @@ impl Past {
         let (now, key) = (world.now, commit.key.clone());
         let command = commit.after.as_deref().map(|it| &it["spec"]["command"]);
         if let Some(command) = command.filter(|it| it.is_object())
-            && matches!(actor, Actor::Process(_))
+            && let Actor::Process(process) = actor
         {
             let payload = command["payload"].as_str().unwrap_or_default();
             if let Ok(payload) = CommandPayload::parse(payload) {
                 let command = (payload.id, payload.issued_at.0);
-                self.ordered.entry(command).or_insert(now);
+                let looked = self.looked.get(&(*process, key.clone()));
+                let looked = looked.copied().unwrap_or(now);
+                let ordered = Ordered { at: now, looked };
+                self.ordered.entry(command).or_insert(ordered);
             }
             self.commands.insert(key.clone(), command.clone());
         }
