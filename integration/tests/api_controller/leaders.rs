@@ -129,7 +129,7 @@ pub fn strike(bed: &Bed, replicas: &mut Vec<Replica>, at: usize, fault: Fault) {
         victim.signal(Signal::SIGCONT);
     }
     if fault != Fault::Killed {
-        let deadline = Instant::now() + Duration::from_secs(30);
+        let deadline = Instant::now() + Duration::from_secs(60);
         let code = loop {
             if let Some(code) = victim.ended() {
                 break code;
