@@ -178,7 +178,9 @@ impl Past {
             of(&commit.before) != of(&commit.after)
         };
         if commit.after.is_none() {
+            // The next one may get its name.
             self.incidents.remove(&key);
+            self.failed.remove(&key);
         } else if changed("phase") || commit.before.is_none() {
             self.incidents.insert(key.clone(), now);
         }
