@@ -160,7 +160,17 @@ impl Actuator {
     pub fn recover(self: &Arc<Self>) -> Result<(), String> {
         let mut work = self.lock();
         let (_, now) = self.host_now().map_err(|refusal| refusal.message)?;
-        let record = self.journal.load().map_err(|error| error.to_string())?;
+        let mut record = self.journal.load().map_err(|error| error.to_string())?;
+        // One that was killed between logind's answer and the journal left no word of it.
+        let unsaid = record.reboot_in_doubt(&now).cloned();
+        if let (Some(entry), Some(settings)) = (unsaid, &self.settings.reboot)
+            && matches!(settings.logind.is_preparing_for_shutdown(), Ok(true))
+        {
+            record.mark_asked(&entry, now.wall);
+            self.journal
+                .save(&record)
+                .map_err(|error| error.to_string())?;
+        }
         match record.shutdown_under_way(&now) {
             Some(entry) if self.settings.reboot.is_some() => {
                 log::info("shutdown is under way still", &[("id", &entry.id)]);

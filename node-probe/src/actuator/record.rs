@@ -158,6 +158,17 @@ impl Record {
         })
     }
 
+    /// The reboot of this boot that was begun, without a word whether logind took it.
+    #[must_use]
+    pub fn reboot_in_doubt(&self, now: &Moment) -> Option<&Entry> {
+        self.commands.iter().find(|entry| {
+            entry.action == CommandAction::Reboot
+                && entry.ending.is_none()
+                && entry.asked_at.is_none()
+                && entry.boot_id == now.boot_id
+        })
+    }
+
     /// Ends every command that was begun and not ended: nobody is carrying it out any more. A
     /// reboot was done if this is another boot; all else is `Interrupted`. Says whether there was
     /// one.

@@ -90,7 +90,7 @@ pub struct ActuateArgs {
     /// that bus is root on the host
     #[arg(long, value_name = "PATH")]
     dbus_socket: Option<PathBuf>,
-    /// Longest time from a reboot's begin to the machine's going down
+    /// Time from a reboot's begin after which the log says that the machine is still there
     #[arg(long, default_value = "10m", value_name = "DURATION", value_parser = duration::parse)]
     reboot_timeout: Duration,
     /// Enter the sandbox, try what it must refuse, print each answer and exit

@@ -22,7 +22,7 @@ use crate::text;
 pub struct RebootSettings {
     /// Whom to ask.
     pub logind: Logind,
-    /// From the intent to the machine's going down.
+    /// From the intent to the machine's going down; after that it is said that something holds it up.
     pub limit: Duration,
     /// Between two looks at a logind that took it.
     pub poll: Duration,
@@ -118,6 +118,7 @@ impl Actuator {
         let begun = Duration::from_millis(entry.uptime_milliseconds);
         let mut is_recorded = wait != Wait::InDoubt;
         let mut idle: Option<Instant> = None;
+        let mut is_said = false;
         loop {
             let answer = settings.logind.is_preparing_for_shutdown();
             let says = match &answer {
@@ -139,14 +140,21 @@ impl Actuator {
                 }
                 Ok(true) | Err(_) => idle = None,
             }
+            // Nothing cancels a shutdown: whoever took the node back now would lose it later.
             let waited = monotonic().since_boot().saturating_sub(begun);
-            if waited >= settings.limit {
-                let message = format!(
-                    "logind took the reboot and the machine is still there after {}; {says}; see \
-                     on the node what holds the shutdown up (systemctl list-jobs)",
-                    text::duration(waited)
+            if waited >= settings.limit && !is_said {
+                let after = text::duration(waited);
+                let hint = "see on the node what holds the shutdown up (systemctl list-jobs)";
+                log::warn(
+                    "the machine is still there",
+                    &[
+                        ("id", &entry.id),
+                        ("after", &after),
+                        ("logind", &says),
+                        ("hint", &hint),
+                    ],
                 );
-                return Some(ended(CommandState::Failed, message));
+                is_said = true;
             }
             if self.stops_within(settings.poll) {
                 return None;
