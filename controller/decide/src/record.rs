@@ -87,6 +87,13 @@ pub fn current_rung(status: &NodeRemediationStatus) -> Option<&Rung> {
     status.rungs.last().filter(|rung| rung.result.is_none())
 }
 
+/// Whether the slot that was taken at `since` is that of this rung; one that was skipped
+/// takes none.
+#[must_use]
+pub fn has_slot_of(rung: &Rung, since: Timestamp) -> bool {
+    rung.started_at.0 == since && rung.result != Some(RungResult::Skipped)
+}
+
 /// Whether anything was done to the node yet; a rung that was skipped does
 /// nothing.
 #[must_use]

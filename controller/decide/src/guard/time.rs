@@ -14,6 +14,14 @@ use crate::{Node, record, window};
 
 /// The caps are per this time.
 const DAY: SignedDuration = SignedDuration::from_hours(24);
+/// By so much the clocks of two leaders may differ.
+const CLOCKS_DIFFER: SignedDuration = SignedDuration::from_mins(15);
+
+/// Whether a time that was written may be one that has come. One further ahead is of a
+/// leader whose clock was wrong: waiting for it would hold everything up until then.
+fn has_come(now: Timestamp, at: Timestamp) -> bool {
+    at <= add(now, CLOCKS_DIFFER)
+}
 
 pub fn forbids(view: &View<'_>, ask: &Ask<'_>) -> Vec<No> {
     let mut reasons = Vec::new();
@@ -81,7 +89,10 @@ fn cooling_down(view: &View<'_>, node: &Node) -> Option<No> {
         .filter_map(|status| status.completed_at.as_ref())
         .map(|time| time.0);
     // The ledger outlives the records of incidents.
-    let last = done.chain(ended).max()?;
+    let last = done
+        .chain(ended)
+        .filter(|at| has_come(view.snapshot.now, *at))
+        .max()?;
     let until = add(last, cooldown);
     (until > view.snapshot.now).then(|| {
         let text = format!(
@@ -122,7 +133,11 @@ fn pausing(view: &View<'_>, node: &Node) -> Option<No> {
         .map(|policy| signed(policy.policy.spec.disruption.pause_between.get()))
         .max()?;
     let ledger = view.snapshot.ledger.as_ref()?.status.as_ref()?;
-    let until = add(ledger.last_disruption.as_ref()?.0, pause);
+    let last = ledger.last_disruption.as_ref()?.0;
+    let until = add(last, pause);
+    if !has_come(view.snapshot.now, last) {
+        return None;
+    }
     (until > view.snapshot.now).then(|| {
         let text = format!("nothing begins until {until:.0}, {pause:#} after the last disruption");
         No::new(BlockedReason::PauseBetween, text).until(until)

@@ -2,7 +2,9 @@
 
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use kube::ResourceExt;
 use unstall_crds::command::{CommandAction, CommandPayload, DropLevel};
+use unstall_crds::remediation::Phase;
 
 use super::step::Step;
 use crate::judge::{add, whole_seconds};
@@ -22,6 +24,27 @@ impl Step<'_, '_> {
     pub(super) fn validity(&self, id: &str) -> Option<(Timestamp, Timestamp)> {
         let payload = self.standing().filter(|it| it.id == id)?;
         Some((payload.issued_at.0, payload.expires_at.0))
+    }
+
+    /// Takes an order to reboot back that nobody answered, before the record says that the
+    /// node is not to be rebooted any more: pods come back to it then.
+    pub(super) fn take_back_order(&mut self, before: Phase) {
+        let goes_on = matches!(self.status.phase, Phase::Rebooting | Phase::Proving);
+        if before != Phase::Rebooting || goes_on {
+            return;
+        }
+        let Some(health) = self.health() else {
+            return;
+        };
+        let is_unanswered =
+            |it: &CommandPayload| it.node_uid == self.node.uid && self.answer(&it.id).is_none();
+        if self.standing().is_some_and(|it| is_unanswered(&it)) {
+            let clear = Action::ClearCommand {
+                node: self.node.name.clone(),
+                seen: health.resource_version(),
+            };
+            self.actions.insert(0, clear);
+        }
     }
 
     fn standing(&self) -> Option<CommandPayload> {

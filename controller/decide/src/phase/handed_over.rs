@@ -1,14 +1,19 @@
 //! Another remediator is at work. It cordons and drains; nothing of that is done
 //! here.
 
+use jiff::SignedDuration;
 use unstall_crds::condition::BlockedReason;
 use unstall_crds::health::TriggerState;
 use unstall_crds::remediation::{Outcome, Phase, RungResult};
 
 use super::step::Step;
+use crate::judge::add;
 use crate::no::No;
 use crate::snapshot::HandedOver;
 use crate::{Action, ladder, problem, proof};
+
+/// So long a human waits for the other remediator's object to be taken back.
+const TAKE_BACK_LIMIT: SignedDuration = SignedDuration::from_secs(60);
 
 /// How it ends.
 struct End {
@@ -110,14 +115,14 @@ impl Step<'_, '_> {
 
     /// Takes the object back, and ends once none of ours is there.
     fn take_back(&mut self, end: End) {
-        let is_gone = match self.view.snapshot.handed_over.get(&self.name) {
-            Some(HandedOver::Present) => false,
-            Some(_) => true,
-            // A human does not wait for an API that does not answer.
-            None => self.is_released(),
-        };
+        let sight = self.view.snapshot.handed_over.get(&self.name);
+        // One that was not looked at yet, by this leader, may be there.
+        let is_there = matches!(sight, None | Some(HandedOver::Present));
         let template = ladder::template_at_work(self.remediation, &self.status);
-        if let Some(template) = template.filter(|_| !is_gone) {
+        if let Some(template) = template.filter(|_| is_there && !self.is_taken_back_in_vain()) {
+            let text = "the other remediator's object is taken back first";
+            let no = No::new(BlockedReason::HandedOver, text);
+            self.block(vec![no.on(self.taking())]);
             return self.actions.push(Action::TakeBack {
                 node: self.node.name.clone(),
                 remediation: self.name.clone(),
@@ -131,5 +136,21 @@ impl Step<'_, '_> {
         } else {
             self.end(end.outcome, &end.text);
         }
+    }
+
+    /// What the reason hangs on while the object is taken back.
+    fn taking(&self) -> String {
+        format!("Node/{}", self.node.name)
+    }
+
+    /// Whether a human wants the node, and an API that does not answer stands against it: it
+    /// was tried for long enough.
+    fn is_taken_back_in_vain(&self) -> bool {
+        let object = self.taking();
+        let mut blockers = self.status.blockers.iter();
+        let begun = blockers.find(|it| {
+            it.reason == BlockedReason::HandedOver && it.object.as_ref() == Some(&object)
+        });
+        self.is_released() && begun.is_some_and(|it| self.now() > add(it.since.0, TAKE_BACK_LIMIT))
     }
 }

@@ -222,13 +222,14 @@ impl<'a> Step<'a, '_> {
         let Some(slot) = self.slot() else {
             return;
         };
-        let rung = self.status.rungs.iter().rev();
-        let mut own = rung.filter(|rung| rung.started_at == slot.since);
-        let own = own.next();
+        let since = slot.since.0;
+        let mut rungs = self.status.rungs.iter().rev();
+        let own = rungs.find(|rung| record::has_slot_of(rung, since));
         let is_disruptive = slot.kind.is_disruptive();
-        // A reboot that was never ordered counts as a cordon.
+        // A reboot that was never ordered counts as a cordon. Of what is not on record nobody
+        // knows.
         let was_none = own.is_some_and(|it| it.action == RemedyKind::Reboot && it.epoch.is_none());
-        let correct = was_none.then_some((slot.since.0, RemedyKind::Cordon));
+        let correct = was_none.then_some((since, RemedyKind::Cordon));
         self.actions.push(Action::ReleaseSlot(Release {
             node: self.node.name.clone(),
             remediation: self.name.clone(),

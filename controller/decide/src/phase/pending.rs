@@ -33,7 +33,7 @@ impl Step<'_, '_> {
         }
         if let Some(since) = self.slot().map(|slot| slot.since.0) {
             let mut rungs = self.status.rungs.iter();
-            let is_of_rung_before = rungs.any(|r| r.started_at.0 == since);
+            let is_of_rung_before = rungs.any(|rung| record::has_slot_of(rung, since));
             if is_of_rung_before && let Some(text) = self.yielded_between() {
                 return self.end(Outcome::Aborted, &text);
             }
@@ -153,11 +153,6 @@ impl Step<'_, '_> {
 
     /// What forbids to begin `remedy` now.
     fn reasons(&self, remedy: &Remedy) -> Vec<No> {
-        let is_begun = record::was_tried(&self.status);
-        self.reasons_if(remedy, is_begun)
-    }
-
-    fn reasons_if(&self, remedy: &Remedy, is_begun: bool) -> Vec<No> {
         let Some(kind) = remedy.kind() else {
             let text = format!(
                 "remedy {} does nothing that this version knows",
@@ -172,7 +167,7 @@ impl Step<'_, '_> {
             remedy,
             kind,
             incident: Some(&self.name),
-            is_begun,
+            is_begun: record::was_tried(&self.status),
         };
         let mut reasons = guard::forbids(self.view, self.usage, &ask);
         reasons.extend(self.unmeasured());
@@ -249,8 +244,12 @@ impl Step<'_, '_> {
     /// may have changed since then, but its own slot and what that left in the
     /// history forbid nothing.
     fn go_on_or_release(&mut self, remedy: &Remedy, since: Timestamp) {
-        let reasons = self.reasons_if(remedy, true);
-        let own = [BlockedReason::RebootLimit, BlockedReason::PauseBetween];
+        let reasons = self.reasons(remedy);
+        let own = [
+            BlockedReason::RebootLimit,
+            BlockedReason::PauseBetween,
+            BlockedReason::CoolingDown,
+        ];
         let others: Vec<No> = reasons
             .into_iter()
             .filter(|no| !own.contains(&no.reason))

@@ -106,7 +106,12 @@ impl Step<'_, '_> {
             // Until the other boot shows, the machine may be going down.
             CommandState::Accepted | CommandState::Succeeded if !is_late => {}
             CommandState::Accepted | CommandState::Succeeded => {
-                let text = format!("the node did not come back with another boot: {said}");
+                let hint = if self.is_as_it_was() {
+                    "; it is up still: see on it what holds the shutdown up (systemctl list-jobs)"
+                } else {
+                    ""
+                };
+                let text = format!("the node did not come back with another boot: {said}{hint}");
                 self.failed(RungResult::Failed, Outcome::Failed, &text);
             }
             CommandState::Refused if !is_late && is_passing(answer) => self.ask_again(answer, id),
@@ -114,9 +119,16 @@ impl Step<'_, '_> {
                 let text = refused(answer, &said);
                 self.give_up(RungResult::Refused, Outcome::NotFixed, &text);
             }
-            CommandState::Failed | CommandState::Interrupted => {
+            CommandState::Failed | CommandState::Interrupted if self.is_as_it_was() => {
                 let text = format!("the reboot did not begin: {}: {said}", answer.state);
                 self.give_up(RungResult::Failed, Outcome::NotFixed, &text);
+            }
+            CommandState::Failed | CommandState::Interrupted => {
+                let text = format!(
+                    "the reboot ended as {}: {said}; the node is not as it was",
+                    answer.state
+                );
+                self.failed(RungResult::Failed, Outcome::Failed, &text);
             }
         }
     }
@@ -152,12 +164,15 @@ impl Step<'_, '_> {
         self.order(CommandAction::Reboot, None, &next, until);
     }
 
-    fn never_rebooted(&mut self, was_ordered: bool) {
+    /// Whether the node is Ready and runs the boot that it had when its slot was taken.
+    fn is_as_it_was(&self) -> bool {
         let boot = judge::boot(self.view.snapshot, self.node);
-        let is_as_it_was = self.node.is_ready()
-            && boot.is_some()
-            && boot == self.slot().and_then(|slot| slot.boot_id.as_deref());
-        if is_as_it_was {
+        let before = self.slot().and_then(|slot| slot.boot_id.as_deref());
+        self.node.is_ready() && boot.is_some() && boot == before
+    }
+
+    fn never_rebooted(&mut self, was_ordered: bool) {
+        if self.is_as_it_was() {
             // The order is void by now, so that nothing will happen any more.
             let text = if was_ordered {
                 "the actuator did not answer the order to reboot in time"

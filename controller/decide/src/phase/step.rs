@@ -69,7 +69,9 @@ pub fn advance<'a>(
                 status,
                 actions: Vec::new(),
             };
+            let before = step.status.phase;
             step.run();
+            step.take_back_order(before);
             (step.status, step.actions)
         }
         None => gone(view, remediation, node, status),
@@ -83,16 +85,7 @@ pub fn advance<'a>(
     if status != before {
         // Before what is done to the node, so that it is on record first; after
         // a slot, so that a phase never stands without one.
-        let is_deed = |action: &Action| {
-            matches!(
-                action,
-                Action::SendCommand { .. }
-                    | Action::Evict(_)
-                    | Action::DeletePod(_)
-                    | Action::HandOver { .. }
-            )
-        };
-        let at = actions.iter().position(is_deed);
+        let at = actions.iter().position(|it| is_deed(it, &status));
         let write = Action::SetStatus {
             remediation: name,
             status: Box::new(status.clone()),
@@ -101,6 +94,19 @@ pub fn advance<'a>(
         actions.insert(at.unwrap_or(actions.len()), write);
     }
     Outcomes { actions, status }
+}
+
+/// Whether it is done to a node, and must be on record before.
+const fn is_deed(action: &Action, status: &NodeRemediationStatus) -> bool {
+    match action {
+        Action::SendCommand { .. }
+        | Action::Evict(_)
+        | Action::DeletePod(_)
+        | Action::HandOver { .. } => true,
+        // What is over is not looked at again.
+        Action::TakeBack { .. } => status.outcome.is_none(),
+        _ => false,
+    }
 }
 
 /// Whether the approval of a rung that would end now still stands in the ledger: it
@@ -128,7 +134,14 @@ fn gone(
     mut status: NodeRemediationStatus,
 ) -> (NodeRemediationStatus, Vec<Action>) {
     let spec = &remediation.spec;
+    // One whose API denies it for as long as it was handed over stays there.
+    let deadline = status.phase_deadline.as_ref();
+    let is_late = deadline.is_some_and(|it| view.snapshot.now > it.0);
+    let ledger = view.snapshot.ledger.iter();
+    let mut released = ledger.flat_map(|it| &it.spec.release);
+    let is_given_up = is_late || released.any(|it| *it == spec.node_name);
     let template = ladder::template_at_work(remediation, &status);
+    let template = template.filter(|_| !is_given_up);
     let taken_back = template.map(|template| Action::TakeBack {
         node: spec.node_name.clone(),
         remediation: remediation.name_any(),

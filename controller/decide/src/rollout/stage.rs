@@ -32,12 +32,19 @@ pub fn of<'a>(facts: &Facts<'a, '_>, done: usize, halt: Option<&Halt>) -> Stage<
     if halt.is_some() {
         return plain(RolloutStage::Halted);
     }
+    let wanted = usize::from(facts.policy.policy.spec.rollout.canaries);
     if facts.due.is_empty() && facts.at_work.is_empty() {
         let is_complete = done > 0 && done == facts.policy.covered.len();
         let mut stage = plain(if is_complete {
             RolloutStage::Complete
         } else {
-            facts.before.map_or(RolloutStage::Canary, |it| it.stage)
+            match facts.before.map(|it| it.stage) {
+                // Somebody resumed it, and nothing is due.
+                Some(RolloutStage::Halted) if fixed(facts).len() < wanted => RolloutStage::Canary,
+                Some(RolloutStage::Halted) => RolloutStage::Rolling,
+                Some(stage) => stage,
+                None => RolloutStage::Canary,
+            }
         });
         if !is_complete {
             stage.text = Some(match facts.policy.covered.len() - done {
@@ -48,7 +55,6 @@ pub fn of<'a>(facts: &Facts<'a, '_>, done: usize, halt: Option<&Halt>) -> Stage<
         return stage;
     }
     let passed = [RolloutStage::Rolling, RolloutStage::Complete];
-    let wanted = usize::from(facts.policy.policy.spec.rollout.canaries);
     if wanted == 0 || facts.before.is_some_and(|it| passed.contains(&it.stage)) {
         return plain(RolloutStage::Rolling);
     }

@@ -1,6 +1,6 @@
 //! What the clock forbids.
 
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use unstall_crds::ledger::HistoryEntry;
 use unstall_crds::policy::{NodeHealthPolicy, RemedyKind, WindowedAction};
 use unstall_decide::{Node, Snapshot};
@@ -50,7 +50,7 @@ pub fn is_cooling_down(snapshot: &Snapshot, node: &Node) -> bool {
     let history = ledger(snapshot).history;
     covering(snapshot, node).any(|policy| {
         let cooldown = signed(policy.spec.disruption.cooldown_per_node.get());
-        of_node(&history, node).any(|entry| snapshot.now.duration_since(entry.at.0) < cooldown)
+        of_node(&history, node).any(|entry| is_within(snapshot, entry.at.0, cooldown))
     })
 }
 
@@ -72,8 +72,15 @@ pub fn is_pausing(snapshot: &Snapshot, node: &Node) -> bool {
     };
     covering(snapshot, node).any(|policy: &NodeHealthPolicy| {
         let pause = signed(policy.spec.disruption.pause_between.get());
-        snapshot.now.duration_since(last.0) < pause
+        is_within(snapshot, last.0, pause)
     })
+}
+
+/// Whether it was less than `span` ago; what comes in more than a quarter of an hour was
+/// written by a clock that was wrong.
+fn is_within(snapshot: &Snapshot, at: Timestamp, span: SignedDuration) -> bool {
+    let ago = snapshot.now.duration_since(at);
+    ago < span && ago >= SignedDuration::from_mins(-15)
 }
 
 /// Whether the history keeps what was done for long enough.
