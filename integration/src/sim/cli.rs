@@ -38,7 +38,7 @@ pub struct Cli {
     /// from there when it is run again.
     #[arg(long, value_name = "FILE", requires = "base")]
     record: Option<PathBuf>,
-    /// Go on after a failure.
+    /// Go on after a failure, as with --record.
     #[arg(long)]
     keep_going: bool,
     /// How many threads run seeds side by side.
@@ -145,7 +145,8 @@ impl Cli {
         let mut seed = first;
         while seed < end && !stop.load(Ordering::Relaxed) {
             tally.take(run(seed, None, false)?);
-            if !tally.is_good() && !self.keep_going {
+            // What is recorded is recorded whole.
+            if !tally.is_good() && !self.keep_going && self.record.is_none() {
                 stop.store(true, Ordering::Relaxed);
             }
             seed += self.threads.max(1);

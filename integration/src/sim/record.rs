@@ -55,7 +55,12 @@ impl Record {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => String::new(),
             Err(error) => return Err(error).with_context(|| path.display().to_string()),
         };
-        let lines = text.lines().map(serde_json::from_str::<Shard>);
+        // A run that was killed may have left half a line.
+        let whole = text.rfind('\n').map_or(0, |end| end + 1);
+        if whole < text.len() {
+            fs::write(path, &text[..whole]).with_context(|| path.display().to_string())?;
+        }
+        let lines = text[..whole].lines().map(serde_json::from_str::<Shard>);
         let all: Vec<Shard> = lines
             .collect::<Result<_, _>>()
             .with_context(|| format!("{} holds what is no shard: remove it", path.display()))?;

@@ -15,6 +15,8 @@ pub struct Call {
     pub name: String,
     pub subresource: Option<String>,
     pub selector: Selector,
+    /// In pages: as watchers list, which go on with a watch.
+    pub is_paged: bool,
     /// Of a watch: after which version.
     pub version: u64,
     /// Of a patch: whether it is a strategic one.
@@ -59,6 +61,7 @@ impl Call {
             name,
             subresource,
             selector: Selector::default(),
+            is_paged: false,
             version: 0,
             is_strategic: is_strategic(request),
         };
@@ -84,6 +87,7 @@ impl Call {
                 "watch" => is_watch = value == "true",
                 "resourceVersion" => self.version = value.parse().unwrap_or_default(),
                 "fieldSelector" => self.selector.fields(&value),
+                "limit" => self.is_paged = true,
                 "labelSelector" => self.selector.labels(&value),
                 _ => {}
             }

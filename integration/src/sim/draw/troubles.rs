@@ -150,7 +150,9 @@ fn of_the_rest(chance: &mut Chance, at: u64, process: usize) -> Trouble {
             pause: chance.seconds(5, 180),
         },
         8 => Trouble::Compact,
-        9 => Trouble::Outbreak { pause },
+        9 => Trouble::Outbreak {
+            pause: chance.seconds(60, 5400),
+        },
         10 => Trouble::Alert {
             pause: chance.seconds(60, 3600),
         },

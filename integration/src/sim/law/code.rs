@@ -11,7 +11,7 @@ use super::{
     inv_07_drained, inv_08_emptied, inv_09_uid, inv_10_budgets_of_pods, inv_11_own_cordon,
     inv_12_proven, inv_13_breaker, inv_14_selected, inv_15_stopped, inv_16_caps, inv_17_recreated,
     inv_18_owners, inv_19_rollout, inv_20_in_place, inv_21_replica, inv_22_end, inv_23_forged,
-    inv_24_reasons, inv_25_held_up, inv_26_measured, inv_27_few_orders,
+    inv_24_reasons, inv_25_held_up, inv_26_measured, inv_27_few_orders, inv_28_well,
 };
 use crate::sim::api::kind::Kind;
 use crate::sim::api::route::Call;
@@ -63,6 +63,7 @@ const OF_CALLS: &[OfCall] = &[
         "10 budgets are never bypassed",
         inv_10_budgets_of_pods::holds,
     ),
+    ("18 owners", inv_18_owners::of_call),
     ("25 held up", inv_25_held_up::of_call),
 ];
 
@@ -81,7 +82,9 @@ const OF_WRITES: &[OfWrite] = &[
     ("20 in place", inv_20_in_place::of_write),
     ("21 own replica", inv_21_replica::holds),
     ("25 held up", inv_25_held_up::of_write),
+    ("16 cool-down", inv_16_caps::cools_down),
     ("27 few orders", inv_27_few_orders::holds),
+    ("28 truly well", inv_28_well::holds),
 ];
 
 /// Of what nodes did.
@@ -94,6 +97,7 @@ const OF_DEEDS: &[OfDeed] = &[
     ("16 caps", inv_16_caps::holds),
     ("16 caps", inv_16_caps::is_kept),
     ("17 made again", inv_17_recreated::holds),
+    ("18 owners", inv_18_owners::of_deed),
     ("20 in place", inv_20_in_place::holds),
     ("21 own replica", inv_21_replica::of_deed),
     ("23 forged", inv_23_forged::holds),
@@ -160,7 +164,7 @@ impl World {
     /// When a process asks for something.
     pub fn law_asked(&mut self, process: usize, call: &Call) {
         let mut law = std::mem::take(&mut self.law);
-        law.past.asked(self.now, process, call);
+        law.past.asked(self, process, call);
         let verdicts = OF_ASKS
             .iter()
             .map(|(rule, holds)| (*rule, holds(self, &law.past, process, call)));

@@ -134,6 +134,11 @@ pub fn is_ready(node: &Value) -> bool {
     })
 }
 
+/// Whether a pod is a replica of the controller.
+pub fn is_own(pod: &Value) -> bool {
+    pod["metadata"]["labels"]["app.kubernetes.io/name"] == "unstall"
+}
+
 pub fn is_cordoned(node: &Value) -> bool {
     node["spec"]["unschedulable"] == true
 }

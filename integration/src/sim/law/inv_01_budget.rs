@@ -1,4 +1,4 @@
-//! Law 1: Never more nodes are disrupted than a budget allows, across leaders.
+//! Law 1: Never more nodes are disrupted or away than a budget allows, across leaders.
 
 use super::{Past, Verdict, facts};
 use crate::sim::api::write::Commit;
@@ -24,14 +24,14 @@ pub fn holds(world: &World, past: &Past, _: &Actor, commit: &Commit) -> Verdict 
         let limit = limits
             .map(|it| it.spec.disruption.max_unavailable.nodes_of(total))
             .max();
-        let used = disrupted
+        let used: Vec<&String> = covered
             .iter()
-            .filter(|node| covered.iter().any(|it| it == *node))
-            .count();
+            .filter(|it| disrupted.contains(&it.as_str()) || past.is_long_away(it, world.now))
+            .collect();
         let limit = limit.unwrap_or_default();
-        if u32::try_from(used).unwrap_or(u32::MAX) > limit {
+        if u32::try_from(used.len()).unwrap_or(u32::MAX) > limit {
             return Err(format!(
-                "policy {name} allows {limit} of {total}, and {disrupted:?} have slots"
+                "policy {name} allows {limit} of {total}, and {used:?} have slots or are away"
             ));
         }
     }

@@ -9,12 +9,19 @@ use crate::sim::trace::Actor;
 use crate::sim::world::World;
 
 pub fn holds(world: &World, past: &Past, _: &Actor, commit: &Commit) -> Verdict {
-    if facts::disrupted(commit).is_empty() {
+    let taken = facts::disrupted(commit);
+    if taken.is_empty() {
         return Ok(());
     }
     let slots = facts::slots(world);
     let disrupted = facts::nodes_disrupted(&slots);
-    control_plane(world, &disrupted)?;
+    let is_used = |node: &str| disrupted.contains(&node) || past.is_long_away(node, world.now);
+    if taken
+        .iter()
+        .any(|slot| is_of_control_plane(world, &slot.node))
+    {
+        control_plane(world, is_used)?;
+    }
     for policy in facts::policies(world) {
         let name = policy.metadata.name.clone().unwrap_or_default();
         let covered = facts::covered(world, &policy);
@@ -34,13 +41,18 @@ pub fn holds(world: &World, past: &Past, _: &Actor, commit: &Commit) -> Verdict 
             for node in &covered {
                 let group = groups.entry(value(world, node, &budget.key)).or_default();
                 group.0 += 1;
-                group.1 += u32::from(disrupted.contains(&node.as_str()));
+                group.1 += u32::from(is_used(node));
             }
+            let touched = taken.iter().filter(|slot| covered.contains(&slot.node));
+            let touched: Vec<String> = touched
+                .map(|slot| value(world, &slot.node, &budget.key))
+                .collect();
+            groups.retain(|value, _| touched.contains(value));
             for (value, (total, used)) in groups {
                 let limit = budget.max_unavailable.nodes_of(total);
                 if used > limit {
                     return Err(format!(
-                        "policy {name} allows {limit} of {} {value}, {used} have slots: {disrupted:?}",
+                        "policy {name} allows {limit} of {} {value}, {used} have slots ({disrupted:?}) or are away",
                         budget.key
                     ));
                 }
@@ -50,17 +62,21 @@ pub fn holds(world: &World, past: &Past, _: &Actor, commit: &Commit) -> Verdict 
     Ok(())
 }
 
-fn control_plane(world: &World, disrupted: &[&str]) -> Verdict {
-    let key = "node-role.kubernetes.io/control-plane";
-    let is_of_it = |node: &&&str| {
-        let node = world.store.get(Kind::Node, node);
-        node.is_some_and(|it| it["metadata"]["labels"].get(key).is_some())
-    };
-    let of_it: Vec<_> = disrupted.iter().filter(is_of_it).collect();
+fn control_plane(world: &World, is_used: impl Fn(&str) -> bool) -> Verdict {
+    let nodes = world.store.all(Kind::Node).map(|(name, _)| name);
+    let of_it: Vec<_> = nodes
+        .filter(|node| is_of_control_plane(world, node) && is_used(node))
+        .collect();
     if of_it.len() > 1 {
         return Err(format!("{of_it:?} are all of the control plane"));
     }
     Ok(())
+}
+
+fn is_of_control_plane(world: &World, node: &str) -> bool {
+    let key = "node-role.kubernetes.io/control-plane";
+    let node = world.store.get(Kind::Node, node);
+    node.is_some_and(|it| it["metadata"]["labels"].get(key).is_some())
 }
 
 fn value(world: &World, node: &str, key: &str) -> String {

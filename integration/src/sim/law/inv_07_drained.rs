@@ -18,7 +18,13 @@ pub fn holds(world: &World, past: &Past, node: &str, payload: &CommandPayload) -
     };
     let incident = facts::incident(world, &slot.remediation);
     let policy = incident.as_ref().and_then(|it| it.spec.policy.as_ref());
-    let proceeds = policy.is_some_and(|it| it.drain.on_timeout == DrainTimeoutAction::Proceed);
+    // A drain that took too long says who was left; one that was done does not excuse anybody.
+    let status = incident.as_ref().and_then(|it| it.status.as_ref());
+    let was_late = status
+        .and_then(|it| it.drain.as_ref())
+        .is_some_and(|it| !it.left.is_empty());
+    let proceeds =
+        was_late && policy.is_some_and(|it| it.drain.on_timeout == DrainTimeoutAction::Proceed);
     // By true time, not by the leader's clock: who came after the last look before the
     // order was not there to be seen.
     let ordered = past.ordered.get(&(payload.id.clone(), payload.issued_at.0));

@@ -2,6 +2,7 @@
 //! or because of `afterFailure`, a human, or an end before the reboot.
 
 use unstall_crds::command::CommandAction;
+use unstall_crds::policy::AfterFailure;
 use unstall_crds::remediation::Outcome;
 
 use super::past::LAG;
@@ -26,9 +27,6 @@ pub fn holds(world: &World, past: &Past, _: &Actor, commit: &Commit) -> Verdict 
     };
     let status = incident.status.unwrap_or_default();
     let outcome = status.outcome.or(status.ending);
-    if outcome != Some(Outcome::Fixed) {
-        return Ok(());
-    }
     let ids = status
         .rungs
         .iter()
@@ -37,6 +35,25 @@ pub fn holds(world: &World, past: &Past, _: &Actor, commit: &Commit) -> Verdict 
     let mut done = past.done.iter().rev();
     let reboot = done
         .find(|it| it.node == *node && it.action == CommandAction::Reboot && ids.contains(&it.id));
+    if outcome != Some(Outcome::Fixed) {
+        let policy = incident.spec.policy.as_ref();
+        let keeps = policy.is_none_or(|it| it.after_failure == AfterFailure::KeepCordoned);
+        // Whoever else takes the node over has it as it is.
+        let is_theirs = outcome == Some(Outcome::Superseded);
+        let is_released =
+            reboot.is_some_and(|it| past.released.get(node).is_some_and(|at| *at >= it.at));
+        // An order that came to nothing leaves the node as it was; one that is at work does not.
+        let host = world.hosts.get(node);
+        let was_rebooted = host
+            .zip(reboot)
+            .is_some_and(|(host, it)| !host.is_up || host.is_busy || host.boot != it.boot);
+        if was_rebooted && keeps && !is_theirs && !is_released {
+            return Err(format!(
+                "{by} gives {node} back as {outcome:?} after its reboot"
+            ));
+        }
+        return Ok(());
+    }
     let Some(host) = world.hosts.get(node) else {
         return Ok(());
     };

@@ -3,12 +3,17 @@
 use std::time::Duration;
 
 use unstall_crds::command::{CommandAction, CommandPayload};
-use unstall_crds::policy::RemedyKind;
+use unstall_crds::policy::{Disruption, RemedyKind};
+use unstall_crds::remediation::Origin;
 
 use super::{Past, Verdict, facts};
+use crate::sim::api::write::Commit;
+use crate::sim::trace::Actor;
 use crate::sim::world::World;
 
 const DAY: Duration = Duration::from_hours(24);
+/// By how much a process's clock may be wrong here.
+const SKEW: Duration = Duration::from_mins(11);
 
 /// What counts for the caps outlives whoever counts it: it is in the ledger before it
 /// is done.
@@ -36,15 +41,58 @@ pub fn holds(world: &World, past: &Past, node: &str, payload: &CommandPayload) -
         .iter()
         .filter(|it| it.node == node && it.action == CommandAction::Reboot && it.at >= since);
     let reboots = reboots.count() + 1;
-    let policies = facts::policies(world);
-    let limits = policies.iter().filter(|it| facts::covers(world, it, node));
-    let limit = limits
-        .map(|it| usize::from(it.spec.disruption.max_reboots_per_node_per_24h))
-        .max();
-    match limit {
+    match smallest(world, past, node, |it| {
+        usize::from(it.max_reboots_per_node_per_24h)
+    }) {
         Some(limit) if reboots > limit => Err(format!(
             "{node} ({uid}) is rebooted {reboots} times in 24 h, {limit} are allowed"
         )),
         _ => Ok(()),
     }
+}
+
+/// The smallest that the covering policies say, each by what was lately the largest.
+fn smallest<T: Ord>(
+    world: &World,
+    past: &Past,
+    node: &str,
+    of: impl Fn(&Disruption) -> T,
+) -> Option<T> {
+    let policies = facts::policies(world);
+    let covering = policies.iter().filter(|it| facts::covers(world, it, node));
+    let names = covering.filter_map(|it| it.metadata.name.as_deref());
+    let lately = |name: &str| {
+        let lately = past.policy_lately(name, world.now).into_iter();
+        let known = lately.filter_map(facts::policy);
+        known.map(|it| of(&it.spec.disruption)).max()
+    };
+    names.filter_map(lately).min()
+}
+
+/// A node that something was done about is left alone for a while.
+pub fn cools_down(world: &World, past: &Past, _: &Actor, commit: &Commit) -> Verdict {
+    for slot in facts::taken(commit) {
+        let incident = facts::incident(world, &slot.remediation);
+        let Some(incident) = incident.filter(|it| it.spec.origin != Origin::Manual) else {
+            continue;
+        };
+        // The next rung of an incident waits for nothing.
+        let is_begun = incident.status.is_some_and(|it| !it.rungs.is_empty());
+        let mut done = past.done.iter().rev();
+        let Some(last) = done.find(|it| it.node == slot.node).filter(|_| !is_begun) else {
+            continue;
+        };
+        let longest = |it: &Disruption| std::cmp::Reverse(it.cooldown_per_node.get());
+        let pause = smallest(world, past, &slot.node, longest);
+        let pause = pause.map(|it| it.0).unwrap_or_default();
+        if world.now + SKEW < last.at + pause {
+            return Err(format!(
+                "a slot for {} {:?} after {}, {pause:?} are to pass",
+                slot.node,
+                world.now.saturating_sub(last.at),
+                last.id
+            ));
+        }
+    }
+    Ok(())
 }

@@ -33,7 +33,7 @@ pub fn holds(world: &World, past: &Past, _: &Actor, commit: &Commit) -> Verdict 
             node != slot.node && is_ready(pod) && !is_leaving(pod) && !is_away(node)
         });
         // Both may have come and gone within what a watch may lag behind.
-        let is_settled = own.iter().all(|pod| is_ready(pod));
+        let is_settled = world.now.saturating_sub(past.own_changed) > LAG;
         let history = facts::history(world);
         let mut of_node = history.iter().rev().filter(|it| it.node == slot.node);
         let is_drained = of_node
@@ -62,6 +62,6 @@ pub fn of_deed(world: &World, _: &Past, node: &str, payload: &CommandPayload) ->
 fn own(world: &World) -> Vec<&Value> {
     let pods = world.store.all(Kind::Pod).map(|(_, pod)| pod);
     pods.map(|pod| &**pod)
-        .filter(|pod| pod["metadata"]["labels"]["app.kubernetes.io/name"] == "unstall")
+        .filter(|pod| facts::is_own(pod))
         .collect()
 }

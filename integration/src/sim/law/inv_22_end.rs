@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use unstall_crds::remediation::{NodeRemediation, Phase};
+use unstall_crds::remediation::{NodeRemediation, Outcome, Phase};
 
 use super::{Past, Verdict, facts};
 use crate::sim::api::kind::Kind;
@@ -16,6 +16,8 @@ const COMES_BACK: Duration = Duration::from_mins(20);
 const SEES: Duration = Duration::from_mins(5);
 /// As long as a phase without a deadline may last that waits for nobody.
 const NO_DEADLINE: Duration = Duration::from_hours(1);
+/// So many writes of the controllers are enough for what happens in four hours.
+const WRITES: u64 = 20_000;
 
 pub fn in_time(world: &World, past: &Past) -> Verdict {
     let Some(peace) = world.peace_since else {
@@ -55,9 +57,9 @@ fn is_at_work(incident: &NodeRemediation) -> bool {
         && !matches!(phase, Phase::Pending | Phase::Holding)
 }
 
-pub fn at_the_end(world: &World, _: &Past) -> Verdict {
+pub fn at_the_end(world: &World, past: &Past) -> Verdict {
     for slot in facts::slots(world) {
-        if !may_hold(world, &slot.remediation) {
+        if !may_hold(world, past, &slot.remediation) {
             return Err(format!(
                 "{} keeps a slot for {}",
                 slot.node, slot.remediation
@@ -66,19 +68,36 @@ pub fn at_the_end(world: &World, _: &Past) -> Verdict {
     }
     for (name, node) in world.store.all(Kind::Node) {
         let by = facts::cordoned_by(node);
-        if let Some(by) = by.filter(|by| !may_hold(world, by)) {
+        if let Some(by) = by.filter(|by| !may_hold(world, past, by)) {
             return Err(format!("{name} is still cordoned by {by}"));
         }
+    }
+    let peace = world.peace_since.unwrap_or_default();
+    let begun = past.begun.iter().find(|(name, at)| {
+        let incident = facts::incident(world, name);
+        **at < peace && incident.is_some_and(|it| is_at_work(&it))
+    });
+    if let Some((name, at)) = begun {
+        return Err(format!("{name} has been at work since {at:?}"));
+    }
+    if past.writes_in_peace > WRITES {
+        return Err(format!("{} writes in peace", past.writes_in_peace));
     }
     Ok(())
 }
 
 /// Whether an incident of this name may keep a node: it is not over, or it failed and a
 /// human is told.
-fn may_hold(world: &World, name: &str) -> bool {
+fn may_hold(world: &World, past: &Past, name: &str) -> bool {
     let Some(incident) = facts::incident(world, name) else {
         return false;
     };
+    // Who ended just now is about to let go.
+    let since = past.incidents.get(name).copied().unwrap_or_default();
     let outcome = incident.status.and_then(|it| it.outcome);
-    outcome != Some(unstall_crds::remediation::Outcome::Fixed)
+    let failed = [Outcome::Failed, Outcome::NotFixed, Outcome::Recurred];
+    match outcome {
+        Some(outcome) if !failed.contains(&outcome) => world.now < since + SEES,
+        _ => true,
+    }
 }

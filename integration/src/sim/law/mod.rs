@@ -35,3 +35,4 @@ mod inv_24_reasons;
 mod inv_25_held_up;
 mod inv_26_measured;
 mod inv_27_few_orders;
+mod inv_28_well;

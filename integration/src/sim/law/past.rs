@@ -7,6 +7,7 @@ use serde_json::Value;
 use unstall_crds::command::{CommandAction, CommandPayload};
 
 use super::facts;
+use crate::sim::api::evict::{is_leaving, is_ready};
 use crate::sim::api::kind::Kind;
 use crate::sim::api::route::{Call, Verb};
 use crate::sim::api::write::Commit;
@@ -56,6 +57,10 @@ pub struct Past {
     pub failed: BTreeMap<String, Duration>,
     /// Since when each incident has been as it is, and for what it waits.
     pub incidents: BTreeMap<String, Duration>,
+    /// Since when each incident has been at work, which does not begin anew with its next rung.
+    pub begun: BTreeMap<String, Duration>,
+    /// Writes of the controllers since faults ended, but for leases and Events.
+    pub writes_in_peace: u64,
     /// When each node lost the cordon of an incident last.
     pub uncordoned: BTreeMap<String, Duration>,
     /// The latest command that each node was given.
@@ -69,8 +74,14 @@ pub struct Past {
     pub skipped: BTreeMap<String, Duration>,
     /// Since when each pod has been on its node.
     pub placed: BTreeMap<String, Duration>,
+    /// When one of the controller's own replicas came, went, or changed its readiness last.
+    pub own_changed: Duration,
+    /// When a human wanted the slot of each node given back last.
+    pub released: BTreeMap<String, Duration>,
     /// Incidents whose remedy a human approved.
     pub approved: BTreeSet<String>,
+    /// Since when each probe has written without a pause as long as a view may be old.
+    pub heard: BTreeMap<String, Duration>,
     /// When each probe wrote last.
     pub beats: BTreeMap<String, Duration>,
     boots: BTreeMap<String, u32>,
@@ -78,9 +89,14 @@ pub struct Past {
 
 impl Past {
     /// Takes in what a process asks for.
-    pub fn asked(&mut self, now: Duration, process: usize, call: &Call) {
+    pub fn asked(&mut self, world: &World, process: usize, call: &Call) {
+        let is_read = matches!(call.verb, Verb::Get | Verb::List | Verb::Watch);
+        let is_counted = !matches!(call.kind, Kind::Lease | Kind::Event) && !is_read;
+        self.writes_in_peace += u64::from(world.peace_since.is_some() && is_counted);
+        let now = world.now;
         let node = call.selector.field("/spec/nodeName");
-        if let Some(node) = node.filter(|_| call.kind == Kind::Pod && call.verb == Verb::List) {
+        let is_look = call.kind == Kind::Pod && call.verb == Verb::List && !call.is_paged;
+        if let Some(node) = node.filter(|_| is_look) {
             self.looked.insert((process, node.to_owned()), now);
         }
     }
@@ -95,9 +111,14 @@ impl Past {
                 let pod = commit.after.as_deref();
                 let is_placed = pod.is_some_and(|it| it["spec"]["nodeName"].is_string());
                 set(&mut self.placed, &key, now, is_placed);
+                self.own_written(now, commit);
             }
             Kind::Ledger => {
                 let ledger = commit.after.as_deref();
+                let released = ledger.and_then(|it| it["spec"]["release"].as_array());
+                for node in released.into_iter().flatten().filter_map(Value::as_str) {
+                    self.released.insert(node.to_owned(), now);
+                }
                 let approved = ledger.and_then(|it| it["spec"]["approve"].as_array());
                 let names = approved.into_iter().flatten().filter_map(Value::as_str);
                 self.approved.extend(names.map(ToOwned::to_owned));
@@ -105,6 +126,20 @@ impl Past {
             Kind::Health => self.health_written(world, actor, commit),
             Kind::Remediation => self.incident_written(now, commit),
             _ => {}
+        }
+    }
+
+    fn own_written(&mut self, now: Duration, commit: &Commit) {
+        let standing = |pod: &Option<std::sync::Arc<Value>>| {
+            let own = pod.as_deref().filter(|it| facts::is_own(it))?;
+            Some((
+                own["spec"]["nodeName"].clone(),
+                is_ready(own),
+                is_leaving(own),
+            ))
+        };
+        if standing(&commit.before) != standing(&commit.after) {
+            self.own_changed = now;
         }
     }
 
@@ -164,7 +199,10 @@ impl Past {
             // What is made in its place never had a probe.
             self.beats.remove(&key);
         } else if matches!(actor, Actor::Host(_)) {
-            self.beats.insert(key.clone(), now);
+            let last = self.beats.insert(key.clone(), now);
+            if last.is_none_or(|last| now.saturating_sub(last) > LAG) {
+                self.heard.insert(key.clone(), now);
+            }
         }
         self.follow_health(world, &key);
     }
@@ -181,8 +219,16 @@ impl Past {
             // The next one may get its name.
             self.incidents.remove(&key);
             self.failed.remove(&key);
+            self.begun.remove(&key);
         } else if changed("phase") || commit.before.is_none() {
             self.incidents.insert(key.clone(), now);
+        }
+        let phase = commit
+            .after
+            .as_deref()
+            .map(|it| it["status"]["phase"].clone());
+        if phase.is_some_and(|it| it.is_string() && it != "Pending") {
+            self.begun.entry(key.clone()).or_insert(now);
         }
         if commit
             .after
@@ -240,6 +286,12 @@ impl Past {
     /// Whether a policy has not been there for longer than a view may be old.
     pub fn is_long_gone(&self, name: &str, now: Duration) -> bool {
         self.policy_lately(name, now).is_empty()
+    }
+
+    /// Whether a node has not been available for longer than a view may be old.
+    pub fn is_long_away(&self, node: &str, now: Duration) -> bool {
+        let since = self.away.get(node);
+        since.is_some_and(|since| now.saturating_sub(*since) > LAG)
     }
 
     /// Those of `all` that have been so for longer than a view may be old.

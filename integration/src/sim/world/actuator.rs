@@ -45,6 +45,12 @@ impl Host {
         self.measured_at = measured_at;
         self.proven_at = Some(measured_at);
         let moment = self.moment(now, truly);
+        if let Some(entry) = self.record.shutdown_under_way(&moment) {
+            // It waits on, as its predecessor did.
+            self.command = json!(entry.outcome(false).into_status());
+            self.is_busy = true;
+            return false;
+        }
         self.record.end_unfinished(&moment)
     }
 }

@@ -47,6 +47,8 @@ pub struct Host {
     /// What the next boot runs.
     pub next_kernel: String,
     pub is_slow: bool,
+    /// Since when.
+    pub slow_since: Duration,
     pub cure: Cure,
     pub comes_back: Return,
     /// Its probe reports nothing until then.
@@ -115,6 +117,7 @@ impl Host {
             kernel: kernel.to_owned(),
             next_kernel: kernel.to_owned(),
             is_slow: false,
+            slow_since: Duration::ZERO,
             cure: Cure::DropCaches,
             comes_back: Return::After(Duration::from_secs(90)),
             silent_until: Duration::ZERO,
@@ -137,6 +140,13 @@ impl Host {
 
     pub fn boot_id(&self) -> String {
         format!("{}-boot-{}", self.name, self.boot)
+    }
+
+    /// Its probe lies no more; before, nobody could know how it was.
+    pub fn tells_the_truth(&mut self, now: Duration) {
+        if std::mem::take(&mut self.lies) {
+            self.slow_since = now;
+        }
     }
 
     /// Its own clock, at the true time.

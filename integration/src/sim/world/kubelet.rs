@@ -88,7 +88,7 @@ impl World {
         match host.comes_back {
             Return::After(_) => {}
             Return::Never => self.seen.count("row", "never returns"),
-            Return::Hangs => return self.seen.count("row", "hangs"),
+            Return::Hangs => return self.hangs(name, boot),
         }
         host.is_up = false;
         host.since = now;
@@ -107,6 +107,23 @@ impl World {
                 Task::Host(name.to_owned(), HostTask::ComesUp { boot }),
             );
         }
+    }
+
+    /// Something holds the shutdown up: for ever, or for longer than anybody waits.
+    fn hangs(&mut self, name: &str, boot: u32) {
+        self.seen.count("row", "hangs");
+        if self.faults.are_over() || self.chance.happens(500) {
+            return;
+        }
+        let after = self.chance.seconds(600, 3600);
+        if let Some(host) = self.hosts.get_mut(name) {
+            host.comes_back = Return::After(Duration::from_secs(90));
+        }
+        self.seen.count("row", "goes down late");
+        self.after(
+            after,
+            Task::Host(name.to_owned(), HostTask::GoesDown { boot }),
+        );
     }
 
     /// The machine runs its next boot.

@@ -65,7 +65,7 @@ impl World {
         let names: Vec<String> = self.hosts.keys().cloned().collect();
         for name in names {
             if let Some(host) = self.hosts.get_mut(&name) {
-                host.lies = false;
+                host.tells_the_truth(self.now);
             }
             self.probe_reports(&name, None);
         }

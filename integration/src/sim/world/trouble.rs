@@ -168,8 +168,10 @@ impl World {
     }
 
     fn stalls(&mut self, name: &str, cure: Cure, comes_back: Return) {
+        let now = self.now;
         self.host(name, |host| {
             host.is_slow = true;
+            host.slow_since = now;
             host.cure = cure;
             host.comes_back = comes_back;
             host.proven_at = None;
@@ -334,13 +336,14 @@ impl World {
                 machine.thaw();
             }
         }
+        let now = self.now;
         let names: Vec<String> = self.hosts.keys().cloned().collect();
         for name in names {
             let pause = self.chance.seconds(20, 300);
             let mut down = None;
             self.host(&name, |host| {
                 host.silent_until = Duration::ZERO;
-                host.lies = false;
+                host.tells_the_truth(now);
                 host.skew = 0;
                 host.keeps_kernel = false;
                 if host.is_slow && host.cure == Cure::Nothing {
