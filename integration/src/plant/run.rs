@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
 
-use super::faults::{Edit, FAULTS, Fault};
+use super::faults::{self, Edit, Fault};
 use crate::tree::Tree;
 
 /// The environment variable that switches a fault on.
@@ -20,6 +20,13 @@ const SOUND: u64 = 40;
 /// # Errors
 /// When a fault is not found, or does not fit the code any more.
 pub fn run(base: u64, seeds: u64, only: &str) -> Result<()> {
+    let chosen: Vec<&Fault> = faults::all()
+        .filter(|fault| fault.name.contains(only))
+        .collect();
+    if chosen.is_empty() {
+        let names: Vec<&str> = faults::all().map(|fault| fault.name).collect();
+        bail!("no fault has {only:?} in its name:\n{}", names.join("\n"));
+    }
     let tree = Tree::copy("plant")?;
     plant(&tree)?;
     let program = build(&tree)?;
@@ -28,7 +35,6 @@ pub fn run(base: u64, seeds: u64, only: &str) -> Result<()> {
     }
     println!("| fault | found by | seeds needed |\n|---|---|---|");
     let mut missed = Vec::new();
-    let chosen = FAULTS.iter().filter(|fault| fault.name.contains(only));
     for fault in chosen {
         let started = Instant::now();
         let found = simulate(&program, fault.name, base, seeds)?;
@@ -58,23 +64,22 @@ fn is_expected(fault: &Fault, rule: &str) -> bool {
 
 /// Changes the copy.
 fn plant(tree: &Tree) -> Result<()> {
-    for fault in FAULTS {
+    for fault in faults::all() {
         for Edit { file, old, new } in fault.edits {
             let text = tree.read(file)?;
             let count = text.matches(old).count();
             if count != 1 {
                 bail!("{}: {file} has {count} times, not once:\n{old}", fault.name);
             }
-            let home = if file.starts_with("controller/decide/") {
-                "crate"
-            } else {
+            let home = if file.starts_with("controller/src/") {
                 "unstall_decide"
+            } else {
+                "crate"
             };
             let switch = format!("{home}::planted({:?})", fault.name);
             tree.write(file, &text.replace(old, &new.replace("PLANTED", &switch)))?;
         }
     }
-    let lib = "controller/decide/src/lib.rs";
     let switch = format!(
         r#"
 /// Whether the fault of this name is planted.
@@ -85,7 +90,10 @@ pub fn planted(name: &str) -> bool {{
 }}
 "#
     );
-    tree.write(lib, &(tree.read(lib)? + &switch))
+    for lib in ["controller/decide/src/lib.rs", "node-probe/src/lib.rs"] {
+        tree.write(lib, &(tree.read(lib)? + &switch))?;
+    }
+    Ok(())
 }
 
 fn build(tree: &Tree) -> Result<PathBuf> {

@@ -1,30 +1,9 @@
-//! The faults.
+//! A mistake for each promise, and more for some.
 
-/// A mistake that somebody could make.
-pub struct Fault {
-    /// Its name.
-    pub name: &'static str,
-    /// The law that finds it: how its name begins.
-    pub laws: &'static [&'static str],
-    /// Where the code is changed.
-    pub edits: &'static [Edit],
-}
-
-/// A piece of code that becomes another one. `PLANTED` in it is whether the fault is
-/// switched on.
-pub struct Edit {
-    /// The file.
-    pub file: &'static str,
-    /// What stands there, once.
-    pub old: &'static str,
-    /// What stands there instead.
-    pub new: &'static str,
-}
+use super::fault::{Fault, edit};
 
 const ROOM: &str = "controller/decide/src/guard/room.rs";
 const REPLICAS: &str = "controller/decide/src/guard/replicas.rs";
-const GATES: &str = "controller/decide/src/phase/gates.rs";
-const REBOOTING: &str = "controller/decide/src/phase/rebooting.rs";
 const NODE: &str = "controller/decide/src/guard/node.rs";
 const SWITCHES: &str = "controller/decide/src/guard/switches.rs";
 const FLEET: &str = "controller/decide/src/guard/fleet.rs";
@@ -37,8 +16,6 @@ const EVICTIONS: &str = "controller/src/act/evictions.rs";
 const LEADERSHIP: &str = "controller/src/lead/leadership.rs";
 const RUN: &str = "controller/src/run.rs";
 const SOAKING: &str = "controller/decide/src/phase/soaking.rs";
-const DROPPING: &str = "controller/decide/src/phase/dropping.rs";
-const PENDING: &str = "controller/decide/src/phase/pending.rs";
 const DRAINING: &str = "controller/decide/src/phase/draining.rs";
 const PART: &str = "controller/decide/src/phase/part.rs";
 const MANDATE: &str = "controller/decide/src/phase/mandate.rs";
@@ -48,11 +25,6 @@ const FORBID: &str = "controller/decide/src/rollout/forbid.rs";
 const SELECT: &str = "controller/decide/src/select.rs";
 const INCIDENT: &str = "controller/decide/src/incident.rs";
 
-const fn edit(file: &'static str, old: &'static str, new: &'static str) -> Edit {
-    Edit { file, old, new }
-}
-
-/// All of them.
 pub const FAULTS: &[Fault] = &[
     Fault {
         name: "budget off by one",
@@ -281,8 +253,8 @@ pub const FAULTS: &[Fault] = &[
         laws: &["22", "24"],
         edits: &[edit(
             PART,
-            "        let Some(slot) = self.slot() else {\n            return;\n        };\n        let rung",
-            "        let Some(slot) = self.slot().filter(|_| !PLANTED) else {\n            return;\n        };\n        let rung",
+            "        let Some(slot) = self.slot() else {\n            return;\n        };\n        let since",
+            "        let Some(slot) = self.slot().filter(|_| !PLANTED) else {\n            return;\n        };\n        let since",
         )],
     },
     Fault {
@@ -376,80 +348,6 @@ pub const FAULTS: &[Fault] = &[
             PART,
             "    pub(super) fn block(&mut self, reasons: Vec<No>) {\n        let now = self.now();\n",
             "    pub(super) fn block(&mut self, reasons: Vec<No>) {\n        let now = self.now();\n        let reasons = if PLANTED { Vec::new() } else { reasons };\n",
-        )],
-    },
-    // What worlds found in the code as it was.
-    Fault {
-        name: "a replica without power counts",
-        laws: &["21"],
-        edits: &[edit(
-            REPLICAS,
-            "view.node(node).is_some_and(Node::is_ready);",
-            "(PLANTED || view.node(node).is_some_and(Node::is_ready));",
-        )],
-    },
-    Fault {
-        name: "the last replicas are rebooted with their node",
-        laws: &["21"],
-        edits: &[edit(
-            REPLICAS,
-            "    if here.is_empty() || elsewhere.iter().any(",
-            "    if PLANTED || here.is_empty() || elsewhere.iter().any(",
-        )],
-    },
-    Fault {
-        name: "a deadline does not wait for a gate",
-        laws: &["22"],
-        edits: &[edit(
-            GATES,
-            "            deadline.0 = deadline.0.max(last);",
-            "            if !PLANTED {\n                deadline.0 = deadline.0.max(last);\n            }",
-        )],
-    },
-    Fault {
-        name: "pods that come while a gate is waited for stay",
-        laws: &["08"],
-        edits: &[edit(
-            DRAINING,
-            "        let progress = self.status.drain.as_ref();",
-            "        if PLANTED && before.is_some() {\n            return before;\n        }\n        let progress = self.status.drain.as_ref();",
-        )],
-    },
-    Fault {
-        name: "an order is given again whoever has come",
-        laws: &["07"],
-        edits: &[edit(
-            REBOOTING,
-            "        self.is_still_ours() && self.is_still_empty()",
-            "        self.is_still_ours() && (PLANTED || self.is_still_empty())",
-        )],
-    },
-    // What the fleet found.
-    Fault {
-        name: "a refused order is given again in each pass",
-        laws: &["27"],
-        edits: &[edit(
-            REBOOTING,
-            "        if (issued <= self.now() && self.now() < at) || is_last",
-            "        if (!PLANTED && issued <= self.now() && self.now() < at) || is_last",
-        )],
-    },
-    Fault {
-        name: "what was interrupted has failed",
-        laws: &["26"],
-        edits: &[edit(
-            DROPPING,
-            "            CommandState::Interrupted if self.trigger.is_some() => {",
-            "            CommandState::Interrupted if !PLANTED && self.trigger.is_some() => {",
-        )],
-    },
-    Fault {
-        name: "what the probe has not measured begins a remedy",
-        laws: &["26"],
-        edits: &[edit(
-            PENDING,
-            "if !judged.is_measured(self.view, self.node) => format!(",
-            "if !(PLANTED || judged.is_measured(self.view, self.node)) => format!(",
         )],
     },
 ];
