@@ -23,7 +23,7 @@ const PROGRAMS: [&str; 2] = [
 
 type Case = (&'static str, fn(&Luck<'_>));
 
-/// In this order; `ONLY` names those to be played, with commas between them.
+/// In this order; `CASES` names those to be played, with commas between them.
 const CASES: [Case; 9] = [
     ("human uncordons", people::uncordons_amid_a_drain),
     ("human reboots", people::reboots_amid_a_drain),
@@ -46,12 +46,17 @@ fn bad_luck_ends_as_the_handbook_says() {
         ("node-2", Kernel::Walk),
         ("node-3", Kernel::Walk),
     ];
+    let only = std::env::var("CASES").unwrap_or_default();
+    let names: Vec<&str> = only.split(',').filter(|it| !it.is_empty()).collect();
+    let known = CASES.map(|(name, _)| name);
+    if let Some(unknown) = names.iter().find(|it| !known.contains(it)) {
+        panic!("CASES names {unknown:?}, which is none of {known:?}");
+    }
     let Some(bed) = Bed::start("luck", PROGRAMS, &nodes) else {
         return;
     };
     bed.apply(include_str!("policy.yaml"));
-    let only = std::env::var("ONLY").unwrap_or_default();
-    let is_wanted = |name: &str| only.is_empty() || only.split(',').any(|it| it == name);
+    let is_wanted = |name: &str| names.is_empty() || names.contains(&name);
     for (name, play) in CASES.iter().filter(|(name, _)| is_wanted(name)) {
         println!("--- {name}");
         play(&Luck::new(&bed, name));

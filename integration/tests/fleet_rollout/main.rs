@@ -65,6 +65,7 @@ fn watched(name: &str, runs: Kernel, staged: Kernel, what: fn(&Bed)) {
     real(&format!(
         "{name} in virtual machines: at least {least} of 3 pods available in {looks} looks, one a second"
     ));
+    assert!(looks > 100, "{looks} looks");
     assert!(
         least >= 2,
         "the budget's minAvailable is 2, and {least} were available"
