@@ -64,7 +64,7 @@ pub const FAULTS: &[Fault] = &[
     },
     Fault {
         name: "ledger written over whatever it is",
-        laws: &["01", "02", "03", "06", "20", "22"],
+        laws: &["01", "20"],
         edits: &[
             edit(
                 SLOT,

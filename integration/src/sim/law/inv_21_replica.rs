@@ -33,7 +33,8 @@ pub fn holds(world: &World, past: &Past, _: &Actor, commit: &Commit) -> Verdict 
             node != slot.node && is_ready(pod) && !is_leaving(pod) && !is_away(node)
         });
         // Both may have come and gone within what a watch may lag behind.
-        let is_settled = world.now.saturating_sub(past.own_changed) > LAG;
+        let is_old = world.now.saturating_sub(past.own_changed) > LAG;
+        let is_settled = is_old || own.iter().all(|pod| is_ready(pod));
         let history = facts::history(world);
         let mut of_node = history.iter().rev().filter(|it| it.node == slot.node);
         let is_drained = of_node
