@@ -1,5 +1,4 @@
-//! Law 5: Nothing is done after a command expired, by the node's clock; and by the true one
-//! not much later than that clock is wrong.
+//! Law 5: Nothing is done after a command expired, by the node's clock.
 
 use jiff::SignedDuration;
 use unstall_crds::command::CommandPayload;
