@@ -4,7 +4,7 @@ use anyhow::{Context, Result, bail};
 use k8s_openapi::api::core::v1::{Node, Pod as KubePod};
 use kube::api::{Api, ListParams};
 use serde_json::json;
-use unstall_crds::command::{CommandAction, CommandPayload};
+use unstall_crds::command::{CommandAction, CommandPayload, SignedCommand};
 use unstall_crds::health::NodeHealth;
 use unstall_crds::names::annotation;
 use unstall_crds::units::GoDuration;
@@ -58,6 +58,14 @@ pub async fn send(actor: &Actor, order: &Order<'_>, report_interval: &GoDuration
             payload.expect_boot_id
         );
     }
+    if stands(live.spec.command.as_ref(), payload) {
+        tracing::debug!(
+            node,
+            id = payload.id,
+            "the order stands, and no watch has told of it"
+        );
+        return Ok(());
+    }
     let command = actor
         .signer
         .sign(payload)
@@ -75,6 +83,18 @@ pub async fn send(actor: &Actor, order: &Order<'_>, report_interval: &GoDuration
     let version = live.metadata.resource_version;
     let spec = json!({"command": command, "reportInterval": report_interval});
     health::patch(actor, node, spec, version).await
+}
+
+/// Whether this leader has given the order already, on a view in which it is not yet: given
+/// again in every pass it would never expire.
+fn stands(live: Option<&SignedCommand>, payload: &CommandPayload) -> bool {
+    let standing = live.and_then(|it| CommandPayload::parse(&it.payload).ok());
+    standing.is_some_and(|it| {
+        let is_same = it.id == payload.id
+            && it.epoch == payload.epoch
+            && it.expect_boot_id == payload.expect_boot_id;
+        is_same && it.issued_at.0 <= payload.issued_at.0 && payload.issued_at.0 < it.expires_at.0
+    })
 }
 
 /// A node is rebooted only with the pods that were seen when that was decided: one
@@ -133,6 +153,7 @@ async fn require_cordon(
 
 #[cfg(test)]
 mod tests {
+    use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
     use unstall_decide::{Owner, PodPhase};
 
     use super::*;
@@ -147,6 +168,45 @@ mod tests {
             }),
             ..Pod::default()
         }
+    }
+
+    fn order(id: &str, epoch: i64, issued: &str, expires: &str) -> CommandPayload {
+        CommandPayload {
+            id: id.to_owned(),
+            epoch,
+            action: CommandAction::Reboot,
+            level: None,
+            node_name: "n".to_owned(),
+            node_uid: "u".to_owned(),
+            expect_boot_id: "b".to_owned(),
+            issued_at: Time(issued.parse().unwrap()),
+            expires_at: Time(expires.parse().unwrap()),
+        }
+    }
+
+    #[test]
+    fn an_order_that_stands_is_not_given_again() {
+        let (at, later) = ("2026-03-02T12:00:00Z", "2026-03-02T12:01:00Z");
+        let end = "2026-03-02T12:02:00Z";
+        let given = order("i-1", 7, at, end);
+        let live = SignedCommand {
+            payload: serde_json::to_string(&given).unwrap(),
+            signature: String::new(),
+        };
+        let is_standing = |next: &CommandPayload| stands(Some(&live), next);
+        assert!(is_standing(&order("i-1", 7, later, end)));
+        assert!(!is_standing(&order("i-1", 7, end, end)), "it has expired");
+        assert!(!is_standing(&order("i-2", 7, later, end)), "another one");
+        assert!(
+            !is_standing(&order("i-1", 8, later, end)),
+            "of another leader"
+        );
+        let before = "2026-03-02T11:59:00Z";
+        assert!(
+            !is_standing(&order("i-1", 7, before, end)),
+            "a clock that was ahead: it would be void to the node"
+        );
+        assert!(!stands(None, &given));
     }
 
     #[test]

@@ -9,20 +9,20 @@ use clap::Parser;
 
 use super::coverage::{ROWS, missing};
 use super::record::Record;
-use super::run;
 use super::tally::{Failed, Tally};
+use super::{Telling, run};
 
 /// Lets the controller run in worlds that are played, each of one seed.
 #[derive(Debug, Parser)]
 #[command(name = "sim", version)]
 pub struct Cli {
-    /// Replay this seed, and print what everybody did.
+    /// Replay this seed, and print what everybody saw and did at the end.
     #[arg(long, conflicts_with_all = ["seeds", "base"])]
     seed: Option<u64>,
     /// Stop a replay after so many simulated seconds.
     #[arg(long, requires = "seed", value_name = "SECONDS")]
     until: Option<u64>,
-    /// Print every line as it happens, not the last ones alone.
+    /// Print every line as it happens, not the last 200 alone.
     #[arg(long, requires = "seed")]
     trace: bool,
     /// How many seeds to run.
@@ -59,7 +59,11 @@ impl Cli {
     }
 
     fn replay(&self, seed: u64) -> Result<()> {
-        let outcome = run(seed, self.until.map(Duration::from_secs), self.trace)?;
+        let telling = match self.trace {
+            true => Telling::Aloud,
+            false => Telling::Sights,
+        };
+        let outcome = run(seed, self.until.map(Duration::from_secs), telling)?;
         if !self.trace {
             for line in &outcome.trace {
                 println!("{line}");
@@ -144,7 +148,12 @@ impl Cli {
         let mut tally = Tally::default();
         let mut seed = first;
         while seed < end && !stop.load(Ordering::Relaxed) {
-            tally.take(run(seed, None, false)?);
+            let mut outcome = run(seed, None, Telling::Deeds)?;
+            if outcome.broken.is_some() {
+                // The same again, with what everybody saw.
+                outcome = run(seed, None, Telling::Sights)?;
+            }
+            tally.take(outcome);
             // What is recorded is recorded whole.
             if !tally.is_good() && !self.keep_going && self.record.is_none() {
                 stop.store(true, Ordering::Relaxed);

@@ -13,7 +13,9 @@ mod api;
 mod chance;
 mod coverage;
 mod law;
+mod sight;
 mod trace;
+pub use trace::Telling;
 mod world;
 
 mod draw;

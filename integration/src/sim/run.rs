@@ -7,6 +7,7 @@ use anyhow::{Context, Result};
 use super::coverage::{Coverage, Marks};
 use super::draw::{LASTS, draw};
 use super::law::Broken;
+use super::trace::Telling;
 
 /// What became of a world.
 #[derive(Debug)]
@@ -25,8 +26,12 @@ pub struct Outcome {
 ///
 /// # Errors
 /// When it cannot be made.
-pub fn run(seed: u64, until: Option<Duration>, is_loud: bool) -> Result<Outcome> {
+pub fn run(seed: u64, until: Option<Duration>, telling: Telling) -> Result<Outcome> {
     fastrand::seed(seed);
+    let lines = match telling {
+        Telling::Deeds => 60,
+        Telling::Sights | Telling::Aloud => 200,
+    };
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_time()
         .start_paused(true)
@@ -36,7 +41,7 @@ pub fn run(seed: u64, until: Option<Duration>, is_loud: bool) -> Result<Outcome>
     let marks = Marks::default();
     let _said = tracing::subscriber::set_default(marks.clone());
     local.block_on(&runtime, async {
-        let sim = draw(seed, is_loud)?;
+        let sim = draw(seed, telling)?;
         let end = until.unwrap_or(LASTS);
         sim.turn(end).await;
         Ok(sim.with(|world| {
@@ -54,7 +59,7 @@ pub fn run(seed: u64, until: Option<Duration>, is_loud: bool) -> Result<Outcome>
                 broken: world.law.verdict().cloned(),
                 coverage,
                 digest: world.trace.digest(),
-                trace: world.trace.tail(60).map(ToOwned::to_owned).collect(),
+                trace: world.trace.tail(lines).map(ToOwned::to_owned).collect(),
                 node_hours: hours * f64::from(nodes),
             }
         }))

@@ -24,6 +24,18 @@ pub enum Actor {
 /// How many lines are kept.
 const KEPT: usize = 4000;
 
+/// What is told of a world.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Telling {
+    /// What actors did.
+    #[default]
+    Deeds,
+    /// What they saw, too.
+    Sights,
+    /// Both, each line as it comes.
+    Aloud,
+}
+
 /// The latest deeds.
 #[derive(Debug, Default)]
 pub struct Trace {
@@ -31,26 +43,29 @@ pub struct Trace {
     /// Of all lines, in their order: two runs of a seed have the same.
     digest: u64,
     count: u64,
-    /// Every line is printed as it comes.
-    pub is_loud: bool,
+    pub telling: Telling,
 }
 
 impl Trace {
     pub fn note(&mut self, now: Duration, actor: Actor, what: &str) {
-        let seconds = now.as_secs();
-        let line = format!(
-            "{:02}:{:02}:{:02}.{:03} {actor:<8} {what}",
-            seconds / 3600,
-            seconds / 60 % 60,
-            seconds % 60,
-            now.subsec_millis()
-        );
+        let line = line(now, &actor, what);
         for byte in line.as_bytes() {
             self.digest = (self.digest ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
         }
         self.count += 1;
-        if self.is_loud {
-            eprintln!("{line}");
+        self.keep(line);
+    }
+
+    /// What an actor sees, which is told to who asks for it.
+    pub fn saw(&mut self, now: Duration, actor: &Actor, sight: impl FnOnce() -> String) {
+        if self.telling != Telling::Deeds {
+            self.keep(line(now, actor, &sight()));
+        }
+    }
+
+    fn keep(&mut self, line: String) {
+        if self.telling == Telling::Aloud {
+            println!("{line}");
         }
         if self.lines.len() == KEPT {
             self.lines.pop_front();
@@ -68,6 +83,17 @@ impl Trace {
         let first = self.lines.len().saturating_sub(count);
         self.lines.range(first..).map(String::as_str)
     }
+}
+
+fn line(now: Duration, actor: &Actor, what: &str) -> String {
+    let seconds = now.as_secs();
+    format!(
+        "{:02}:{:02}:{:02}.{:03} {actor:<8} {what}",
+        seconds / 3600,
+        seconds / 60 % 60,
+        seconds % 60,
+        now.subsec_millis()
+    )
 }
 
 impl fmt::Display for Actor {

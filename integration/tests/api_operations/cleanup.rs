@@ -103,8 +103,8 @@ async fn leader(bed: &Bed) -> (Leadership, Keeper) {
         lease: "unstall-controller".to_owned(),
         identity: unique("a-controller"),
         terms: Terms {
-            duration: Duration::from_secs(6),
-            renew_deadline: Duration::from_secs(4),
+            duration: Duration::from_secs(30),
+            renew_deadline: Duration::from_secs(25),
             retry: Duration::from_millis(300),
         },
     };

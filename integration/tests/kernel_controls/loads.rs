@@ -103,7 +103,8 @@ impl Running {
         let root = memory_root();
         for index in 0..LIVE {
             let dir = root.join(format!("unstall-live-{index}"));
-            fs::create_dir(&dir).unwrap();
+            // A run that was killed may have left it.
+            fs::create_dir_all(&dir).unwrap();
             self.live.push(dir);
         }
     }

@@ -14,6 +14,7 @@ const PART: &str = "controller/decide/src/phase/part.rs";
 const USAGE: &str = "controller/decide/src/usage.rs";
 const BLOCKED: &str = "controller/decide/src/status/blocked.rs";
 const PROOF: &str = "controller/decide/src/proof.rs";
+const COMMAND: &str = "controller/src/act/command.rs";
 const VERIFY: &str = "node-probe/src/actuator/verify.rs";
 
 pub const FAULTS: &[Fault] = &[
@@ -180,6 +181,15 @@ pub const FAULTS: &[Fault] = &[
             REBOOTING,
             "        if (issued <= self.now() && self.now() < at) || is_last",
             "        if (!PLANTED && issued <= self.now() && self.now() < at) || is_last",
+        )],
+    },
+    Fault {
+        name: "an order that stands is given again",
+        laws: &["27"],
+        edits: &[edit(
+            COMMAND,
+            "    if stands(live.spec.command.as_ref(), payload) {",
+            "    if !PLANTED && stands(live.spec.command.as_ref(), payload) {",
         )],
     },
     Fault {

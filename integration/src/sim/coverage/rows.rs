@@ -83,8 +83,13 @@ pub const ROWS: &[Row] = &[
         &["trouble/Kill", "trouble/Cut", "trouble/Tell"],
     ),
     row(
-        "clocks 10 minutes wrong",
-        &["trouble/Clock", "trouble/HostClock"],
+        "clocks 10 minutes wrong at once, and bit by bit",
+        &[
+            "trouble/Clock",
+            "trouble/HostClock",
+            "trouble/Drift",
+            "trouble/HostDrift",
+        ],
     ),
     row("nobody reaches the API server", &["trouble/ApiDown"]),
     row(
@@ -96,8 +101,8 @@ pub const ROWS: &[Row] = &[
         &["trouble/Restarts"],
     ),
     row(
-        "a reboot that hangs, a node that never returns",
-        &["row/hangs", "row/never returns"],
+        "a reboot that hangs, or comes late, a node that never returns",
+        &["row/hangs", "row/goes down late", "row/never returns"],
     ),
     row(
         "a reboot by itself amid a drain",
@@ -110,6 +115,15 @@ pub const ROWS: &[Row] = &[
             "evict/500",
             "evict/403",
             "row/stuck by a finalizer",
+        ],
+    ),
+    row(
+        "admission that refuses writes",
+        &[
+            "denied/Patch nodes",
+            "denied/Patch nodehealths",
+            "denied/Replace noderemediations/status",
+            "denied/Replace disruptionledgers/status",
         ],
     ),
     row(

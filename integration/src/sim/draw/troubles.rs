@@ -7,6 +7,8 @@ use crate::sim::world::{Cure, Deed, Forgery, Return, Task, Trouble, World};
 
 /// By how many milliseconds clocks are wrong.
 const AHEAD: [i64; 4] = [-600_000, -30_000, 30_000, 600_000];
+/// By how many milliseconds clocks go more wrong in five minutes.
+const DRIFT: [i64; 4] = [-5_000, -200, 200, 5_000];
 
 /// The troubles of a world, at any time until there is peace.
 pub fn troubles(world: &mut World, chance: &mut Chance, names: &Vec<String>, replicas: usize) {
@@ -63,7 +65,7 @@ pub fn troubles(world: &mut World, chance: &mut Chance, names: &Vec<String>, rep
         enter(chance, Trouble::Person(Deed::Patch));
     }
     let share = chance.of([0, 150, 500]);
-    for number in 0..74 {
+    for number in 0..80 {
         if !chance.happens(share) {
             continue;
         }
@@ -77,10 +79,10 @@ pub fn troubles(world: &mut World, chance: &mut Chance, names: &Vec<String>, rep
 
 /// One of every kind, and of some more.
 fn any_trouble(chance: &mut Chance, number: u64, host: String, process: usize) -> Trouble {
-    match number % 37 {
-        at @ 0..11 => of_a_node(chance, at, host),
-        at @ 11..24 => of_the_rest(chance, at - 11, process),
-        at => Trouble::Person(of_people(chance, at - 24, host)),
+    match number % 40 {
+        at @ 0..12 => of_a_node(chance, at, host),
+        at @ 12..27 => of_the_rest(chance, at - 12, process),
+        at => Trouble::Person(of_people(chance, at - 27, host)),
     }
 }
 
@@ -107,7 +109,11 @@ fn of_a_node(chance: &mut Chance, at: u64, host: String) -> Trouble {
             how: chance.of([Forgery::Unsigned, Forgery::Anothers, Forgery::Old]),
         },
         8 => Trouble::Restarts { host },
-        9 => Trouble::Blackout {
+        9 => Trouble::HostDrift {
+            host,
+            by: chance.of(DRIFT),
+        },
+        10 => Trouble::Blackout {
             pause: chance.seconds(1800, 7200),
         },
         _ => Trouble::ZoneDown {
@@ -158,6 +164,14 @@ fn of_the_rest(chance: &mut Chance, at: u64, process: usize) -> Trouble {
         },
         11 => Trouble::Unanswered {
             pause: chance.seconds(30, 1800),
+        },
+        12 => Trouble::Drift {
+            process,
+            by: chance.of(DRIFT),
+        },
+        13 => Trouble::Denies {
+            kind: chance.of([Kind::Node, Kind::Health, Kind::Remediation, Kind::Ledger]),
+            pause: chance.seconds(5, 1800),
         },
         _ => Trouble::Freeze {
             process,

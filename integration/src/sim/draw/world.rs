@@ -13,6 +13,7 @@ use unstall_controller::lead::lease::Terms;
 use super::policies::policies;
 use super::troubles::troubles;
 use super::workloads::workloads;
+use crate::sim::Telling;
 use crate::sim::chance::Chance;
 use crate::sim::law::Law;
 use crate::sim::world::{Faults, Host, Others, Parts, Process, Settings, Sim, Task};
@@ -31,7 +32,7 @@ const PKCS8_PREFIX: [u8; 16] = [
 ///
 /// # Errors
 /// When no key can be made.
-pub fn draw(seed: u64, is_loud: bool) -> anyhow::Result<Arc<Sim>> {
+pub fn draw(seed: u64, telling: Telling) -> anyhow::Result<Arc<Sim>> {
     let mut chance = Chance::new(seed);
     let signing_key = signing_key();
     let public = Signer::from_pem(&signing_key)?.public_pem();
@@ -54,7 +55,7 @@ pub fn draw(seed: u64, is_loud: bool) -> anyhow::Result<Arc<Sim>> {
         chance: chance.fork(),
     });
     sim.with(|world| {
-        world.trace.is_loud = is_loud;
+        world.trace.telling = telling;
         let unable = chance.of([0, 0, 0, 100]);
         // Few of many nodes: what is found needs three zones, and every node costs.
         let more = if chance.happens(125) { 13 } else { 4 };

@@ -1,15 +1,17 @@
 //! Law 1: Never more nodes are disrupted or away than a budget allows, across leaders.
 
 use super::{Past, Verdict, facts};
+use crate::sim::api::kind::Kind;
 use crate::sim::api::write::Commit;
 use crate::sim::trace::Actor;
 use crate::sim::world::World;
 
-pub fn holds(world: &World, past: &Past, _: &Actor, commit: &Commit) -> Verdict {
+pub fn holds(world: &World, past: &Past, actor: &Actor, commit: &Commit) -> Verdict {
     let taken = facts::disrupted(commit);
     if taken.is_empty() {
         return Ok(());
     }
+    let known = world.known(actor, &[Kind::Node]);
     let slots = facts::slots(world);
     let disrupted = facts::nodes_disrupted(&slots);
     for policy in facts::policies(world) {
@@ -18,6 +20,9 @@ pub fn holds(world: &World, past: &Past, _: &Actor, commit: &Commit) -> Verdict 
             continue;
         }
         let name = policy.metadata.name.clone().unwrap_or_default();
+        if !past.is_long_there(&name, world.now) {
+            continue;
+        }
         let total = u32::try_from(covered.len()).unwrap_or(u32::MAX);
         let lately = past.policy_lately(&name, world.now).into_iter();
         let limits = lately.filter_map(facts::policy);
@@ -26,7 +31,7 @@ pub fn holds(world: &World, past: &Past, _: &Actor, commit: &Commit) -> Verdict 
             .max();
         let used: Vec<&String> = covered
             .iter()
-            .filter(|it| disrupted.contains(&it.as_str()) || past.is_long_away(it, world.now))
+            .filter(|it| disrupted.contains(&it.as_str()) || past.is_away_since(it, known))
             .collect();
         let limit = limit.unwrap_or_default();
         if u32::try_from(used.len()).unwrap_or(u32::MAX) > limit {

@@ -8,14 +8,15 @@ use crate::sim::api::write::Commit;
 use crate::sim::trace::Actor;
 use crate::sim::world::World;
 
-pub fn holds(world: &World, past: &Past, _: &Actor, commit: &Commit) -> Verdict {
+pub fn holds(world: &World, past: &Past, actor: &Actor, commit: &Commit) -> Verdict {
     let taken = facts::disrupted(commit);
     if taken.is_empty() {
         return Ok(());
     }
+    let known = world.known(actor, &[Kind::Node]);
     let slots = facts::slots(world);
     let disrupted = facts::nodes_disrupted(&slots);
-    let is_used = |node: &str| disrupted.contains(&node) || past.is_long_away(node, world.now);
+    let is_used = |node: &str| disrupted.contains(&node) || past.is_away_since(node, known);
     if taken
         .iter()
         .any(|slot| is_of_control_plane(world, &slot.node))
@@ -24,6 +25,9 @@ pub fn holds(world: &World, past: &Past, _: &Actor, commit: &Commit) -> Verdict 
     }
     for policy in facts::policies(world) {
         let name = policy.metadata.name.clone().unwrap_or_default();
+        if !past.is_long_there(&name, world.now) {
+            continue;
+        }
         let covered = facts::covered(world, &policy);
         let lately: Vec<_> = past
             .policy_lately(&name, world.now)

@@ -1,14 +1,13 @@
 //! Law 8: A drain that is over leaves no pod that it had to send away.
 
 use super::inv_07_drained::pods_of;
-use super::past::LAG;
 use super::{Past, Verdict, facts};
 use crate::sim::api::kind::Kind;
 use crate::sim::api::write::Commit;
 use crate::sim::trace::Actor;
 use crate::sim::world::World;
 
-pub fn holds(world: &World, past: &Past, _: &Actor, commit: &Commit) -> Verdict {
+pub fn holds(world: &World, past: &Past, actor: &Actor, commit: &Commit) -> Verdict {
     if commit.kind != Kind::Remediation {
         return Ok(());
     }
@@ -30,18 +29,14 @@ pub fn holds(world: &World, past: &Past, _: &Actor, commit: &Commit) -> Verdict 
         // What is left is on record.
         return Ok(());
     }
+    // No watch may have told of who came after that.
+    let known = world.known(actor, &[Kind::Pod]);
     let left: Vec<String> = pods_of(world, &incident.spec.node_name)
         .into_iter()
-        .filter(|key| !is_new(world, past, key))
+        .filter(|key| past.placed.get(key).is_some_and(|at| *at < known))
         .collect();
     if left.is_empty() {
         return Ok(());
     }
     Err(format!("{} is drained, and has {left:?}", commit.key))
-}
-
-/// Whether a pod came so lately that no watch may have told of it.
-fn is_new(world: &World, past: &Past, key: &str) -> bool {
-    let came = past.placed.get(key);
-    came.is_none_or(|at| world.now.saturating_sub(*at) < LAG)
 }

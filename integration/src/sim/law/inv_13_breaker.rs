@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::past::LAG;
 use super::{Past, Verdict, facts};
+use crate::sim::api::kind::Kind;
 use crate::sim::api::write::Commit;
 use crate::sim::trace::Actor;
 use crate::sim::world::World;
@@ -11,18 +12,22 @@ use crate::sim::world::World;
 /// Three reports of five minutes each.
 const SILENT: Duration = Duration::from_mins(15);
 
-pub fn holds(world: &World, past: &Past, _: &Actor, commit: &Commit) -> Verdict {
+pub fn holds(world: &World, past: &Past, actor: &Actor, commit: &Commit) -> Verdict {
     let taken = facts::taken(commit);
     if taken.is_empty() {
         return Ok(());
     }
-    let unhealthy: Vec<&str> = Past::for_long(&past.unhealthy, world.now).collect();
+    let known = world.known(actor, &[Kind::Node, Kind::Health]);
+    let unhealthy: Vec<&str> = Past::so_since(&past.unhealthy, known).collect();
     for policy in facts::policies(world) {
         let covered = facts::covered(world, &policy);
         if !taken.iter().any(|slot| covered.contains(&slot.node)) {
             continue;
         }
         let name = policy.metadata.name.clone().unwrap_or_default();
+        if !past.is_long_there(&name, world.now) {
+            continue;
+        }
         let share = usize::from(policy.spec.disruption.stop_when_unhealthy.get());
         let limit = (covered.len() * share).div_ceil(100).max(1);
         let silent = |node: &&String| {

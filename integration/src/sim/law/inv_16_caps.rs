@@ -61,6 +61,7 @@ fn smallest<T: Ord>(
     let policies = facts::policies(world);
     let covering = policies.iter().filter(|it| facts::covers(world, it, node));
     let names = covering.filter_map(|it| it.metadata.name.as_deref());
+    let names = names.filter(|it| past.is_long_there(it, world.now));
     let lately = |name: &str| {
         let lately = past.policy_lately(name, world.now).into_iter();
         let known = lately.filter_map(facts::policy);

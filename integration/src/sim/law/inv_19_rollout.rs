@@ -4,14 +4,14 @@
 use unstall_crds::remediation::{NodeRemediation, Outcome};
 use unstall_crds::signal::SignalName;
 
-use super::past::LAG;
 use super::{Past, Verdict, facts};
 use crate::sim::api::kind::Kind;
 use crate::sim::api::write::Commit;
 use crate::sim::trace::Actor;
 use crate::sim::world::World;
 
-pub fn holds(world: &World, past: &Past, _: &Actor, commit: &Commit) -> Verdict {
+pub fn holds(world: &World, past: &Past, actor: &Actor, commit: &Commit) -> Verdict {
+    let known = world.known(actor, &[Kind::Remediation]);
     for slot in facts::disrupted(commit) {
         let Some(incident) = facts::incident(world, &slot.remediation) else {
             continue;
@@ -24,9 +24,10 @@ pub fn holds(world: &World, past: &Past, _: &Actor, commit: &Commit) -> Verdict 
         let Some(wanted) = target(&incident) else {
             continue;
         };
-        let mut failed = past.failed.iter().filter(|(name, at)| {
-            **name != slot.remediation && world.now.saturating_sub(**at) > LAG
-        });
+        let mut failed = past
+            .failed
+            .iter()
+            .filter(|(name, at)| **name != slot.remediation && **at < known);
         let before = failed.find(|(name, _)| {
             facts::incident(world, name)
                 .and_then(|it| target(&it))

@@ -46,6 +46,9 @@ pub fn of_write(world: &World, past: &Past, _: &Actor, commit: &Commit) -> Verdi
         let used = u32::try_from(used.count()).unwrap_or(u32::MAX);
         let total = u32::try_from(covered.len()).unwrap_or(u32::MAX);
         let name = policy.metadata.name.clone().unwrap_or_default();
+        if !past.is_long_there(&name, world.now) {
+            continue;
+        }
         let lately = past.policy_lately(&name, world.now).into_iter();
         let limits = lately.filter_map(facts::policy);
         let limit = limits

@@ -5,7 +5,6 @@ use serde_json::Value;
 use unstall_crds::command::{CommandAction, CommandPayload};
 use unstall_crds::policy::RemedyKind;
 
-use super::past::LAG;
 use super::{Past, Verdict, facts};
 use crate::sim::api::evict::{is_leaving, is_ready};
 use crate::sim::api::kind::Kind;
@@ -13,17 +12,11 @@ use crate::sim::api::write::Commit;
 use crate::sim::trace::Actor;
 use crate::sim::world::World;
 
-pub fn holds(world: &World, past: &Past, _: &Actor, commit: &Commit) -> Verdict {
+pub fn holds(world: &World, past: &Past, actor: &Actor, commit: &Commit) -> Verdict {
     let own = own(world);
     // A replica on a node that somebody cordoned is a replica.
-    let is_away = |node: &str| {
-        let is_ready = world
-            .store
-            .get(Kind::Node, node)
-            .is_some_and(|it| facts::is_ready(it));
-        let since = past.away.get(node);
-        !is_ready && since.is_some_and(|since| world.now.saturating_sub(*since) > LAG)
-    };
+    let known = world.known(actor, &[Kind::Node, Kind::Pod]);
+    let is_away = |node: &str| past.unready.get(node).is_some_and(|since| *since < known);
     for slot in facts::disrupted(commit) {
         let is_there = own
             .iter()
@@ -33,7 +26,7 @@ pub fn holds(world: &World, past: &Past, _: &Actor, commit: &Commit) -> Verdict 
             node != slot.node && is_ready(pod) && !is_leaving(pod) && !is_away(node)
         });
         // Both may have come and gone within what a watch may lag behind.
-        let is_old = world.now.saturating_sub(past.own_changed) > LAG;
+        let is_old = past.own_changed < known;
         let is_settled = is_old || own.iter().all(|pod| is_ready(pod));
         let history = facts::history(world);
         let mut of_node = history.iter().rev().filter(|it| it.node == slot.node);

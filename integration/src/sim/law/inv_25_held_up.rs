@@ -20,10 +20,11 @@ use crate::sim::world::{World, gate_key};
 /// By how much a process's clock may be wrong here.
 const SKEW: SignedDuration = SignedDuration::from_mins(11);
 
-pub fn of_write(world: &World, past: &Past, _: &Actor, commit: &Commit) -> Verdict {
+pub fn of_write(world: &World, past: &Past, actor: &Actor, commit: &Commit) -> Verdict {
+    let known = world.known(actor, &[Kind::Node]);
     for slot in facts::taken(commit) {
         let since = past.skipped.get(&slot.node);
-        if since.is_some_and(|since| world.now.saturating_sub(*since) > LAG) {
+        if since.is_some_and(|since| *since < known) {
             return Err(format!(
                 "a slot for {}, which is to be left alone",
                 slot.node

@@ -3,7 +3,7 @@
 
 mod facts;
 mod past;
-pub use past::Past;
+pub use past::{LAG, Past};
 
 mod code;
 pub use code::{Broken, Law, Verdict};

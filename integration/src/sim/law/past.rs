@@ -48,6 +48,8 @@ pub struct Past {
     pub policies: BTreeMap<String, Vec<(Duration, Option<Value>)>>,
     /// Since when each node has not been available for pods, by what its object says.
     pub away: BTreeMap<String, Duration>,
+    /// Since when each node has not been Ready.
+    pub unready: BTreeMap<String, Duration>,
     /// Since when each node has been unhealthy for the breaker of a policy, as
     /// `policy/node`: each counts by its own triggers.
     pub unhealthy: BTreeMap<String, Duration>,
@@ -164,6 +166,8 @@ impl Past {
             self.uncordoned.insert(key.clone(), now);
         }
         set(&mut self.away, &key, now, node.is_some_and(facts::is_away));
+        let is_unready = node.is_some_and(|it| !facts::is_ready(it));
+        set(&mut self.unready, &key, now, is_unready);
         set(
             &mut self.owned,
             &key,
@@ -283,21 +287,32 @@ impl Past {
             .collect()
     }
 
+    /// Whether a policy has been there without a break for longer than a view may be
+    /// old: what is younger may be unknown to who acts.
+    pub fn is_long_there(&self, name: &str, now: Duration) -> bool {
+        let since = now.saturating_sub(LAG);
+        let all = self.policies.get(name).map_or(&[][..], Vec::as_slice);
+        let first = all.iter().rposition(|(at, _)| *at <= since);
+        first.is_some_and(|first| all[first..].iter().all(|(_, it)| it.is_some()))
+    }
+
     /// Whether a policy has not been there for longer than a view may be old.
     pub fn is_long_gone(&self, name: &str, now: Duration) -> bool {
         self.policy_lately(name, now).is_empty()
     }
 
-    /// Whether a node has not been available for longer than a view may be old.
-    pub fn is_long_away(&self, node: &str, now: Duration) -> bool {
-        let since = self.away.get(node);
-        since.is_some_and(|since| now.saturating_sub(*since) > LAG)
+    /// Whether a node was not available before `known`, and has not been since.
+    pub fn is_away_since(&self, node: &str, known: Duration) -> bool {
+        self.away.get(node).is_some_and(|since| *since < known)
     }
 
-    /// Those of `all` that have been so for longer than a view may be old.
-    pub fn for_long(all: &BTreeMap<String, Duration>, now: Duration) -> impl Iterator<Item = &str> {
+    /// Those of `all` that were so before `known`, and have been since.
+    pub fn so_since(
+        all: &BTreeMap<String, Duration>,
+        known: Duration,
+    ) -> impl Iterator<Item = &str> {
         all.iter()
-            .filter(move |(_, since)| now.saturating_sub(**since) > LAG)
+            .filter(move |(_, since)| **since < known)
             .map(|(name, _)| name.as_str())
     }
 }

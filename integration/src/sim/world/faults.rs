@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::request::Fate;
+use crate::sim::api::kind::Kind;
 use crate::sim::chance::Chance;
 
 /// The mix of faults, as the seed drew it.
@@ -17,6 +18,8 @@ pub struct Faults {
     lag: (u64, u64),
     /// Nobody reaches the API server until then.
     down_until: Duration,
+    /// Writes to objects of these kinds are refused until then.
+    denied: BTreeMap<Kind, Duration>,
     /// From now on nothing goes wrong any more.
     is_over: bool,
 }
@@ -38,6 +41,7 @@ impl Faults {
             breaks: chance.of([0, 1, 10]),
             lag: chance.of([(2, 40), (2, 40), (50, 3000), (500, 30_000)]),
             down_until: Duration::ZERO,
+            denied: BTreeMap::new(),
             is_over: false,
         }
     }
@@ -78,10 +82,30 @@ impl Faults {
         now < self.down_until
     }
 
+    /// An admission webhook refuses writes to objects of a kind until then.
+    pub fn deny(&mut self, kind: Kind, until: Duration) {
+        self.denied.insert(kind, until);
+    }
+
+    pub fn denies(&self, kind: Kind, now: Duration) -> bool {
+        self.denied.get(&kind).is_some_and(|until| now < *until)
+    }
+
+    /// For how long a process may still act on what it saw, if nothing keeps it from its
+    /// work.
+    pub fn slack(&self) -> Duration {
+        let is_slow = [Fate::Late, Fate::Hangs];
+        match is_slow.iter().any(|fate| self.fates.contains_key(fate)) {
+            true => Duration::from_mins(5),
+            false => Duration::from_secs(30),
+        }
+    }
+
     /// From now on nothing goes wrong any more.
     pub fn end(&mut self) {
         self.is_over = true;
         self.down_until = Duration::ZERO;
+        self.denied.clear();
     }
 
     pub const fn are_over(&self) -> bool {

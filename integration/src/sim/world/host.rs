@@ -50,6 +50,8 @@ pub struct Host {
     /// Since when.
     pub slow_since: Duration,
     pub cure: Cure,
+    /// The stall comes with dead memory cgroups, as not every one does.
+    pub has_zombies: bool,
     pub comes_back: Return,
     /// Its probe reports nothing until then.
     pub silent_until: Duration,
@@ -119,6 +121,7 @@ impl Host {
             is_slow: false,
             slow_since: Duration::ZERO,
             cure: Cure::DropCaches,
+            has_zombies: true,
             comes_back: Return::After(Duration::from_secs(90)),
             silent_until: Duration::ZERO,
             lies: false,

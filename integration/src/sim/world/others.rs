@@ -87,9 +87,14 @@ impl World {
         let Some(name) = after.filter(|_| before != gate(&commit.after)) else {
             return;
         };
+        let host = commit.key.clone();
+        if !self.faults.are_over() && self.chance.happens(self.others.meddle) {
+            let soon = self.chance.seconds(1, 60);
+            let host = host.clone();
+            self.after(soon, Task::Trouble(Trouble::Intruder { host }));
+        }
         if self.is_answered() {
             let pause = self.chance.seconds(1, 900);
-            let host = commit.key.clone();
             let deed = Deed::OpenGate { host, name };
             self.after(pause, Task::Trouble(Trouble::Person(deed)));
         }
@@ -136,7 +141,11 @@ impl World {
         let node = object.and_then(|it| it["spec"]["nodeName"].as_str());
         let host = node.unwrap_or_default().to_owned();
         let pause = self.chance.seconds(20, 900);
-        let trouble = match self.chance.below(9) {
+        let trouble = match self.chance.below(10) {
+            9 => {
+                self.pods_unseen(pause);
+                Trouble::Intruder { host }
+            }
             0 | 1 => Trouble::Person(Deed::Uncordon { host }),
             2 => Trouble::Boots { host },
             3 | 4 => Trouble::Intruder { host },
@@ -148,6 +157,19 @@ impl World {
         let soon = self.chance.of([1000, 30_000, 300_000]);
         let soon = self.chance.millis(20, soon);
         self.after(soon, Task::Trouble(trouble));
+    }
+
+    /// No watch tells of pods for so long.
+    fn pods_unseen(&mut self, pause: Duration) {
+        for process in 0..self.processes.len() {
+            let kind = Kind::Pod;
+            let trouble = Trouble::Stall {
+                process,
+                kind,
+                pause,
+            };
+            self.after(Duration::ZERO, Task::Trouble(trouble));
+        }
     }
 
     /// A node was handed over: the other remediator goes about it.

@@ -41,6 +41,11 @@ impl World {
             return;
         };
         let command = health.spec.command.clone();
+        let actor = Actor::Host(name.to_owned());
+        self.trace.saw(now, &actor, || {
+            let id = command.as_ref().map_or("no command", |it| &it.payload);
+            format!("sees its NodeHealth: {id}")
+        });
         let is_answered = command.as_ref().is_none_or(|command| {
             let id = host.command["id"].as_str().unwrap_or_default();
             let is_over = !host.command["finishedAt"].is_null() || host.is_busy;
@@ -129,7 +134,8 @@ impl Host {
             }
             judged
         });
-        let zombies = if is_slow == Some(true) { "20000" } else { "12" };
+        let is_cause = is_slow == Some(true) && self.has_zombies;
+        let zombies = if is_cause { "20000" } else { "12" };
         let stall = format!("{}ms", network_stall);
         let signal = |name: &str, value: &str| {
             object([

@@ -216,11 +216,13 @@ impl World {
             let pod = self.store.get(Kind::Pod, &key);
             let is_denied = pod.is_some_and(|it| it["metadata"]["labels"][DENIED] == "true");
             if is_denied && !self.faults.are_over() {
-                let text = "admission webhook \"played.dev\" denied the request: not now";
-                (Reply::refused(403, "Forbidden", text), None)
+                (denied(), None)
             } else {
                 evict(&mut self.store, &key, body, now)
             }
+        } else if self.faults.denies(call.kind, self.now) {
+            self.seen.count("denied", &call.kind_of());
+            (denied(), None)
         } else {
             write(&mut self.store, call, body, now)
         };
@@ -260,6 +262,11 @@ impl World {
         });
         Reply::object(200, &list)
     }
+}
+
+fn denied() -> Reply {
+    let text = "admission webhook \"played.dev\" denied the request: not now";
+    Reply::refused(403, "Forbidden", text)
 }
 
 fn kinds_of_theirs() -> Reply {

@@ -13,6 +13,11 @@ use crate::sim::api::kind::Kind;
 use crate::sim::api::write::whole;
 use crate::sim::trace::Actor;
 
+/// A clock that drifts is set this often.
+const DRIFT_STEP: Duration = Duration::from_mins(5);
+/// No clock is wrong by more milliseconds than this.
+const WORST_CLOCK: i64 = 600_000;
+
 /// Something that should not happen.
 #[derive(Debug, Clone)]
 pub enum Trouble {
@@ -32,8 +37,10 @@ pub enum Trouble {
     Restarts { host: String },
     /// A machine boots by itself.
     Boots { host: String },
-    /// The clock of a machine jumps.
+    /// The clock of a machine jumps,
     HostClock { host: String, ahead: i64 },
+    /// or goes wrong bit by bit: by so many milliseconds in five minutes.
+    HostDrift { host: String, by: i64 },
     /// A probe says the contrary of what is.
     Lies { host: String },
     /// A process is killed,
@@ -48,6 +55,8 @@ pub enum Trouble {
     Tell { process: usize },
     /// or has a wrong clock.
     Clock { process: usize, ahead: i64 },
+    /// Its clock goes wrong bit by bit: by so many milliseconds in five minutes.
+    Drift { process: usize, by: i64 },
     /// What it watches tells nothing for so long.
     Stall {
         process: usize,
@@ -56,6 +65,8 @@ pub enum Trouble {
     },
     /// Nobody reaches the API server.
     ApiDown { pause: Duration },
+    /// An admission webhook refuses every write to objects of a kind for so long.
+    Denies { kind: Kind, pause: Duration },
     /// Old versions are forgotten.
     Compact,
     /// Every probe says that its node is sick: a bad release.
@@ -102,6 +113,7 @@ impl World {
         if let Trouble::Freeze { pause, .. }
         | Trouble::Cut { pause, .. }
         | Trouble::Stall { pause, .. }
+        | Trouble::Denies { pause, .. }
         | Trouble::ApiDown { pause } = &trouble
         {
             self.disturb(*pause);
@@ -122,6 +134,8 @@ impl World {
             Trouble::Intruder { host } => self.intrude(&host),
             Trouble::Boots { host } => self.boots(&host),
             Trouble::HostClock { host, ahead } => self.host(&host, |it| it.skew = ahead),
+            Trouble::HostDrift { host, by } => self.host_drifts(host, by),
+            Trouble::Drift { process, by } => self.drifts(process, by),
             Trouble::Lies { host } => {
                 self.host(&host, |it| it.lies = true);
                 self.probe_reports(&host, None);
@@ -145,6 +159,7 @@ impl World {
                 pause,
             } => self.processes[process].stall(kind, now + pause),
             Trouble::ApiDown { pause } => self.faults.take_api_down(now + pause),
+            Trouble::Denies { kind, pause } => self.faults.deny(kind, now + pause),
             Trouble::Compact => self.store.forget(),
             Trouble::Outbreak { pause } => self.outbreak(pause),
             Trouble::Breaks { host } => {
@@ -169,8 +184,10 @@ impl World {
 
     fn stalls(&mut self, name: &str, cure: Cure, comes_back: Return) {
         let now = self.now;
+        let has_zombies = self.chance.happens(750);
         self.host(name, |host| {
             host.is_slow = true;
+            host.has_zombies = has_zombies;
             host.slow_since = now;
             host.cure = cure;
             host.comes_back = comes_back;
@@ -268,6 +285,28 @@ impl World {
         process.skew = ahead;
         if let Some(machine) = &process.machine {
             machine.set_clock(ahead);
+        }
+    }
+
+    fn drifts(&mut self, process: usize, by: i64) {
+        let ahead = (self.processes[process].skew + by).clamp(-WORST_CLOCK, WORST_CLOCK);
+        self.goes_on_drifting(ahead, Trouble::Drift { process, by });
+        self.set_clock(process, ahead);
+    }
+
+    fn host_drifts(&mut self, name: String, by: i64) {
+        let mut ahead = by;
+        self.host(&name, |host| {
+            host.skew = (host.skew + by).clamp(-WORST_CLOCK, WORST_CLOCK);
+            ahead = host.skew;
+        });
+        self.goes_on_drifting(ahead, Trouble::HostDrift { host: name, by });
+    }
+
+    /// Clocks drift until somebody sees to them.
+    fn goes_on_drifting(&mut self, ahead: i64, again: Trouble) {
+        if !self.faults.are_over() && ahead.abs() < WORST_CLOCK {
+            self.after(DRIFT_STEP, Task::Trouble(again));
         }
     }
 

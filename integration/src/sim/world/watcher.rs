@@ -12,6 +12,9 @@ use crate::sim::api::kind::Kind;
 use crate::sim::api::route::Call;
 use crate::sim::api::select::Selector;
 use crate::sim::api::store::line;
+use crate::sim::law::LAG;
+use crate::sim::sight;
+use crate::sim::trace::Actor;
 
 /// As long as the API server lets a watch go on.
 const LIFE: Duration = Duration::from_secs(290);
@@ -27,6 +30,8 @@ pub struct Watcher {
     lines: UnboundedSender<Line>,
     /// Whether it is to tell something soon.
     is_due: bool,
+    /// Since when there is something that it has not told.
+    behind_since: Option<Duration>,
 }
 
 impl Watcher {
@@ -39,6 +44,8 @@ impl Watcher {
             version: call.version,
             lines,
             is_due: false,
+            // What came between its list and it.
+            behind_since: Some(Duration::ZERO),
         }
     }
 
@@ -63,13 +70,35 @@ impl World {
             // Its end is the end of the stream.
             return;
         }
-        let behind = watcher.version < self.store.version();
         let end = self.now + LIFE;
         self.watchers.insert(number, watcher);
         self.agenda.enter(end, Task::EndWatch(number));
-        if behind {
-            self.due(number);
+        self.due(number);
+    }
+
+    /// Until when a process knows everything of a kind, if it acts at once on what it is
+    /// told.
+    fn told_until(&self, process: usize, kind: Kind) -> Duration {
+        let own = self.watchers.values();
+        let of_kind = own.filter(|it| it.process == process && it.kind == kind);
+        let told = of_kind.map(|it| it.behind_since.unwrap_or(self.now));
+        told.min().unwrap_or_default()
+    }
+
+    /// Until when whoever acts now surely knew what there was of these kinds when it
+    /// decided to. Longer than `LAG` ago that is in any case.
+    pub fn known(&self, actor: &Actor, kinds: &[Kind]) -> Duration {
+        let at_least = self.now.saturating_sub(LAG);
+        let slack = self.faults.slack();
+        let Actor::Process(process) = actor else {
+            return at_least;
+        };
+        if self.now < self.unrest_until + slack {
+            return at_least;
         }
+        let told = kinds.iter().map(|kind| self.told_until(*process, *kind));
+        let told = told.min().unwrap_or_default();
+        told.saturating_sub(slack).max(at_least)
     }
 
     /// All watches of a kind have something to tell.
@@ -91,6 +120,7 @@ impl World {
             return;
         };
         watcher.is_due = true;
+        watcher.behind_since.get_or_insert(self.now);
         let stalled = self.processes[watcher.process].stalled(watcher.kind);
         let at = (self.now + lag).max(stalled);
         self.agenda.enter(at, Task::Flush(number));
@@ -121,8 +151,14 @@ impl World {
                 watcher.selector.selects(object)
                     && namespace.is_none_or(|it| object["metadata"]["namespace"] == **it)
             });
+            if text.is_some() {
+                let actor = Actor::Process(watcher.process);
+                let sight = || sight::of_change(watcher.kind, &change);
+                self.trace.saw(self.now, &actor, sight);
+            }
             is_heard = text.is_none_or(|text| watcher.tell(text)) && is_heard;
         }
+        watcher.behind_since = None;
         if !is_heard {
             self.watchers.remove(&number);
         }
