@@ -79,12 +79,12 @@ fn one<'a>(
     let now = Time(judge::whole_seconds(view.snapshot.now));
     let started_at = started_at.or_else(|| (!due.is_empty()).then_some(now));
     let since = started_at.as_ref().map(|time| time.0);
-    let incidents = view
+    let known: Vec<_> = view
         .incidents()
-        .filter(|it| belongs(it, policy.policy, trigger));
-    let incidents: Vec<_> = incidents
-        .filter(|it| target.is_some() || is_of_wave(it, since))
+        .filter(|it| belongs(it, policy.policy, trigger))
         .collect();
+    let of_wave = |it: &&NodeRemediation| target.is_some() || is_of_wave(it, since);
+    let incidents: Vec<_> = known.iter().copied().filter(of_wave).collect();
     let open = incidents.iter().filter(|it| incident::is_open(it));
     let at_work = open.filter(|it| record::phase(it) != Phase::Pending);
     let at_work: BTreeSet<&str> = at_work.map(|it| it.spec.node_name.as_str()).collect();
@@ -92,7 +92,7 @@ fn one<'a>(
     let done = in_state(TriggerState::Clear)
         .filter(|node| !at_work.contains(node.name.as_str()))
         .count();
-    let facts = Facts {
+    let mut facts = Facts {
         view,
         policy,
         trigger,
@@ -101,7 +101,16 @@ fn one<'a>(
         at_work,
         before,
     };
-    let halt = halt::of(&facts);
+    let halt = if before.is_none() && !is_new_wave {
+        // Of a status that is gone, as a policy's that was made again, nobody knows which
+        // wave halted.
+        let incidents = std::mem::replace(&mut facts.incidents, known);
+        let halt = halt::of(&facts);
+        facts.incidents = incidents;
+        halt
+    } else {
+        halt::of(&facts)
+    };
     let stage = stage::of(&facts, done, halt.as_ref());
     let is_worse = halt.as_ref().is_some_and(|halt| halt.is_worse);
     let progress = progress(&facts, target, started_at, done, &stage, halt);

@@ -34,7 +34,10 @@ pub fn of<'a>(facts: &Facts<'a, '_>, done: usize, halt: Option<&Halt>) -> Stage<
     }
     let wanted = usize::from(facts.policy.policy.spec.rollout.canaries);
     if facts.due.is_empty() && facts.at_work.is_empty() {
-        let is_complete = done > 0 && done == facts.policy.covered.len();
+        // Without a target nobody waits for who does not tell: once it does, it may be
+        // the first of another wave.
+        let is_whole = done == facts.policy.covered.len() || facts.trigger.kernel.is_none();
+        let is_complete = done > 0 && is_whole;
         let mut stage = plain(if is_complete {
             RolloutStage::Complete
         } else {
@@ -46,7 +49,7 @@ pub fn of<'a>(facts: &Facts<'a, '_>, done: usize, halt: Option<&Halt>) -> Stage<
                 None => RolloutStage::Canary,
             }
         });
-        if !is_complete {
+        if !is_complete || done < facts.policy.covered.len() {
             stage.text = Some(match facts.policy.covered.len() - done {
                 0 => "the policy covers no node".to_owned(),
                 left => format!("of {left} nodes it is not known whether they have it"),
