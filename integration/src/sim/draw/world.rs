@@ -92,9 +92,10 @@ fn signing_key() -> String {
 
 fn settings(chance: &mut Chance, signing_key: String) -> Settings {
     let seconds = Duration::from_secs;
-    // No longer than the command line takes: others do not believe in what lasts more.
-    let long = (300, 200, 60);
-    let (duration, renew_deadline, retry) = chance.of([(60, 40, 10), long, long, long, long]);
+    // No longer than the command line takes: others do not believe in what lasts more. Most
+    // last so long, for nothing else is asked for as often.
+    let short = chance.happens(100);
+    let (duration, renew_deadline, retry) = if short { (60, 40, 10) } else { (300, 200, 90) };
     Settings {
         signing_key,
         terms: Terms {
@@ -106,7 +107,7 @@ fn settings(chance: &mut Chance, signing_key: String) -> Settings {
         pace_of_probes: chance.of([100, 200, 280]),
         looks: Looks {
             at_work: seconds(chance.of([5, 10, 15, 20])),
-            at_rest: seconds(chance.of([60, 120, 300])),
+            at_rest: seconds(chance.of([120, 300, 300])),
         },
     }
 }
