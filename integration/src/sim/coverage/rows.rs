@@ -141,6 +141,10 @@ pub const ROWS: &[Row] = &[
         "a node made again under its name",
         &["person/Rejoin", "person/Join"],
     ),
+    row(
+        "no image is to be had, the controller's other replicas lose power",
+        &["trouble/NoImages", "trouble/OthersDown"],
+    ),
     row("every node reports sick", &["trouble/Outbreak"]),
     row(
         "half of the probes silent, a zone without power",

@@ -65,7 +65,7 @@ pub fn troubles(world: &mut World, chance: &mut Chance, names: &Vec<String>, rep
         enter(chance, Trouble::Person(Deed::Patch));
     }
     let share = chance.of([0, 150, 500]);
-    for number in 0..80 {
+    for number in 0..82 {
         if !chance.happens(share) {
             continue;
         }
@@ -79,10 +79,10 @@ pub fn troubles(world: &mut World, chance: &mut Chance, names: &Vec<String>, rep
 
 /// One of every kind, and of some more.
 fn any_trouble(chance: &mut Chance, number: u64, host: String, process: usize) -> Trouble {
-    match number % 40 {
+    match number % 41 {
         at @ 0..12 => of_a_node(chance, at, host),
-        at @ 12..27 => of_the_rest(chance, at - 12, process),
-        at => Trouble::Person(of_people(chance, at - 27, host)),
+        at @ 12..28 => of_the_rest(chance, at - 12, process),
+        at => Trouble::Person(of_people(chance, at - 28, host)),
     }
 }
 
@@ -165,11 +165,14 @@ fn of_the_rest(chance: &mut Chance, at: u64, process: usize) -> Trouble {
         11 => Trouble::Unanswered {
             pause: chance.seconds(30, 1800),
         },
-        12 => Trouble::Drift {
+        12 => Trouble::NoImages {
+            pause: chance.seconds(60, 3600),
+        },
+        13 => Trouble::Drift {
             process,
             by: chance.of(DRIFT),
         },
-        13 => Trouble::Denies {
+        14 => Trouble::Denies {
             kind: chance.of([Kind::Node, Kind::Health, Kind::Remediation, Kind::Ledger]),
             pause: chance.seconds(5, 1800),
         },

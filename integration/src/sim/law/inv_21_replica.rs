@@ -5,7 +5,7 @@ use serde_json::Value;
 use unstall_crds::command::{CommandAction, CommandPayload};
 use unstall_crds::policy::RemedyKind;
 
-use super::{Past, Verdict, facts};
+use super::{LAG, Past, Verdict, facts};
 use crate::sim::api::evict::{is_leaving, is_ready};
 use crate::sim::api::kind::Kind;
 use crate::sim::api::write::Commit;
@@ -41,16 +41,20 @@ pub fn holds(world: &World, past: &Past, actor: &Actor, commit: &Commit) -> Verd
     Ok(())
 }
 
-pub fn of_deed(world: &World, _: &Past, node: &str, payload: &CommandPayload) -> Verdict {
-    let own = own(world);
-    let (here, elsewhere): (Vec<&Value>, Vec<&Value>) = own
-        .into_iter()
-        .partition(|pod| pod["spec"]["nodeName"] == node);
+pub fn of_deed(world: &World, past: &Past, node: &str, payload: &CommandPayload) -> Verdict {
+    let mut own = own(world).into_iter();
+    let is_here = own.any(|pod| pod["spec"]["nodeName"] == node);
+    let ordered = past.ordered.get(&(payload.id.clone(), payload.issued_at.0));
+    let Some(ordered) = ordered.filter(|_| payload.action == CommandAction::Reboot && is_here)
+    else {
+        return Ok(());
+    };
     // One that was ready elsewhere may have come to grief within what a watch lags.
-    if payload.action == CommandAction::Reboot && !here.is_empty() && elsewhere.is_empty() {
-        return Err(format!("{node} is rebooted with every replica on it"));
+    let mut elsewhere = past.own_ready.iter().filter(|(on, _)| *on != node);
+    if elsewhere.any(|(_, until)| until.is_none_or(|it| it + LAG > ordered.at)) {
+        return Ok(());
     }
-    Ok(())
+    Err(format!("{node} is rebooted with the last replica on it"))
 }
 
 fn own(world: &World) -> Vec<&Value> {

@@ -78,6 +78,8 @@ pub struct Past {
     pub placed: BTreeMap<String, Duration>,
     /// When one of the controller's own replicas came, went, or changed its readiness last.
     pub own_changed: Duration,
+    /// Until when a replica of the controller was ready on each node; `None`: one is.
+    pub own_ready: BTreeMap<String, Option<Duration>>,
     /// When a human wanted the slot of each node given back last.
     pub released: BTreeMap<String, Duration>,
     /// Incidents whose remedy a human approved.
@@ -113,7 +115,7 @@ impl Past {
                 let pod = commit.after.as_deref();
                 let is_placed = pod.is_some_and(|it| it["spec"]["nodeName"].is_string());
                 set(&mut self.placed, &key, now, is_placed);
-                self.own_written(now, commit);
+                self.own_written(world, commit);
             }
             Kind::Ledger => {
                 let ledger = commit.after.as_deref();
@@ -131,7 +133,8 @@ impl Past {
         }
     }
 
-    fn own_written(&mut self, now: Duration, commit: &Commit) {
+    fn own_written(&mut self, world: &World, commit: &Commit) {
+        let now = world.now;
         let standing = |pod: &Option<std::sync::Arc<Value>>| {
             let own = pod.as_deref().filter(|it| facts::is_own(it))?;
             Some((
@@ -140,9 +143,22 @@ impl Past {
                 is_leaving(own),
             ))
         };
-        if standing(&commit.before) != standing(&commit.after) {
-            self.own_changed = now;
+        if standing(&commit.before) == standing(&commit.after) {
+            return;
         }
+        self.own_changed = now;
+        let pods = world.store.all(Kind::Pod).map(|(_, pod)| pod);
+        let ready = pods.filter(|it| facts::is_own(it) && is_ready(it) && !is_leaving(it));
+        let ready: BTreeSet<&str> = ready
+            .filter_map(|it| it["spec"]["nodeName"].as_str())
+            .collect();
+        for (node, until) in &mut self.own_ready {
+            if !ready.contains(node.as_str()) {
+                until.get_or_insert(now);
+            }
+        }
+        let nodes = ready.into_iter().map(|node| (node.to_owned(), None));
+        self.own_ready.extend(nodes);
     }
 
     fn policy_written(&mut self, now: Duration, commit: &Commit) {

@@ -18,6 +18,8 @@ pub struct Faults {
     lag: (u64, u64),
     /// Nobody reaches the API server until then.
     down_until: Duration,
+    /// No image is to be had until then.
+    imageless_until: Duration,
     /// Writes to objects of these kinds are refused until then.
     denied: BTreeMap<Kind, Duration>,
     /// From now on nothing goes wrong any more.
@@ -41,6 +43,7 @@ impl Faults {
             breaks: chance.of([0, 1, 10]),
             lag: chance.of([(2, 40), (2, 40), (50, 3000), (500, 30_000)]),
             down_until: Duration::ZERO,
+            imageless_until: Duration::ZERO,
             denied: BTreeMap::new(),
             is_over: false,
         }
@@ -91,6 +94,15 @@ impl Faults {
         self.denied.get(&kind).is_some_and(|until| now < *until)
     }
 
+    /// No image is to be had until then.
+    pub fn lose_images(&mut self, until: Duration) {
+        self.imageless_until = self.imageless_until.max(until);
+    }
+
+    pub fn has_images(&self, now: Duration) -> bool {
+        now >= self.imageless_until
+    }
+
     /// For how long a process may still act on what it saw, if nothing keeps it from its
     /// work.
     pub fn slack(&self) -> Duration {
@@ -105,6 +117,7 @@ impl Faults {
     pub fn end(&mut self) {
         self.is_over = true;
         self.down_until = Duration::ZERO;
+        self.imageless_until = Duration::ZERO;
         self.denied.clear();
     }
 

@@ -141,7 +141,8 @@ impl World {
         let node = object.and_then(|it| it["spec"]["nodeName"].as_str());
         let host = node.unwrap_or_default().to_owned();
         let pause = self.chance.seconds(20, 900);
-        let trouble = match self.chance.below(10) {
+        let trouble = match self.chance.below(11) {
+            10 => Trouble::OthersDown { host, pause },
             9 => {
                 self.pods_unseen(pause);
                 Trouble::Intruder { host }

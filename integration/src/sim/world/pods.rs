@@ -204,6 +204,10 @@ impl World {
         if !self.hosts.get(node).is_some_and(|host| host.is_up) {
             return;
         }
+        if pod["status"]["phase"] == "Pending" && !self.faults.has_images(self.now) {
+            let again = Task::Pod(PodTask::Runs(key.to_owned()));
+            return self.after(Duration::from_secs(20), again);
+        }
         let mut running = pod.as_ref().clone();
         running["status"] =
             json!({"phase": "Running", "conditions": [{"type": "Ready", "status": "True"}]});

@@ -77,6 +77,10 @@ pub enum Trouble {
     Alert { pause: Duration },
     /// Prometheus does not answer for so long.
     Unanswered { pause: Duration },
+    /// No image is to be had for so long: pods that are placed anew do not start.
+    NoImages { pause: Duration },
+    /// The nodes on which the controller's other replicas run lose power for so long.
+    OthersDown { host: String, pause: Duration },
     /// Half of the probes say nothing for so long, and a node falls sick meanwhile.
     Blackout { pause: Duration },
     /// A zone has no power for so long, and a node elsewhere falls sick meanwhile.
@@ -168,6 +172,8 @@ impl World {
             }
             Trouble::Alert { pause } => self.alert(pause),
             Trouble::Unanswered { pause } => self.others.unanswered_until = now + pause,
+            Trouble::NoImages { pause } => self.faults.lose_images(now + pause),
+            Trouble::OthersDown { host, pause } => self.others_down(&host, pause),
             Trouble::Blackout { pause } => self.blackout(pause),
             Trouble::ZoneDown { zone, pause } => self.zone_down(&zone, pause),
             Trouble::Forged { host, how } => self.forge(&host, how),
@@ -263,6 +269,22 @@ impl World {
             }
         }
         self.one_falls_sick(&others, pause);
+    }
+
+    fn others_down(&mut self, host: &str, pause: Duration) {
+        let own = self.workloads.iter().find(|it| it.is_ours);
+        let app = own.map(|it| it.name.clone()).unwrap_or_default();
+        let pods = self.store.all(Kind::Pod);
+        let of_own = pods.filter(|(_, pod)| pod["metadata"]["labels"]["app"] == *app);
+        let nodes: Vec<String> = of_own
+            .filter_map(|(_, pod)| pod["spec"]["nodeName"].as_str())
+            .filter(|node| *node != host)
+            .map(ToOwned::to_owned)
+            .collect();
+        for node in nodes {
+            self.host(&node, |host| host.comes_back = Return::After(pause));
+            self.boots(&node);
+        }
     }
 
     /// One of these falls sick before the pause is over.
