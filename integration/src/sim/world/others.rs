@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use unstall_crds::names::{annotation, label};
 
+use super::pods::is_ours;
 use super::{Deed, Task, Trouble, World};
 use crate::sim::api::kind::Kind;
 use crate::sim::api::reply::Reply;
@@ -134,15 +135,17 @@ impl World {
         };
         let (before, after) = (phase(&commit.before), phase(&commit.after));
         let is_new = after.is_some() && before != after;
-        if !is_new || self.faults.are_over() || !self.chance.happens(self.others.meddle) {
-            return;
-        }
         let object = commit.after.as_ref();
         let node = object.and_then(|it| it["spec"]["nodeName"].as_str());
         let host = node.unwrap_or_default().to_owned();
+        if is_new && after.as_deref() == Some("Draining") {
+            self.leave_alone(&host, 60);
+        }
+        if !is_new || self.faults.are_over() || !self.chance.happens(self.others.meddle) {
+            return;
+        }
         let pause = self.chance.seconds(20, 900);
-        let trouble = match self.chance.below(11) {
-            10 => Trouble::OthersDown { host, pause },
+        let trouble = match self.chance.below(10) {
             9 => {
                 self.pods_unseen(pause);
                 Trouble::Intruder { host }
@@ -158,6 +161,26 @@ impl World {
         let soon = self.chance.of([1000, 30_000, 300_000]);
         let soon = self.chance.millis(20, soon);
         self.after(soon, Task::Trouble(trouble));
+    }
+
+    /// Within so many seconds the controller's other replicas may lose power, if this node
+    /// has one.
+    pub fn leave_alone(&mut self, host: &str, within: u64) {
+        let pods = self.store.all(Kind::Pod);
+        let has_own =
+            (pods.filter(|(_, pod)| is_ours(pod))).any(|(_, pod)| pod["spec"]["nodeName"] == host);
+        if !has_own || self.faults.are_over() || !self.chance.happens(2 * self.others.meddle) {
+            return;
+        }
+        let (at, pause) = (
+            self.chance.seconds(1, within),
+            self.chance.seconds(300, 3600),
+        );
+        if self.chance.happens(500) {
+            self.after(at, Task::Trouble(Trouble::NoImages { pause }));
+        }
+        let host = host.to_owned();
+        self.after(at, Task::Trouble(Trouble::OthersDown { host, pause }));
     }
 
     /// No watch tells of pods for so long.

@@ -335,7 +335,7 @@ impl World {
     }
 }
 
-fn is_ours(pod: &Value) -> bool {
+pub fn is_ours(pod: &Value) -> bool {
     pod["metadata"]["labels"]["app.kubernetes.io/name"] == "unstall"
 }
 

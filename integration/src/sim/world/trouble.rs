@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use unstall_crds::names::annotation;
 
 use super::host::{Cure, Return};
+use super::pods::is_ours;
 use super::{Host, HostTask, Task, World};
 use crate::sim::api::kind::Kind;
 use crate::sim::api::write::whole;
@@ -107,21 +108,8 @@ pub enum Forgery {
 impl World {
     /// It happens.
     pub fn trouble(&mut self, trouble: Trouble) {
-        let text = format!("{trouble:?}");
-        let name = text.split([' ', '(']).next().unwrap_or_default();
-        if !matches!(trouble, Trouble::Person(_)) {
-            self.seen.count("trouble", name);
-        }
-        self.trace.note(self.now, Actor::Fate, &text);
+        self.note_trouble(&trouble);
         let now = self.now;
-        if let Trouble::Freeze { pause, .. }
-        | Trouble::Cut { pause, .. }
-        | Trouble::Stall { pause, .. }
-        | Trouble::Denies { pause, .. }
-        | Trouble::ApiDown { pause } = &trouble
-        {
-            self.disturb(*pause);
-        }
         match trouble {
             Trouble::Slow {
                 host,
@@ -182,6 +170,23 @@ impl World {
         }
     }
 
+    fn note_trouble(&mut self, trouble: &Trouble) {
+        let text = format!("{trouble:?}");
+        let name = text.split([' ', '(']).next().unwrap_or_default();
+        if !matches!(trouble, Trouble::Person(_)) {
+            self.seen.count("trouble", name);
+        }
+        self.trace.note(self.now, Actor::Fate, &text);
+        if let Trouble::Freeze { pause, .. }
+        | Trouble::Cut { pause, .. }
+        | Trouble::Stall { pause, .. }
+        | Trouble::Denies { pause, .. }
+        | Trouble::ApiDown { pause } = trouble
+        {
+            self.disturb(*pause);
+        }
+    }
+
     fn host(&mut self, name: &str, change: impl FnOnce(&mut super::Host)) {
         if let Some(host) = self.hosts.get_mut(name) {
             change(host);
@@ -200,6 +205,7 @@ impl World {
             host.proven_at = None;
         });
         self.seen.count("incident", &format!("{cure:?}"));
+        self.leave_alone(name, 600);
         self.probe_reports(name, None);
     }
 
@@ -272,11 +278,9 @@ impl World {
     }
 
     fn others_down(&mut self, host: &str, pause: Duration) {
-        let own = self.workloads.iter().find(|it| it.is_ours);
-        let app = own.map(|it| it.name.clone()).unwrap_or_default();
         let pods = self.store.all(Kind::Pod);
-        let of_own = pods.filter(|(_, pod)| pod["metadata"]["labels"]["app"] == *app);
-        let nodes: Vec<String> = of_own
+        let nodes: Vec<String> = pods
+            .filter(|(_, pod)| is_ours(pod))
             .filter_map(|(_, pod)| pod["spec"]["nodeName"].as_str())
             .filter(|node| *node != host)
             .map(ToOwned::to_owned)
