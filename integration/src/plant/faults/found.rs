@@ -149,11 +149,18 @@ pub const FAULTS: &[Fault] = &[
     Fault {
         name: "the actuator asks for no node",
         laws: &["17"],
-        edits: &[edit(
-            VERIFY,
-            "    if payload.node_name != situation.node_name {",
-            "    if PLANTED {\n        return Ok(());\n    }\n    if payload.node_name != situation.node_name {",
-        )],
+        edits: &[
+            edit(
+                VERIFY,
+                "    if let Err(refusal) = check_addressee(&payload, situation) {",
+                "    if let Err(refusal) = check_addressee(&payload, situation).or_else(|it| if PLANTED { Ok(()) } else { Err(it) }) {",
+            ),
+            edit(
+                VERIFY,
+                "    let decision = match check_rest(&payload, situation) {",
+                "    let decision = match if PLANTED { Ok(()) } else { check_rest(&payload, situation) } {",
+            ),
+        ],
     },
     Fault {
         name: "the actuator asks for no signature",

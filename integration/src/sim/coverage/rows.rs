@@ -60,7 +60,20 @@ pub const ROWS: &[Row] = &[
             "late/Patch nodes",
         ],
     ),
-    row("conflicts", &["call/Conflict"]),
+    row(
+        "conflicts, and a storm of them",
+        &["call/Conflict", "trouble/Conflicts"],
+    ),
+    row(
+        "probes that are silent or lie, kubelets that are not heard, pods past a cordon",
+        &[
+            "trouble/Silence",
+            "trouble/Lies",
+            "trouble/LiesOfBoot",
+            "trouble/Mute",
+            "trouble/Intruder",
+        ],
+    ),
     row(
         "too many requests, refusals, silence",
         &["call/Throttled", "call/Failed", "call/Hangs"],
@@ -88,6 +101,7 @@ pub const ROWS: &[Row] = &[
             "trouble/Clock",
             "trouble/HostClock",
             "trouble/Drift",
+            "trouble/ClockStops",
             "trouble/HostDrift",
         ],
     ),
@@ -135,7 +149,11 @@ pub const ROWS: &[Row] = &[
     ),
     row(
         "an autoscaler takes the node midway",
-        &["row/removed amid an incident", "outcome/Superseded"],
+        &[
+            "row/removed amid an incident",
+            "person/ScaleDown",
+            "outcome/Superseded",
+        ],
     ),
     row(
         "a node made again under its name",
@@ -168,6 +186,8 @@ pub const ROWS: &[Row] = &[
             "person/DeleteIncident",
             "person/DeleteHealth",
             "person/Skip",
+            "person/Resume",
+            "person/AllowStorm",
             "person/ByHand",
             "person/Newer",
             "person/OpenGate",

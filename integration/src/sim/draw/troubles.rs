@@ -65,7 +65,7 @@ pub fn troubles(world: &mut World, chance: &mut Chance, names: &Vec<String>, rep
         enter(chance, Trouble::Person(Deed::Patch));
     }
     let share = chance.of([0, 150, 500]);
-    for number in 0..82 {
+    for number in 0..92 {
         if !chance.happens(share) {
             continue;
         }
@@ -79,10 +79,10 @@ pub fn troubles(world: &mut World, chance: &mut Chance, names: &Vec<String>, rep
 
 /// One of every kind, and of some more.
 fn any_trouble(chance: &mut Chance, number: u64, host: String, process: usize) -> Trouble {
-    match number % 41 {
-        at @ 0..12 => of_a_node(chance, at, host),
-        at @ 12..28 => of_the_rest(chance, at - 12, process),
-        at => Trouble::Person(of_people(chance, at - 28, host)),
+    match number % 46 {
+        at @ 0..13 => of_a_node(chance, at, host),
+        at @ 13..31 => of_the_rest(chance, at - 13, process),
+        at => Trouble::Person(of_people(chance, at - 31, host)),
     }
 }
 
@@ -113,7 +113,8 @@ fn of_a_node(chance: &mut Chance, at: u64, host: String) -> Trouble {
             host,
             by: chance.of(DRIFT),
         },
-        10 => Trouble::Blackout {
+        10 => Trouble::LiesOfBoot { host },
+        11 => Trouble::Blackout {
             pause: chance.seconds(1800, 7200),
         },
         _ => Trouble::ZoneDown {
@@ -172,7 +173,11 @@ fn of_the_rest(chance: &mut Chance, at: u64, process: usize) -> Trouble {
             process,
             by: chance.of(DRIFT),
         },
-        14 => Trouble::Denies {
+        14 => Trouble::ClockStops { process },
+        15 => Trouble::Conflicts {
+            pause: chance.seconds(5, 300),
+        },
+        16 => Trouble::Denies {
             kind: chance.of([Kind::Node, Kind::Health, Kind::Remediation, Kind::Ledger]),
             pause: chance.seconds(5, 1800),
         },
@@ -206,6 +211,10 @@ fn of_people(chance: &mut Chance, at: u64, host: String) -> Deed {
         11 => Deed::ByHand {
             host,
             remedy: chance.of(["drop", "reboot", "hold"]).to_owned(),
+        },
+        12 => Deed::Resume,
+        13 => Deed::AllowStorm {
+            pause: chance.seconds(60, 7200),
         },
         _ => Deed::Skip {
             host,

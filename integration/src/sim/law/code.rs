@@ -89,6 +89,9 @@ const OF_WRITES: &[OfWrite] = &[
 
 /// Of what nodes did.
 const OF_DEEDS: &[OfDeed] = &[
+    // What is forged, or another node's, breaks other laws, too: these first.
+    ("23 forged", inv_23_forged::holds),
+    ("17 made again", inv_17_recreated::holds),
     ("03 once", inv_03_once::holds),
     ("04 boot", inv_04_boot::holds),
     ("05 expiry", inv_05_expiry::holds),
@@ -96,11 +99,9 @@ const OF_DEEDS: &[OfDeed] = &[
     ("07 after the drain", inv_07_drained::holds),
     ("16 caps", inv_16_caps::holds),
     ("16 caps", inv_16_caps::is_kept),
-    ("17 made again", inv_17_recreated::holds),
     ("18 owners", inv_18_owners::of_deed),
     ("20 in place", inv_20_in_place::holds),
     ("21 own replica", inv_21_replica::of_deed),
-    ("23 forged", inv_23_forged::holds),
     ("25 held up", inv_25_held_up::of_deed),
     ("26 measured", inv_26_measured::holds),
 ];

@@ -1,9 +1,11 @@
 //! Law 12: A node that was rebooted is uncordoned after a new boot, Ready, and measured well;
 //! or because of `afterFailure`, a human, or an end before the reboot.
 
+use std::time::Duration;
+
 use unstall_crds::command::CommandAction;
 use unstall_crds::policy::AfterFailure;
-use unstall_crds::remediation::Outcome;
+use unstall_crds::remediation::{NodeRemediationSpec, Outcome};
 
 use super::past::LAG;
 use super::{Past, Verdict, facts};
@@ -12,7 +14,44 @@ use crate::sim::api::write::Commit;
 use crate::sim::trace::Actor;
 use crate::sim::world::World;
 
-pub fn holds(world: &World, past: &Past, _: &Actor, commit: &Commit) -> Verdict {
+/// A probe that has not written for as long as this and a lag is silent.
+const SILENT: Duration = Duration::from_mins(15);
+
+/// It is Ready, its probe is heard, and what fired does not any more.
+fn is_well(world: &World, past: &Past, actor: &Actor, spec: &NodeRemediationSpec) -> Verdict {
+    let node = &spec.node_name;
+    let known = world.known(actor, &[Kind::Node, Kind::Health]);
+    if past.unready.get(node).is_some_and(|since| *since < known) {
+        return Err(format!("{node} is given back as Fixed and is not Ready"));
+    }
+    let trigger = spec.policy.as_ref().and_then(|it| it.trigger.as_ref());
+    let Some(trigger) = trigger.filter(|it| it.signal.is_some()) else {
+        return Ok(());
+    };
+    let beat = past.beats.get(node);
+    if beat.is_some_and(|beat| *beat + SILENT < known) {
+        return Err(format!(
+            "{node} is given back as Fixed, and its probe is silent"
+        ));
+    }
+    let policy = spec.policy_name.as_deref().unwrap_or_default();
+    let since = past.unhealthy.get(&format!("{policy}/{node}"));
+    let triggers = world.store.get(Kind::Health, node);
+    let triggers = triggers.and_then(|it| it["status"]["triggers"].as_array());
+    let fires = triggers
+        .into_iter()
+        .flatten()
+        .any(|it| it["policy"] == policy && it["name"] == *trigger.name && it["state"] == "Firing");
+    if fires && since.is_some_and(|since| *since < known) {
+        return Err(format!(
+            "{node} is given back as Fixed, and {} fires",
+            trigger.name
+        ));
+    }
+    Ok(())
+}
+
+pub fn holds(world: &World, past: &Past, actor: &Actor, commit: &Commit) -> Verdict {
     let (Kind::Node, Some(before), Some(after)) = (commit.kind, &commit.before, &commit.after)
     else {
         return Ok(());
@@ -63,6 +102,7 @@ pub fn holds(world: &World, past: &Past, _: &Actor, commit: &Commit) -> Verdict 
             host.boot_id()
         ));
     }
+    is_well(world, past, actor, &incident.spec)?;
     let soak = incident.spec.policy.as_ref().map(|it| it.soak.r#for.get());
     let soak = soak.unwrap_or_default();
     // By clocks that are right, and were all the time.

@@ -1,6 +1,8 @@
 //! Law 19: The first node on which a roll-out fails halts it for all others; so do canaries
 //! that measure worse than the rest.
 
+use std::time::Duration;
+
 use unstall_crds::remediation::{NodeRemediation, Outcome};
 use unstall_crds::signal::SignalName;
 
@@ -9,6 +11,9 @@ use crate::sim::api::kind::Kind;
 use crate::sim::api::write::Commit;
 use crate::sim::trace::Actor;
 use crate::sim::world::World;
+
+/// By how much the clock may be wrong that says when a roll-out halted.
+const SKEW: Duration = Duration::from_mins(11);
 
 pub fn holds(world: &World, past: &Past, actor: &Actor, commit: &Commit) -> Verdict {
     let known = world.known(actor, &[Kind::Remediation]);
@@ -24,10 +29,10 @@ pub fn holds(world: &World, past: &Past, actor: &Actor, commit: &Commit) -> Verd
         let Some(wanted) = target(&incident) else {
             continue;
         };
-        let mut failed = past
-            .failed
-            .iter()
-            .filter(|(name, at)| **name != slot.remediation && **at < known);
+        let mut failed = past.failed.iter().filter(|(name, at)| {
+            let is_resumed = past.resumed.is_some_and(|resumed| **at < resumed + SKEW);
+            **name != slot.remediation && **at < known && !is_resumed
+        });
         let before = failed.find(|(name, _)| {
             facts::incident(world, name)
                 .and_then(|it| target(&it))
@@ -37,7 +42,9 @@ pub fn holds(world: &World, past: &Past, actor: &Actor, commit: &Commit) -> Verd
         if let Some((name, _)) = before {
             return Err(format!("{} goes on after {name} failed", slot.remediation));
         }
-        worse(world, &incident)?;
+        if past.resumed.is_none() {
+            worse(world, &incident)?;
+        }
     }
     Ok(())
 }

@@ -18,6 +18,8 @@ const SEES: Duration = Duration::from_mins(5);
 const NO_DEADLINE: Duration = Duration::from_hours(1);
 /// So many writes of the controllers are enough for what happens in four hours.
 const WRITES: u64 = 20_000;
+/// And so many reads.
+const READS: u64 = 20_000;
 
 pub fn in_time(world: &World, past: &Past) -> Verdict {
     let Some(peace) = world.peace_since else {
@@ -65,6 +67,10 @@ pub fn at_the_end(world: &World, past: &Past) -> Verdict {
                 slot.node, slot.remediation
             ));
         }
+        let uid = world.hosts.get(&slot.node).map(|it| it.uid.as_str());
+        if uid != Some(slot.node_uid.as_str()) {
+            return Err(format!("{} is gone and has a slot", slot.node));
+        }
     }
     for (name, node) in world.store.all(Kind::Node) {
         let by = facts::cordoned_by(node);
@@ -79,6 +85,9 @@ pub fn at_the_end(world: &World, past: &Past) -> Verdict {
     });
     if let Some((name, at)) = begun {
         return Err(format!("{name} has been at work since {at:?}"));
+    }
+    if past.reads_in_peace > READS {
+        return Err(format!("{} reads in peace", past.reads_in_peace));
     }
     if past.writes_in_peace > WRITES {
         return Err(format!("{} writes in peace", past.writes_in_peace));

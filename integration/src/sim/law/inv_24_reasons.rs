@@ -10,6 +10,8 @@ use super::{LAG, Past, Verdict, facts};
 use crate::sim::api::kind::Kind;
 use crate::sim::world::World;
 
+/// The phases that can last for what others do.
+const WAITING: [&str; 4] = ["Pending", "Draining", "Soaking", "HandedOver"];
 /// As long as an incident may wait until it says for what.
 const SILENT: Duration = Duration::from_mins(20);
 /// As long as a sick node may have neither an incident nor a reason.
@@ -29,7 +31,7 @@ pub fn holds(world: &World, past: &Past) -> Verdict {
         let has_reason = status["blockers"]
             .as_array()
             .is_some_and(|it| !it.is_empty());
-        let waits = phase == "Pending" && status["outcome"].is_null();
+        let waits = WAITING.contains(&phase) && status["outcome"].is_null();
         if waits && !has_reason && world.now.saturating_sub(since.max(world.unrest_until)) > SILENT
         {
             return Err(format!("{name} waits and says not for what"));

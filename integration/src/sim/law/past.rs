@@ -63,6 +63,8 @@ pub struct Past {
     pub begun: BTreeMap<String, Duration>,
     /// Writes of the controllers since faults ended, but for leases and Events.
     pub writes_in_peace: u64,
+    /// The same of what they read, watches included.
+    pub reads_in_peace: u64,
     /// When each node lost the cordon of an incident last.
     pub uncordoned: BTreeMap<String, Duration>,
     /// The latest command that each node was given.
@@ -84,6 +86,10 @@ pub struct Past {
     pub released: BTreeMap<String, Duration>,
     /// Incidents whose remedy a human approved.
     pub approved: BTreeSet<String>,
+    /// When a human let halted roll-outs go on last.
+    pub resumed: Option<Duration>,
+    /// When the ledger was written last while it allowed a storm.
+    pub storm_allowed: Option<Duration>,
     /// Since when each probe has written without a pause as long as a view may be old.
     pub heard: BTreeMap<String, Duration>,
     /// When each probe wrote last.
@@ -95,8 +101,10 @@ impl Past {
     /// Takes in what a process asks for.
     pub fn asked(&mut self, world: &World, process: usize, call: &Call) {
         let is_read = matches!(call.verb, Verb::Get | Verb::List | Verb::Watch);
-        let is_counted = !matches!(call.kind, Kind::Lease | Kind::Event) && !is_read;
-        self.writes_in_peace += u64::from(world.peace_since.is_some() && is_counted);
+        if world.peace_since.is_some() && !matches!(call.kind, Kind::Lease | Kind::Event) {
+            self.writes_in_peace += u64::from(!is_read);
+            self.reads_in_peace += u64::from(is_read);
+        }
         let now = world.now;
         let node = call.selector.field("/spec/nodeName");
         let is_look = call.kind == Kind::Pod && call.verb == Verb::List && !call.is_paged;
@@ -126,10 +134,31 @@ impl Past {
                 let approved = ledger.and_then(|it| it["spec"]["approve"].as_array());
                 let names = approved.into_iter().flatten().filter_map(Value::as_str);
                 self.approved.extend(names.map(ToOwned::to_owned));
+                self.switches_written(now, commit);
             }
             Kind::Health => self.health_written(world, actor, commit),
             Kind::Remediation => self.incident_written(now, commit),
             _ => {}
+        }
+    }
+
+    fn switches_written(&mut self, now: Duration, commit: &Commit) {
+        let of = |object: &Option<std::sync::Arc<Value>>, field: &str| {
+            object.as_ref().map(|it| it["spec"][field].clone())
+        };
+        let is_new = |field| {
+            let after = of(&commit.after, field).filter(|it| !it.is_null());
+            after.is_some() && after != of(&commit.before, field)
+        };
+        if is_new("resumeRollouts") {
+            self.resumed = Some(now);
+        }
+        if commit
+            .after
+            .as_ref()
+            .is_some_and(|it| !it["spec"]["allowStorm"].is_null())
+        {
+            self.storm_allowed = Some(now);
         }
     }
 

@@ -20,6 +20,8 @@ pub struct Faults {
     down_until: Duration,
     /// No image is to be had until then.
     imageless_until: Duration,
+    /// Somebody else is faster at every write until then.
+    contended_until: Duration,
     /// Writes to objects of these kinds are refused until then.
     denied: BTreeMap<Kind, Duration>,
     /// From now on nothing goes wrong any more.
@@ -44,6 +46,7 @@ impl Faults {
             lag: chance.of([(2, 40), (2, 40), (50, 3000), (500, 30_000)]),
             down_until: Duration::ZERO,
             imageless_until: Duration::ZERO,
+            contended_until: Duration::ZERO,
             denied: BTreeMap::new(),
             is_over: false,
         }
@@ -94,6 +97,15 @@ impl Faults {
         self.denied.get(&kind).is_some_and(|until| now < *until)
     }
 
+    /// Somebody else is faster at every write until then.
+    pub fn contend(&mut self, until: Duration) {
+        self.contended_until = self.contended_until.max(until);
+    }
+
+    pub fn are_contended(&self, now: Duration) -> bool {
+        now < self.contended_until
+    }
+
     /// No image is to be had until then.
     pub fn lose_images(&mut self, until: Duration) {
         self.imageless_until = self.imageless_until.max(until);
@@ -118,6 +130,7 @@ impl Faults {
         self.is_over = true;
         self.down_until = Duration::ZERO;
         self.imageless_until = Duration::ZERO;
+        self.contended_until = Duration::ZERO;
         self.denied.clear();
     }
 

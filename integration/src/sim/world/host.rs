@@ -57,6 +57,8 @@ pub struct Host {
     pub silent_until: Duration,
     /// Its probe says whatever it likes.
     pub lies: bool,
+    /// Its probe says that another boot runs.
+    pub lies_of_boot: bool,
     /// Its clock, in milliseconds ahead of the true time.
     pub skew: i64,
     /// The actuator's journal, which outlives reboots.
@@ -125,6 +127,7 @@ impl Host {
             comes_back: Return::After(Duration::from_secs(90)),
             silent_until: Duration::ZERO,
             lies: false,
+            lies_of_boot: false,
             skew: 0,
             record: Record::default(),
             told: None,

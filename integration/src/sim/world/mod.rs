@@ -33,6 +33,7 @@ pub use others::{Others, gate_key};
 mod pods;
 pub use pods::{DENIED, PodTask, Ties, Workload};
 
+mod clocks;
 mod trouble;
 pub use trouble::{Forgery, Trouble};
 

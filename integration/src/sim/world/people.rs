@@ -57,6 +57,10 @@ pub enum Deed {
     Approve { incident: String },
     /// An incident is opened by hand.
     ByHand { host: String, remedy: String },
+    /// Every roll-out goes on that has halted so far.
+    Resume,
+    /// A storm is no reason to hold back, for so long.
+    AllowStorm { pause: Duration },
     /// A node is to be left alone for so long.
     Skip { host: String, pause: Duration },
     /// It is not any more.
@@ -95,6 +99,8 @@ impl World {
             Deed::OpenGate { host, name } => self.open_gate(&host, &name),
             Deed::Approve { incident } => self.approve(&incident),
             Deed::ByHand { host, remedy } => self.by_hand(&host, &remedy),
+            Deed::Resume => self.resume(),
+            Deed::AllowStorm { pause } => self.allow_storm(pause),
             Deed::Skip { host, pause } => self.skip(host, pause),
             Deed::Unskip { host } => self.edit(Actor::Human, Kind::Node, &host, unskip),
             Deed::Newer { policy, pause } => {
@@ -109,6 +115,23 @@ impl World {
         let until = self.wall() + jiff::SignedDuration::try_from(pause).unwrap_or_default();
         self.edit(Actor::Human, Kind::Ledger, LEDGER, |ledger| {
             ledger["spec"]["pause"] = json!({"until": whole(until), "reason": "played"});
+        });
+    }
+
+    fn allow_storm(&mut self, pause: Duration) {
+        let until = self.wall() + jiff::SignedDuration::try_from(pause).unwrap_or_default();
+        self.edit(Actor::Human, Kind::Ledger, LEDGER, |ledger| {
+            ledger["spec"]["allowStorm"] = json!({"until": whole(until), "reason": "played"});
+        });
+    }
+
+    fn resume(&mut self) {
+        let before = whole(self.wall());
+        let all = [("roll", "kernel"), ("patch", "patched")].map(|(policy, trigger)| {
+            json!({"policy": policy, "trigger": trigger, "haltedBefore": before})
+        });
+        self.edit(Actor::Human, Kind::Ledger, LEDGER, |ledger| {
+            ledger["spec"]["resumeRollouts"] = json!(all);
         });
     }
 
@@ -224,6 +247,7 @@ impl World {
         self.edit(Actor::Human, Kind::Ledger, LEDGER, |ledger| {
             if let Some(spec) = ledger["spec"].as_object_mut() {
                 spec.remove("pause");
+                spec.remove("allowStorm");
             }
         });
         let policies: Vec<String> = self

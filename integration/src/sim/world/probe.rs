@@ -156,8 +156,12 @@ impl Host {
             signal("ZombieMemcgs", zombies),
             signal("NetworkStall", &stall),
         ];
+        let boot = match self.lies_of_boot {
+            true => format!("{}-boot-of-a-liar", self.name),
+            false => self.boot_id(),
+        };
         let mut status = object([
-            ("bootID", self.boot_id().into()),
+            ("bootID", boot.into()),
             ("kernel", self.kernels()),
             (
                 "probe",

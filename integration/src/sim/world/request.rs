@@ -123,7 +123,10 @@ impl World {
         let is_write = !matches!(call.verb, Verb::Get | Verb::List | Verb::Watch);
         // Leases are renewed all the time.
         let counts = is_write && call.kind != Kind::Lease;
-        let fate = self.faults.fate(&mut self.chance, counts);
+        let mut fate = self.faults.fate(&mut self.chance, counts);
+        if counts && self.faults.are_contended(self.now) {
+            fate = Fate::Conflict;
+        }
         let fate = match fate {
             Fate::Conflict if !is_write || call.verb == Verb::Create => Fate::Failed,
             Fate::Late | Fate::Hangs if call.verb == Verb::Watch => Fate::Failed,

@@ -14,11 +14,6 @@ use crate::sim::api::kind::Kind;
 use crate::sim::api::write::whole;
 use crate::sim::trace::Actor;
 
-/// A clock that drifts is set this often.
-const DRIFT_STEP: Duration = Duration::from_mins(5);
-/// No clock is wrong by more milliseconds than this.
-const WORST_CLOCK: i64 = 600_000;
-
 /// Something that should not happen.
 #[derive(Debug, Clone)]
 pub enum Trouble {
@@ -42,8 +37,10 @@ pub enum Trouble {
     HostClock { host: String, ahead: i64 },
     /// or goes wrong bit by bit: by so many milliseconds in five minutes.
     HostDrift { host: String, by: i64 },
-    /// A probe says the contrary of what is.
+    /// A probe says the contrary of what is,
     Lies { host: String },
+    /// or that another boot runs.
+    LiesOfBoot { host: String },
     /// A process is killed,
     Kill { process: usize },
     /// or stopped,
@@ -56,8 +53,10 @@ pub enum Trouble {
     Tell { process: usize },
     /// or has a wrong clock.
     Clock { process: usize, ahead: i64 },
-    /// Its clock goes wrong bit by bit: by so many milliseconds in five minutes.
+    /// Its clock goes wrong bit by bit: by so many milliseconds in five minutes,
     Drift { process: usize, by: i64 },
+    /// or stands still, until it is ten minutes behind.
+    ClockStops { process: usize },
     /// What it watches tells nothing for so long.
     Stall {
         process: usize,
@@ -68,6 +67,8 @@ pub enum Trouble {
     ApiDown { pause: Duration },
     /// An admission webhook refuses every write to objects of a kind for so long.
     Denies { kind: Kind, pause: Duration },
+    /// Somebody else writes to whatever is to be written, for so long.
+    Conflicts { pause: Duration },
     /// Old versions are forgotten.
     Compact,
     /// Every probe says that its node is sick: a bad release.
@@ -128,8 +129,13 @@ impl World {
             Trouble::HostClock { host, ahead } => self.host(&host, |it| it.skew = ahead),
             Trouble::HostDrift { host, by } => self.host_drifts(host, by),
             Trouble::Drift { process, by } => self.drifts(process, by),
+            Trouble::ClockStops { process } => self.clock_stops(process),
             Trouble::Lies { host } => {
                 self.host(&host, |it| it.lies = true);
+                self.probe_reports(&host, None);
+            }
+            Trouble::LiesOfBoot { host } => {
+                self.host(&host, |it| it.lies_of_boot = true);
                 self.probe_reports(&host, None);
             }
             Trouble::Kill { process } => self.kill(process),
@@ -152,6 +158,7 @@ impl World {
             } => self.processes[process].stall(kind, now + pause),
             Trouble::ApiDown { pause } => self.faults.take_api_down(now + pause),
             Trouble::Denies { kind, pause } => self.faults.deny(kind, now + pause),
+            Trouble::Conflicts { pause } => self.faults.contend(now + pause),
             Trouble::Compact => self.store.forget(),
             Trouble::Outbreak { pause } => self.outbreak(pause),
             Trouble::Breaks { host } => {
@@ -181,13 +188,14 @@ impl World {
         | Trouble::Cut { pause, .. }
         | Trouble::Stall { pause, .. }
         | Trouble::Denies { pause, .. }
+        | Trouble::Conflicts { pause }
         | Trouble::ApiDown { pause } = trouble
         {
             self.disturb(*pause);
         }
     }
 
-    fn host(&mut self, name: &str, change: impl FnOnce(&mut super::Host)) {
+    pub(super) fn host(&mut self, name: &str, change: impl FnOnce(&mut super::Host)) {
         if let Some(host) = self.hosts.get_mut(name) {
             change(host);
         }
@@ -305,37 +313,6 @@ impl World {
         }
     }
 
-    fn set_clock(&mut self, process: usize, ahead: i64) {
-        self.clocks_changed = self.now;
-        let process = &mut self.processes[process];
-        process.skew = ahead;
-        if let Some(machine) = &process.machine {
-            machine.set_clock(ahead);
-        }
-    }
-
-    fn drifts(&mut self, process: usize, by: i64) {
-        let ahead = (self.processes[process].skew + by).clamp(-WORST_CLOCK, WORST_CLOCK);
-        self.goes_on_drifting(ahead, Trouble::Drift { process, by });
-        self.set_clock(process, ahead);
-    }
-
-    fn host_drifts(&mut self, name: String, by: i64) {
-        let mut ahead = by;
-        self.host(&name, |host| {
-            host.skew = (host.skew + by).clamp(-WORST_CLOCK, WORST_CLOCK);
-            ahead = host.skew;
-        });
-        self.goes_on_drifting(ahead, Trouble::HostDrift { host: name, by });
-    }
-
-    /// Clocks drift until somebody sees to them.
-    fn goes_on_drifting(&mut self, ahead: i64, again: Trouble) {
-        if !self.faults.are_over() && ahead.abs() < WORST_CLOCK {
-            self.after(DRIFT_STEP, Task::Trouble(again));
-        }
-    }
-
     fn outbreak(&mut self, pause: Duration) {
         let names: Vec<String> = self.hosts.keys().cloned().collect();
         for name in names {
@@ -409,6 +386,7 @@ impl World {
             self.host(&name, |host| {
                 host.silent_until = Duration::ZERO;
                 host.tells_the_truth(now);
+                host.lies_of_boot = false;
                 host.skew = 0;
                 host.keeps_kernel = false;
                 if host.is_slow && host.cure == Cure::Nothing {
