@@ -41,7 +41,8 @@ pub fn left_behind(view: &View<'_>, node: &Node) -> Option<No> {
         Err(no) => return Some(no),
     };
     let (here, elsewhere) = parted(replicas, node);
-    if here.is_empty() || elsewhere.iter().any(|replica| replica.ready) {
+    let stays = |node: &str| view.node(node).is_some_and(Node::is_ready);
+    if here.is_empty() || elsewhere.iter().any(|it| it.ready && stays(&it.node)) {
         return None;
     }
     let text = "no replica of this controller is ready elsewhere, and the node has one";

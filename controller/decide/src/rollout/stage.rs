@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
+use unstall_crds::health::TriggerState;
 use unstall_crds::policy::RolloutStage;
+use unstall_crds::remediation::{NodeRemediation, Outcome};
 
 use super::halt::Halt;
 use super::progress::{Facts, fixed};
@@ -34,9 +36,10 @@ pub fn of<'a>(facts: &Facts<'a, '_>, done: usize, halt: Option<&Halt>) -> Stage<
     }
     let wanted = usize::from(facts.policy.policy.spec.rollout.canaries);
     if facts.due.is_empty() && facts.at_work.is_empty() {
-        // Without a target nobody waits for who does not tell: once it does, it may be
-        // the first of another wave.
-        let is_whole = done == facts.policy.covered.len() || facts.trigger.kernel.is_none();
+        if let Some(bake) = bake(facts).filter(|_| is_amid_canaries(facts, done)) {
+            return bake;
+        }
+        let is_whole = done == facts.policy.covered.len() || is_wave_over(facts);
         let is_complete = done > 0 && is_whole;
         let mut stage = plain(if is_complete {
             RolloutStage::Complete
@@ -87,6 +90,36 @@ fn canaries<'a>(facts: &Facts<'a, '_>, wanted: usize) -> Option<Stage<'a>> {
             text: Some(text),
         });
     }
+    bake(facts)
+}
+
+/// Whether a canary has it and the stage of canaries was not over, of a roll-out that
+/// some nodes may still need.
+fn is_amid_canaries(facts: &Facts<'_, '_>, done: usize) -> bool {
+    let stage = facts.before.map(|it| it.stage);
+    let is_amid = matches!(stage, Some(RolloutStage::Canary | RolloutStage::Baking));
+    is_amid && done < facts.policy.covered.len()
+}
+
+/// Whether nobody is waited for who does not tell, though nobody asks: without a target
+/// they may be the first of another wave once they do. One on which this wave failed or
+/// is under way belongs to it.
+fn is_wave_over(facts: &Facts<'_, '_>) -> bool {
+    let mut triggers = facts.policy.policy.spec.triggers.iter();
+    let index = triggers.position(|it| it.name == facts.trigger.name);
+    let has_it = |node: &str| {
+        index.is_some_and(|index| facts.policy.state(node, index) == TriggerState::Clear)
+    };
+    let outcome = |it: &NodeRemediation| it.status.as_ref().and_then(|status| status.outcome);
+    let mut left = facts.incidents.iter().filter(|it| {
+        outcome(it) != Some(Outcome::Fixed) && !has_it(&it.spec.node_name)
+    });
+    facts.trigger.kernel.is_none() && left.next().is_none()
+}
+
+/// The stage while the canaries that have it are watched.
+fn bake<'a>(facts: &Facts<'a, '_>) -> Option<Stage<'a>> {
+    let fixed = fixed(facts);
     let last = fixed.last().and_then(|it| incident::completed_at(it))?;
     let until = add(last, signed(facts.policy.policy.spec.rollout.bake.get()));
     let baking = |text| Stage {

@@ -24,8 +24,8 @@ pub const FAULTS: &[Fault] = &[
         laws: &["21"],
         edits: &[edit(
             REPLICAS,
-            "view.node(node).is_some_and(Node::is_ready);",
-            "(PLANTED || view.node(node).is_some_and(Node::is_ready));",
+            "!usage.is_disrupted(node) && view.node(node).is_some_and(Node::is_ready);",
+            "!usage.is_disrupted(node) && (PLANTED || view.node(node).is_some_and(Node::is_ready));",
         )],
     },
     Fault {

@@ -161,7 +161,7 @@ pub const ROWS: &[Row] = &[
     ),
     row(
         "no image is to be had, the controller's other replicas lose power",
-        &["trouble/NoImages", "trouble/OthersDown"],
+        &["trouble/NoImages", "row/another replica loses power"],
     ),
     row("every node reports sick", &["trouble/Outbreak"]),
     row(

@@ -180,6 +180,7 @@ pub fn is_unhealthy(world: &World, policy: &str, name: &str) -> bool {
 /// Whether the incident is one of a roll-out that failed.
 pub fn is_failed_rollout(object: &Value) -> bool {
     let outcome = object["status"]["outcome"].as_str().unwrap_or_default();
-    object["spec"]["policy"]["trigger"]["kernel"].is_object()
+    let trigger = &object["spec"]["policy"]["trigger"];
+    (trigger["kernel"].is_object() || trigger["rebootRequired"].is_object())
         && ["Failed", "NotFixed", "Recurred"].contains(&outcome)
 }

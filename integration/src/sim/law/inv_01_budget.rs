@@ -20,7 +20,7 @@ pub fn holds(world: &World, past: &Past, actor: &Actor, commit: &Commit) -> Verd
             continue;
         }
         let name = policy.metadata.name.clone().unwrap_or_default();
-        if !past.is_long_there(&name, world.now) {
+        if !past.is_there_since(&name, world.known(actor, &[Kind::Policy])) {
             continue;
         }
         let total = u32::try_from(covered.len()).unwrap_or(u32::MAX);

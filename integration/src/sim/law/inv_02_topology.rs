@@ -25,7 +25,7 @@ pub fn holds(world: &World, past: &Past, actor: &Actor, commit: &Commit) -> Verd
     }
     for policy in facts::policies(world) {
         let name = policy.metadata.name.clone().unwrap_or_default();
-        if !past.is_long_there(&name, world.now) {
+        if !past.is_there_since(&name, world.known(actor, &[Kind::Policy])) {
             continue;
         }
         let covered = facts::covered(world, &policy);

@@ -1,5 +1,7 @@
 //! Law 8: A drain that is over leaves no pod that it had to send away.
 
+use std::time::Duration;
+
 use super::inv_07_drained::pods_of;
 use super::{Past, Verdict, facts};
 use crate::sim::api::kind::Kind;
@@ -30,10 +32,13 @@ pub fn holds(world: &World, past: &Past, actor: &Actor, commit: &Commit) -> Verd
         return Ok(());
     }
     // No watch may have told of who came after that.
-    let known = world.known(actor, &[Kind::Pod]);
+    let is_known = |key: &str, at: Duration| {
+        let pod = world.store.get(Kind::Pod, key);
+        pod.is_some_and(|pod| at < world.known_pods(actor, pod))
+    };
     let left: Vec<String> = pods_of(world, &incident.spec.node_name)
         .into_iter()
-        .filter(|key| past.placed.get(key).is_some_and(|at| *at < known))
+        .filter(|key| past.placed.get(key).is_some_and(|at| is_known(key, *at)))
         .collect();
     if left.is_empty() {
         return Ok(());

@@ -31,7 +31,7 @@ pub fn holds(world: &World, past: &Past, actor: &Actor, commit: &Commit) -> Verd
             continue;
         }
         let name = policy.metadata.name.clone().unwrap_or_default();
-        if !past.is_long_there(&name, world.now) {
+        if !past.is_there_since(&name, world.known(actor, &[Kind::Policy])) {
             continue;
         }
         let share = usize::from(policy.spec.disruption.stop_when_unhealthy.get());

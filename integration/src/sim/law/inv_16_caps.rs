@@ -6,7 +6,7 @@ use unstall_crds::command::{CommandAction, CommandPayload};
 use unstall_crds::policy::{Disruption, RemedyKind};
 use unstall_crds::remediation::Origin;
 
-use super::{Past, Verdict, facts};
+use super::{LAG, Past, Verdict, facts};
 use crate::sim::api::write::Commit;
 use crate::sim::trace::Actor;
 use crate::sim::world::World;
@@ -61,7 +61,8 @@ fn smallest<T: Ord>(
     let policies = facts::policies(world);
     let covering = policies.iter().filter(|it| facts::covers(world, it, node));
     let names = covering.filter_map(|it| it.metadata.name.as_deref());
-    let names = names.filter(|it| past.is_long_there(it, world.now));
+    let known = world.now.saturating_sub(LAG);
+    let names = names.filter(|it| past.is_there_since(it, known));
     let lately = |name: &str| {
         let lately = past.policy_lately(name, world.now).into_iter();
         let known = lately.filter_map(facts::policy);

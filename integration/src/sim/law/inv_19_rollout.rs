@@ -23,8 +23,9 @@ pub fn holds(world: &World, past: &Past, actor: &Actor, commit: &Commit) -> Verd
         };
         let target = |it: &NodeRemediation| {
             let policy = it.spec.policy.as_ref()?;
-            let kernel = policy.trigger.as_ref()?.kernel.as_ref()?;
-            Some((it.spec.policy_name.clone(), kernel.at_least.clone()))
+            let trigger = policy.trigger.as_ref().filter(|it| it.is_rollout())?;
+            let kernel = trigger.kernel.as_ref().map(|it| it.at_least.clone());
+            Some((it.spec.policy_name.clone(), kernel))
         };
         let Some(wanted) = target(&incident) else {
             continue;

@@ -5,6 +5,7 @@ use std::time::Duration;
 use unstall_crds::command::{CommandAction, CommandPayload};
 
 use super::{Past, Verdict, facts};
+use crate::sim::api::kind::Kind;
 use crate::sim::api::write::Commit;
 use crate::sim::trace::Actor;
 use crate::sim::world::World;
@@ -32,7 +33,7 @@ pub fn holds(world: &World, past: &Past, node: &str, payload: &CommandPayload) -
 }
 
 /// Not more nodes are cured in place at once than each policy allows.
-pub fn of_write(world: &World, past: &Past, _: &Actor, commit: &Commit) -> Verdict {
+pub fn of_write(world: &World, past: &Past, actor: &Actor, commit: &Commit) -> Verdict {
     let taken = facts::taken(commit);
     if !taken.iter().any(|slot| !slot.kind.is_disruptive()) {
         return Ok(());
@@ -46,7 +47,7 @@ pub fn of_write(world: &World, past: &Past, _: &Actor, commit: &Commit) -> Verdi
         let used = u32::try_from(used.count()).unwrap_or(u32::MAX);
         let total = u32::try_from(covered.len()).unwrap_or(u32::MAX);
         let name = policy.metadata.name.clone().unwrap_or_default();
-        if !past.is_long_there(&name, world.now) {
+        if !past.is_there_since(&name, world.known(actor, &[Kind::Policy])) {
             continue;
         }
         let lately = past.policy_lately(&name, world.now).into_iter();

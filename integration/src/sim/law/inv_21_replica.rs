@@ -15,7 +15,9 @@ use crate::sim::world::World;
 pub fn holds(world: &World, past: &Past, actor: &Actor, commit: &Commit) -> Verdict {
     let own = own(world);
     // A replica on a node that somebody cordoned is a replica.
-    let known = world.known(actor, &[Kind::Node, Kind::Pod]);
+    let known = world.known(actor, &[Kind::Node]);
+    let of_pods = own.iter().map(|pod| world.known_pods(actor, pod)).min();
+    let known = of_pods.map_or(known, |it| it.min(known));
     let is_away = |node: &str| past.unready.get(node).is_some_and(|since| *since < known);
     for slot in facts::disrupted(commit) {
         let is_there = own
@@ -50,7 +52,13 @@ pub fn of_deed(world: &World, past: &Past, node: &str, payload: &CommandPayload)
         return Ok(());
     };
     // One that was ready elsewhere may have come to grief within what a watch lags.
-    let mut elsewhere = past.own_ready.iter().filter(|(on, _)| *on != node);
+    let elsewhere = past.own_ready.iter().filter(|(on, _)| *on != node);
+    // A pod on a node without power says that it is ready.
+    let is_dark = |on: &str| {
+        let since = past.unready.get(on);
+        since.is_some_and(|since| *since + LAG < ordered.at)
+    };
+    let mut elsewhere = elsewhere.filter(|(on, _)| !is_dark(on));
     if elsewhere.any(|(_, until)| until.is_none_or(|it| it + LAG > ordered.at)) {
         return Ok(());
     }

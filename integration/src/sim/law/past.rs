@@ -332,12 +332,11 @@ impl Past {
             .collect()
     }
 
-    /// Whether a policy has been there without a break for longer than a view may be
-    /// old: what is younger may be unknown to who acts.
-    pub fn is_long_there(&self, name: &str, now: Duration) -> bool {
-        let since = now.saturating_sub(LAG);
+    /// Whether a policy has been there without a break since before `known`: what is
+    /// younger may be unknown to who acts.
+    pub fn is_there_since(&self, name: &str, known: Duration) -> bool {
         let all = self.policies.get(name).map_or(&[][..], Vec::as_slice);
-        let first = all.iter().rposition(|(at, _)| *at <= since);
+        let first = all.iter().rposition(|(at, _)| *at <= known);
         first.is_some_and(|first| all[first..].iter().all(|(_, it)| it.is_some()))
     }
 

@@ -32,12 +32,18 @@ impl World {
     }
 
     fn moves(&mut self, process: usize, by: i64, step: Duration, again: Trouble) {
+        if self.faults.are_over() {
+            return;
+        }
         let ahead = (self.processes[process].skew + by).clamp(-WORST, WORST);
         self.goes_on(ahead, step, again);
         self.set_clock(process, ahead);
     }
 
     pub(super) fn host_drifts(&mut self, name: String, by: i64) {
+        if self.faults.are_over() {
+            return;
+        }
         let mut ahead = by;
         self.host(&name, |host| {
             host.skew = (host.skew + by).clamp(-WORST, WORST);
@@ -47,9 +53,9 @@ impl World {
         self.goes_on(ahead, DRIFT_STEP, again);
     }
 
-    /// Until somebody sees to the clock.
+    /// Until it is as wrong as clocks get here.
     fn goes_on(&mut self, ahead: i64, step: Duration, again: Trouble) {
-        if !self.faults.are_over() && ahead.abs() < WORST {
+        if ahead.abs() < WORST {
             self.after(step, Task::Trouble(again));
         }
     }

@@ -147,7 +147,8 @@ impl World {
         let pause = self.chance.seconds(20, 900);
         let trouble = match self.chance.below(10) {
             9 => {
-                self.pods_unseen(pause);
+                // Views are no older than what laws forgive.
+                self.pods_unseen(pause.min(Duration::from_secs(400)));
                 Trouble::Intruder { host }
             }
             0 | 1 => Trouble::Person(Deed::Uncordon { host }),

@@ -167,7 +167,10 @@ impl World {
             }
             Trouble::Alert { pause } => self.alert(pause),
             Trouble::Unanswered { pause } => self.others.unanswered_until = now + pause,
-            Trouble::NoImages { pause } => self.faults.lose_images(now + pause),
+            Trouble::NoImages { pause } if !self.faults.are_over() => {
+                self.faults.lose_images(now + pause);
+            }
+            Trouble::NoImages { .. } => {}
             Trouble::OthersDown { host, pause } => self.others_down(&host, pause),
             Trouble::Blackout { pause } => self.blackout(pause),
             Trouble::ZoneDown { zone, pause } => self.zone_down(&zone, pause),
@@ -276,13 +279,22 @@ impl World {
         let names: Vec<String> = self.hosts.keys().cloned().collect();
         for name in names {
             if self.hosts.get(&name).is_some_and(|host| host.zone == zone) {
-                self.host(&name, |host| host.comes_back = Return::After(pause));
-                self.boots(&name);
+                self.loses_power(&name, pause);
             } else {
                 others.push(name);
             }
         }
         self.one_falls_sick(&others, pause);
+    }
+
+    /// A node is down for so long, once.
+    fn loses_power(&mut self, name: &str, pause: Duration) {
+        let mut before = Return::After(pause);
+        self.host(name, |host| {
+            std::mem::swap(&mut host.comes_back, &mut before)
+        });
+        self.boots(name);
+        self.host(name, |host| host.comes_back = before);
     }
 
     fn others_down(&mut self, host: &str, pause: Duration) {
@@ -294,8 +306,10 @@ impl World {
             .map(ToOwned::to_owned)
             .collect();
         for node in nodes {
-            self.host(&node, |host| host.comes_back = Return::After(pause));
-            self.boots(&node);
+            if !self.faults.are_over() {
+                self.seen.count("row", "another replica loses power");
+                self.loses_power(&node, pause);
+            }
         }
     }
 

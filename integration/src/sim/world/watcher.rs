@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use futures::channel::mpsc::UnboundedSender;
 use hyper::body::{Bytes, Frame};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::wire::Line;
 use super::{Task, World};
@@ -49,6 +49,21 @@ impl Watcher {
         }
     }
 
+    /// What it would have to tell is forgotten. Its end is the end of the stream.
+    fn tell_gone(&self) {
+        let gone = json!({
+            "kind": "Status", "apiVersion": "v1", "status": "Failure", "reason": "Expired",
+            "message": "too old resource version", "code": 410,
+        });
+        self.tell(line("ERROR", &gone));
+    }
+
+    fn selects(&self, object: &Value) -> bool {
+        let namespace = self.namespace.as_ref();
+        self.selector.selects(object)
+            && namespace.is_none_or(|it| object["metadata"]["namespace"] == **it)
+    }
+
     /// Tells a line; whether anybody listens.
     fn tell(&self, text: Bytes) -> bool {
         self.lines.unbounded_send(Ok(Frame::data(text))).is_ok()
@@ -61,13 +76,8 @@ impl World {
         self.watch_count += 1;
         let number = self.watch_count;
         if self.store.since(watcher.kind, watcher.version).is_none() {
-            let gone = json!({
-                "kind": "Status", "apiVersion": "v1", "status": "Failure", "reason": "Expired",
-                "message": "too old resource version", "code": 410,
-            });
-            watcher.tell(line("ERROR", &gone));
+            watcher.tell_gone();
             self.seen.count("watch", "gone");
-            // Its end is the end of the stream.
             return;
         }
         let end = self.now + LIFE;
@@ -76,29 +86,42 @@ impl World {
         self.due(number);
     }
 
-    /// Until when a process knows everything of a kind, if it acts at once on what it is
-    /// told.
-    fn told_until(&self, process: usize, kind: Kind) -> Duration {
-        let own = self.watchers.values();
-        let of_kind = own.filter(|it| it.process == process && it.kind == kind);
-        let told = of_kind.map(|it| it.behind_since.unwrap_or(self.now));
-        told.min().unwrap_or_default()
-    }
-
     /// Until when whoever acts now surely knew what there was of these kinds when it
     /// decided to. Longer than `LAG` ago that is in any case.
     pub fn known(&self, actor: &Actor, kinds: &[Kind]) -> Duration {
+        let told = |process| {
+            let told = kinds.iter().map(|kind| {
+                let of_kind = |it: &Watcher| it.kind == *kind;
+                self.told_until(process, of_kind)
+            });
+            told.min().unwrap_or_default()
+        };
+        self.known_by(actor, told)
+    }
+
+    /// The same of the pods that are watched as this one is.
+    pub fn known_pods(&self, actor: &Actor, like: &Value) -> Duration {
+        let of_it = |it: &Watcher| it.kind == Kind::Pod && it.selects(like);
+        self.known_by(actor, |process| self.told_until(process, of_it))
+    }
+
+    /// Until when a process knows everything that these watches tell; nothing without one.
+    fn told_until(&self, process: usize, is_asked: impl Fn(&Watcher) -> bool) -> Duration {
+        let own = self.watchers.values().filter(|it| it.process == process);
+        let told = own.filter(|it| is_asked(it));
+        let told = told.map(|it| it.behind_since.unwrap_or(self.now));
+        told.min().unwrap_or_default()
+    }
+
+    fn known_by(&self, actor: &Actor, told: impl FnOnce(usize) -> Duration) -> Duration {
         let at_least = self.now.saturating_sub(LAG);
         let slack = self.faults.slack();
-        let Actor::Process(process) = actor else {
-            return at_least;
-        };
-        if self.now < self.unrest_until + slack {
-            return at_least;
+        match actor {
+            Actor::Process(process) if self.now >= self.unrest_until + slack => {
+                told(*process).saturating_sub(slack).max(at_least)
+            }
+            _ => at_least,
         }
-        let told = kinds.iter().map(|kind| self.told_until(*process, *kind));
-        let told = told.min().unwrap_or_default();
-        told.saturating_sub(slack).max(at_least)
     }
 
     /// All watches of a kind have something to tell.
@@ -142,15 +165,16 @@ impl World {
             self.watchers.remove(&number);
             return;
         }
-        let changes = self.store.since(watcher.kind, watcher.version);
+        let Some(changes) = self.store.since(watcher.kind, watcher.version) else {
+            watcher.tell_gone();
+            self.seen.count("watch", "gone");
+            self.watchers.remove(&number);
+            return;
+        };
         let mut is_heard = true;
-        for change in changes.into_iter().flatten() {
+        for change in changes {
             watcher.version = change.version;
-            let namespace = watcher.namespace.as_ref();
-            let text = change.line(|object| {
-                watcher.selector.selects(object)
-                    && namespace.is_none_or(|it| object["metadata"]["namespace"] == **it)
-            });
+            let text = change.line(|object| watcher.selects(object));
             if text.is_some() {
                 let actor = Actor::Process(watcher.process);
                 let sight = || sight::of_change(watcher.kind, &change);
