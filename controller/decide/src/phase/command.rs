@@ -41,7 +41,9 @@ impl Step<'_, '_> {
         // One that no watch has told of yet may stand all the same: the version that is
         // named here makes the API server refuse until it has.
         let rung = self.status.rungs.last();
-        let id = rung.filter(|it| it.epoch.is_some()).and_then(|it| it.command_id.as_ref());
+        let id = rung
+            .filter(|it| it.epoch.is_some())
+            .and_then(|it| it.command_id.as_ref());
         let may_stand = id.is_some_and(|id| self.answer(id).is_none()) && self.standing().is_none();
         if may_stand || self.standing().is_some_and(|it| is_unanswered(&it)) {
             let clear = Action::ClearCommand {

@@ -236,6 +236,7 @@ impl World {
             .map(|(rule, holds)| (*rule, holds(self, &law.past)));
         let verdicts: Vec<_> = verdicts.collect();
         law.take(self.now, verdicts.into_iter());
+        law.past.untold = inv_24_reasons::untold(self, &law.past);
         self.law = law;
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use unstall_crds::command::CommandAction;
 use unstall_crds::policy::AfterFailure;
-use unstall_crds::remediation::{NodeRemediationSpec, Outcome};
+use unstall_crds::remediation::{NodeRemediationSpec, Outcome, Phase};
 
 use super::past::LAG;
 use super::{Past, Verdict, facts};
@@ -18,9 +18,8 @@ use crate::sim::world::World;
 const SILENT: Duration = Duration::from_mins(15);
 
 /// It is Ready, its probe is heard, and what fired does not any more.
-fn is_well(world: &World, past: &Past, actor: &Actor, spec: &NodeRemediationSpec) -> Verdict {
+fn is_well(world: &World, past: &Past, known: Duration, spec: &NodeRemediationSpec) -> Verdict {
     let node = &spec.node_name;
-    let known = world.known(actor, &[Kind::Node, Kind::Health]);
     if past.unready.get(node).is_some_and(|since| *since < known) {
         return Err(format!("{node} is given back as Fixed and is not Ready"));
     }
@@ -102,7 +101,14 @@ pub fn holds(world: &World, past: &Past, actor: &Actor, commit: &Commit) -> Verd
             host.boot_id()
         ));
     }
-    is_well(world, past, actor, &incident.spec)?;
+    // A human who gives a node back says that it is well.
+    let is_held = status.phases.iter().any(|it| it.phase == Phase::Holding);
+    if !is_held && !past.released.contains_key(node) {
+        // Its end was decided a while ago, where the write was refused at first.
+        let decided = past.incidents.get(by).copied().unwrap_or(world.now);
+        let known = world.known(actor, &[Kind::Node, Kind::Health]);
+        is_well(world, past, known.min(decided), &incident.spec)?;
+    }
     let soak = incident.spec.policy.as_ref().map(|it| it.soak.r#for.get());
     let soak = soak.unwrap_or_default();
     // By clocks that are right, and were all the time.

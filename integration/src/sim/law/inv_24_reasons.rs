@@ -1,12 +1,13 @@
 //! Law 24: Whenever nothing is done about a node that calls for it, a reason is given.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use serde_json::Value;
 use unstall_crds::policy::Mode;
 use unstall_crds::units::KernelVersion;
 
-use super::{LAG, Past, Verdict, facts};
+use super::{Past, Verdict, facts};
 use crate::sim::api::kind::Kind;
 use crate::sim::world::World;
 
@@ -41,9 +42,26 @@ pub fn holds(world: &World, past: &Past) -> Verdict {
     due(world, past)
 }
 
-/// A node whose turn in a roll-out of a kernel has not come is named with the reason.
+/// A node whose turn in a roll-out of a kernel has not come is named with the reason. What
+/// was not there at two looks is no matter of a moment: an incident that is about to be
+/// opened, a slot that a human gave back.
 fn due(world: &World, past: &Past) -> Verdict {
+    let untold = untold(world, past);
+    let Some((policy, node)) = untold.intersection(&past.untold).next() else {
+        return Ok(());
+    };
+    let status = world.store.get(Kind::Policy, policy);
+    let status = status.map(|it| it["status"].to_string());
+    Err(format!(
+        "{node} is due for {policy}, and nobody says why it is not rebooted: {}",
+        status.unwrap_or_default()
+    ))
+}
+
+/// Nodes that are due for the kernel of a policy, without an incident and a reason.
+pub fn untold(world: &World, past: &Past) -> BTreeSet<(String, String)> {
     let calm = |since: Duration| world.now.saturating_sub(since.max(world.unrest_until));
+    let mut all = BTreeSet::new();
     for policy in facts::policies(world) {
         let mut triggers = policy.spec.triggers.iter();
         let wanted = triggers.find_map(|it| it.kernel.as_ref());
@@ -54,24 +72,18 @@ fn due(world: &World, past: &Past) -> Verdict {
         else {
             continue;
         };
-        for node in facts::covered(world, &policy) {
-            let Some(host) = world.hosts.get(&node) else {
-                continue;
-            };
-            let kernel = host.kernel.parse::<KernelVersion>();
-            let is_old = kernel.is_ok_and(|it| it < wanted.at_least);
-            // A slot that a human gives back is taken note of first.
-            let is_released = past.released.get(&node).is_some_and(|at| calm(*at) < LAG);
-            let is_up = host.is_up && calm(host.since) > SICK && !past.unready.contains_key(&node);
-            let is_explained = has_incident(world, past, &node) || is_told(world, &name, &node);
-            if is_old && is_up && !is_released && !is_explained {
-                return Err(format!(
-                    "{node} is due for {name}, and nobody says why it is not rebooted"
-                ));
-            }
-        }
+        let is_due = |node: &String| {
+            let host = world.hosts.get(node);
+            let host = host.filter(|it| it.is_up && calm(it.since) > SICK);
+            let kernel = host.and_then(|it| it.kernel.parse::<KernelVersion>().ok());
+            kernel.is_some_and(|it| it < wanted.at_least) && !past.unready.contains_key(node)
+        };
+        let due = facts::covered(world, &policy).into_iter().filter(is_due);
+        let silent =
+            due.filter(|node| !has_incident(world, past, node) && !is_told(world, &name, node));
+        all.extend(silent.map(|node| (name.clone(), node)));
     }
-    Ok(())
+    all
 }
 
 /// Whether the node has an incident, or had one a moment ago.

@@ -86,6 +86,8 @@ pub struct Past {
     pub released: BTreeMap<String, Duration>,
     /// Incidents whose remedy a human approved.
     pub approved: BTreeSet<String>,
+    /// Policies and nodes about which nothing was told at the last look.
+    pub untold: BTreeSet<(String, String)>,
     /// When a human let halted roll-outs go on last.
     pub resumed: Option<Duration>,
     /// When the ledger was written last while it allowed a storm.
