@@ -65,10 +65,7 @@ pub fn holds(world: &World, past: &Past, actor: &Actor, commit: &Commit) -> Verd
     };
     let status = incident.status.unwrap_or_default();
     let outcome = status.outcome.or(status.ending);
-    let ids = status
-        .rungs
-        .iter()
-        .filter_map(|rung| rung.command_id.clone());
+    let ids = status.rungs.iter().filter_map(|it| it.command_id.clone());
     let ids: Vec<String> = ids.collect();
     let mut done = past.done.iter().rev();
     let reboot = done
@@ -104,9 +101,9 @@ pub fn holds(world: &World, past: &Past, actor: &Actor, commit: &Commit) -> Verd
     // A human who gives a node back says that it is well.
     let is_held = status.phases.iter().any(|it| it.phase == Phase::Holding);
     if !is_held && !past.released.contains_key(node) {
-        // Its end was decided a while ago, where the write was refused at first.
-        let decided = past.incidents.get(by).copied().unwrap_or(world.now);
         let known = world.known(actor, &[Kind::Node, Kind::Health]);
+        // Its end was decided a while ago, where the write was refused at first.
+        let decided = past.incidents.get(by).copied().unwrap_or(known);
         is_well(world, past, known.min(decided), &incident.spec)?;
     }
     let soak = incident.spec.policy.as_ref().map(|it| it.soak.r#for.get());

@@ -156,12 +156,8 @@ impl Host {
             signal("ZombieMemcgs", zombies),
             signal("NetworkStall", &stall),
         ];
-        let boot = match self.lies_of_boot {
-            true => format!("{}-boot-of-a-liar", self.name),
-            false => self.boot_id(),
-        };
         let mut status = object([
-            ("bootID", boot.into()),
+            ("bootID", self.boot_told().into()),
             ("kernel", self.kernels()),
             (
                 "probe",
@@ -177,6 +173,13 @@ impl Host {
             status["command"] = self.command.clone();
         }
         status
+    }
+
+    fn boot_told(&self) -> String {
+        match self.lies_of_boot {
+            true => format!("{}-boot-of-a-liar", self.name),
+            false => self.boot_id(),
+        }
     }
 
     fn kernels(&self) -> Value {

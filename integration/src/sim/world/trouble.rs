@@ -139,13 +139,7 @@ impl World {
                 self.probe_reports(&host, None);
             }
             Trouble::Kill { process } => self.kill(process),
-            Trouble::Freeze { process, pause } => {
-                if let Some(machine) = &self.processes[process].machine {
-                    machine.freeze();
-                }
-                self.processes[process].frozen_at = now;
-                self.after(pause, Task::Trouble(Trouble::Thaw { process }));
-            }
+            Trouble::Freeze { process, pause } => self.freeze(process, pause),
             Trouble::Thaw { process } => self.thaw(process),
             Trouble::Restarts { host } => self.agents_restart(&host),
             Trouble::Cut { process, pause } => self.processes[process].cut_until = now + pause,
@@ -218,6 +212,14 @@ impl World {
         self.seen.count("incident", &format!("{cure:?}"));
         self.leave_alone(name, 600);
         self.probe_reports(name, None);
+    }
+
+    fn freeze(&mut self, process: usize, pause: Duration) {
+        if let Some(machine) = &self.processes[process].machine {
+            machine.freeze();
+        }
+        self.processes[process].frozen_at = self.now;
+        self.after(pause, Task::Trouble(Trouble::Thaw { process }));
     }
 
     fn thaw(&mut self, process: usize) {
