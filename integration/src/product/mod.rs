@@ -5,4 +5,4 @@ mod install;
 mod objects;
 
 pub use install::{NAMESPACE, RELEASE, apply, arguments, install};
-pub use objects::{Objects, list, text};
+pub use objects::{Objects, left_on, list, text};

@@ -81,3 +81,29 @@ pub fn list<'a>(value: &'a Value, path: &str) -> &'a [Value] {
         .and_then(Value::as_array)
         .map_or(&[], Vec::as_slice)
 }
+
+/// What an incident left on a Node: marks, conditions, a cordon.
+#[must_use]
+pub fn left_on(node: &Value) -> Vec<String> {
+    let keys = |path: &str| -> Vec<String> {
+        let fields = node.pointer(path).and_then(Value::as_object);
+        fields.map_or_else(Vec::new, |it| it.keys().cloned().collect())
+    };
+    let marks = keys("/metadata/annotations")
+        .into_iter()
+        .chain(keys("/metadata/labels"));
+    let ours = marks.filter(|key| {
+        key.starts_with("unstall.dev/")
+            || key.contains("scale-down-disabled")
+            || key.contains("exclude-from-external-load-balancers")
+    });
+    let conditions = list(node, "/status/conditions").iter();
+    let conditions = conditions.filter_map(|it| text(it, "/type"));
+    let conditions = conditions
+        .filter(|it| it.starts_with("Maintenance") || it.starts_with("Drain"))
+        .map(ToOwned::to_owned);
+    let cordon = node.pointer("/spec/unschedulable").map(|_| "a cordon".to_owned());
+    let taints = list(node, "/spec/taints").iter().map(Value::to_string);
+    let taints = taints.filter(|it| it.contains("unstall.dev/"));
+    ours.chain(conditions).chain(cordon).chain(taints).collect()
+}

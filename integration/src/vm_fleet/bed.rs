@@ -13,7 +13,7 @@ use serde_json::Value;
 use super::fleet::{Fleet, FleetOptions};
 use super::wait::{Until, node, remediation};
 use crate::interrupt::Interrupt;
-use crate::product::{apply, text};
+use crate::product::{apply, left_on, text};
 use crate::testing::{real, vm_can_run};
 use crate::vm::{Kernel, VmNode};
 
@@ -203,7 +203,7 @@ impl Bed {
     pub fn until_given_back(&self, name: &str) {
         self.until(&format!("{name} to be given back"), |objects| {
             let node = node(objects, name);
-            node.is_some_and(|node| node.pointer("/spec/unschedulable").is_none())
+            node.is_some_and(|node| left_on(node).is_empty())
                 && (objects.iter())
                     .filter(|it| text(it, "/kind") == Some("DisruptionLedger"))
                     .all(|it| it.pointer("/status/slotsInUse") == Some(&Value::from(0)))

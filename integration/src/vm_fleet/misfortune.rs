@@ -13,13 +13,15 @@ use crate::product::{NAMESPACE, list, text};
 
 const AGAIN_AFTER: Duration = Duration::from_millis(200);
 
-/// Kills the API server as often as it is started again, for as long.
+/// Kills the API server as often as it is started again, for as long. Gives how often it
+/// answered all the same.
 ///
 /// # Errors
 /// When the cluster has none.
-pub fn without_api_server(fleet: &Fleet, outage: Duration) -> Result<()> {
+pub fn without_api_server(fleet: &Fleet, outage: Duration) -> Result<usize> {
     let until = Instant::now() + outage;
     let state = fleet.cluster().layout().state();
+    let mut answers = 0;
     while Instant::now() < until {
         let state = State::read(&state).context("the cluster has no state")?;
         let server = state
@@ -30,8 +32,11 @@ pub fn without_api_server(fleet: &Fleet, outage: Duration) -> Result<()> {
         // It may be gone in this moment.
         let _ = kill(Pid::from_raw(i32::try_from(pid)?), Signal::SIGKILL);
         std::thread::sleep(AGAIN_AFTER);
+        let asked = ["get", "--raw", "/readyz", "--request-timeout=1s"];
+        let was_killed = Instant::now() > until - outage + AGAIN_AFTER * 2;
+        answers += usize::from(was_killed && fleet.kubectl().run(&asked).is_ok());
     }
-    Ok(())
+    Ok(answers)
 }
 
 /// Sends a signal to the controller that leads, on the node that it runs on; gives

@@ -65,11 +65,14 @@ fn row(objects: &[Value], name: &str, now: Timestamp) -> Vec<String> {
     let part = |path: &str| incident.and_then(|it| text(it, path));
     let outcome = part("/status/outcome");
     let since = part("/status/phaseSince").and_then(|at| at.parse::<Timestamp>().ok());
-    let held: Vec<_> = incident
+    let mut held: Vec<_> = incident
         .map_or(&[][..], |it| list(it, "/status/blockers"))
         .iter()
         .filter_map(|it| text(it, "/reason"))
         .collect();
+    if held.is_empty() && (incident.is_none() || outcome.is_some()) {
+        held.extend(blocked(objects, name));
+    }
     let seconds = since.map(|since| now.as_second() - since.as_second());
     vec![
         name.to_owned(),
@@ -90,6 +93,13 @@ fn row(objects: &[Value], name: &str, now: Timestamp) -> Vec<String> {
             held.join(", ")
         },
     ]
+}
+
+/// Why a policy does nothing about a node that calls for it.
+fn blocked<'a>(objects: &'a [Value], name: &str) -> Option<&'a str> {
+    let all = objects.iter().flat_map(|it| list(it, "/status/blocked"));
+    let mut named = all.filter(|it| list(it, "/nodes").iter().any(|node| node == name));
+    named.next().and_then(|it| text(it, "/reason"))
 }
 
 /// As `kubectl get nodes` says it.
@@ -159,7 +169,8 @@ mod tests {
             json!({"kind": "NodeRemediation", "spec": {"nodeName": "a"}, "metadata": {"creationTimestamp": "1"},
                 "status": {"phase": "Draining", "phaseSince": "2026-11-26T12:00:00Z",
                     "blockers": [{"reason": "PodDisruptionBudget"}]}}),
-            json!({"kind": "NodeHealthPolicy", "status": {"rollouts": [
+            json!({"kind": "NodeHealthPolicy", "status": {"blocked": [
+                {"reason": "CanariesFirst", "count": 1, "nodes": ["b"]}], "rollouts": [
                 {"stage": "Canary", "target": "6.12.0", "done": 0, "total": 2, "message": "a is on its way"}]}}),
         ];
         let shown = Shown {
@@ -173,7 +184,7 @@ mod tests {
         let wanted = "\
 NODE  KERNEL  NEXT BOOT  STATUS           PHASE     FOR  WAITING FOR
 a     6.1.0   6.12.9     Ready, cordoned  Draining  7 s  PodDisruptionBudget
-b     -       -          -                -         -    -
+b     -       -          -                -         -    CanariesFirst
 
 roll-out  Canary, 0 of 2 nodes have 6.12.0: a is on its way
 workload  2 of 3 pods available, never fewer than - (its budget asks for 2)";

@@ -138,7 +138,7 @@ impl Workload {
 #[derive(Debug)]
 pub struct Availability {
     ends: Arc<AtomicBool>,
-    seen: Arc<Mutex<Vec<u32>>>,
+    seen: Arc<Mutex<Vec<(Instant, u32)>>>,
     watcher: Option<JoinHandle<()>>,
 }
 
@@ -173,7 +173,7 @@ impl Availability {
     #[must_use]
     pub fn last(&self) -> Option<u32> {
         let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        seen.last().copied()
+        seen.last().map(|(_, count)| *count)
     }
 
     /// The fewest pods that were available at any look so far, and how many looks
@@ -181,14 +181,23 @@ impl Availability {
     #[must_use]
     pub fn least(&self) -> Option<(u32, usize)> {
         let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        Some((*seen.iter().min()?, seen.len()))
+        let least = seen.iter().map(|(_, count)| *count).min()?;
+        Some((least, seen.len()))
+    }
+
+    /// The longest time between two looks.
+    #[must_use]
+    pub fn longest_gap(&self) -> Duration {
+        let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        let gaps = seen.windows(2).map(|it| it[1].0.duration_since(it[0].0));
+        gaps.max().unwrap_or_default()
     }
 }
 
-fn push(rows: &Mutex<Vec<u32>>, now: u32) {
+fn push(rows: &Mutex<Vec<(Instant, u32)>>, now: u32) {
     rows.lock()
         .unwrap_or_else(PoisonError::into_inner)
-        .push(now);
+        .push((Instant::now(), now));
 }
 
 impl Drop for Availability {

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use serde_json::Value;
+use unstall_integration::product::left_on;
 
 use crate::bed::{Bed, policy, workload};
 use crate::cured::{calls, writes};
@@ -72,22 +73,5 @@ fn a_node_with_pods_is_rebooted_once_and_nothing_is_left_on_it() {
 
 /// Whether the Node carries nothing that an incident left.
 pub fn nothing_of_ours(node: &Value) -> bool {
-    let keys = |path: &str| -> Vec<String> {
-        let fields = node.pointer(path).and_then(Value::as_object);
-        fields.map_or_else(Vec::new, |it| it.keys().cloned().collect())
-    };
-    let marks = keys("/metadata/annotations")
-        .into_iter()
-        .chain(keys("/metadata/labels"));
-    let mut ours = marks.filter(|key| {
-        key.starts_with("unstall.dev/")
-            || key.contains("scale-down-disabled")
-            || key.contains("exclude-from-external-load-balancers")
-    });
-    let conditions = node["status"]["conditions"].as_array();
-    let mut maintenance = conditions.into_iter().flatten().filter(|it| {
-        let type_ = it["type"].as_str().unwrap_or_default();
-        type_.starts_with("Maintenance") || type_.starts_with("Drain")
-    });
-    ours.next().is_none() && maintenance.next().is_none() && node["spec"]["unschedulable"] != true
+    left_on(node).is_empty()
 }

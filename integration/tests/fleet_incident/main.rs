@@ -9,7 +9,7 @@
 )]
 
 use serde_json::Value;
-use unstall_integration::product::text;
+use unstall_integration::product::{left_on, list, text};
 use unstall_integration::vm::Kernel;
 use unstall_integration::vm_fleet::{
     Availability, Bed, Pages, Workload, boot_id, health, make_zombies, node, tell,
@@ -28,6 +28,16 @@ const WORKLOAD: Workload = Workload {
     min_available: 2,
 };
 const SICK: &str = "node-2";
+/// How a node goes that is rebooted and given back.
+const REBOOTED: [&str; 7] = [
+    "Cordoning",
+    "Draining",
+    "Rebooting",
+    "Proving",
+    "Soaking",
+    "Uncordoning",
+    "Ended",
+];
 /// Reads then take some 20 ms on an idle CPU, and 0.3 ms without them.
 const ZOMBIES: u32 = 3_000;
 
@@ -109,6 +119,12 @@ fn rebooted(bed: &Bed, boot: &str, number: usize) {
     assert_eq!(results, wanted, "{ended:#}");
     let new = text(&ended, "/status/proof/boot/bootIDAfter").unwrap();
     assert_ne!(new, boot);
+    let phases: Vec<_> = (list(&ended, "/status/phases").iter())
+        .filter_map(|it| text(it, "/phase"))
+        .collect();
+    assert!(phases.ends_with(&REBOOTED), "{phases:?}");
+    let said = text(&ended, "/status/rungs/1/message").unwrap_or_default();
+    println!("the reboot: {said}");
 
     bed.until_given_back(SICK);
     let objects = bed.until("probe and kubelet to tell of the new boot", |objects| {
@@ -117,6 +133,7 @@ fn rebooted(bed: &Bed, boot: &str, number: usize) {
     });
     let after = node(&objects, SICK).unwrap();
     assert_eq!(after.pointer("/spec/taints"), None, "{after:#}");
+    assert_eq!(left_on(after), [""; 0], "{after:#}");
     assert_eq!(
         bed.node(SICK).boots().len(),
         2,

@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
-use unstall_integration::product::text;
-use unstall_integration::vm_fleet::health;
+use unstall_integration::product::{list, text};
+use unstall_integration::vm_fleet::{health, node, remediation};
 
 use crate::luck::{Luck, SICK};
 
@@ -80,24 +80,40 @@ pub fn actuator_killed_between_journal_and_reboot(luck: &Luck<'_>) {
     luck.mend();
 }
 
-/// It goes down as it was told, and that was its end.
+/// Its power fails while it reboots, and that was its end.
 pub fn machine_never_comes_back(luck: &Luck<'_>) {
     let incident = luck.strike();
     luck.sick().stay_off();
+    luck.bed.until("the order to reboot", |objects| {
+        let told = health(objects, SICK).and_then(|it| text(it, "/status/command/state"));
+        let phase = remediation(objects, SICK).and_then(|it| text(it, "/status/phase"));
+        phase == Some("Rebooting") && told.is_some_and(|it| it != "Refused")
+    });
+    luck.sick().power_cut();
     let ended = luck.ends_as(&incident, "Failed");
-    let objects = luck.bed.now();
-    let ledger = objects
-        .iter()
-        .find(|it| text(it, "/kind") == Some("DisruptionLedger"))
-        .unwrap();
-    assert_eq!(
-        ledger.pointer("/status/slotsInUse"),
-        Some(&Value::from(1)),
-        "its slot is kept: {ledger:#}"
-    );
     assert!(!luck.sick().is_on(), "{ended:#}");
+    keeps_its_slot(luck);
+    let told = luck.bed.kubectl(&["get", "events", "-A", "-o", "json"]);
+    assert!(
+        told.contains(&incident) && told.contains("\"Failed\""),
+        "a Warning tells of it: {told}"
+    );
     luck.sick().power_on().unwrap();
     luck.bed.until_clear(SICK);
+    // Whoever looks after it has not done so yet.
+    keeps_its_slot(luck);
     luck.release();
     luck.mend();
+}
+
+fn keeps_its_slot(luck: &Luck<'_>) {
+    let objects = luck.bed.now();
+    let of_ledger = |it: &&Value| text(it, "/kind") == Some("DisruptionLedger");
+    let ledger = objects.iter().find(of_ledger).unwrap();
+    let slots = list(ledger, "/status/slots").iter();
+    let nodes: Vec<_> = slots.filter_map(|it| text(it, "/node")).collect();
+    assert_eq!(nodes, [SICK], "its slot is kept: {ledger:#}");
+    let object = node(&objects, SICK).unwrap();
+    let cordon = object.pointer("/spec/unschedulable");
+    assert_eq!(cordon, Some(&Value::Bool(true)), "{object:#}");
 }

@@ -1,5 +1,6 @@
 //! The control plane and the controller fail in the middle of it.
 
+use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use unstall_integration::product::text;
@@ -13,13 +14,15 @@ const OUTAGE: Duration = Duration::from_secs(120);
 pub fn loses_its_api_server_amid_a_drain(luck: &Luck<'_>) {
     let incident = luck.strike_held_up();
     let boots = luck.sick().boots().len();
-    without_api_server(luck.bed.fleet(), OUTAGE).unwrap();
+    // From here on the drain would go on.
+    luck.let_go();
+    let answers = without_api_server(luck.bed.fleet(), OUTAGE).unwrap();
+    assert_eq!(answers, 0, "it was there in between");
     assert_eq!(
         luck.sick().boots().len(),
         boots,
         "nothing new without an API server"
     );
-    luck.let_go();
     luck.ends_as(&incident, "Fixed");
     luck.mend();
     assert_eq!(luck.sick().boots().len(), boots + 1, "rebooted once");
@@ -34,46 +37,55 @@ const PHASES: [&str; 6] = [
     "Uncordoning",
 ];
 
+/// How many incidents it may take until a leader was killed in each of them: some are over
+/// in a second.
+const INCIDENTS: usize = 4;
+
 /// Whoever leads is killed as soon as a phase is seen.
 pub fn loses_its_leader_in_each_phase(luck: &Luck<'_>) {
-    let boots = luck.sick().boots().len();
-    let incident = luck.strike();
-    let mut killed = Vec::new();
+    let mut killed = BTreeSet::new();
+    for _ in 0..INCIDENTS {
+        let boots = luck.sick().boots().len();
+        let incident = luck.strike();
+        kill_leaders(luck, &incident, &mut killed);
+        println!("leaders killed in {killed:?}");
+        luck.ends_as(&incident, "Fixed");
+        luck.mend();
+        assert_eq!(luck.sick().boots().len(), boots + 1, "rebooted once");
+        if PHASES.iter().all(|phase| killed.contains(*phase)) {
+            return;
+        }
+    }
+    panic!("of {PHASES:?} leaders were killed in {killed:?} only");
+}
+
+/// Until the incident has ended.
+fn kill_leaders(luck: &Luck<'_>, incident: &str, killed: &mut BTreeSet<String>) {
+    let phase_now = || {
+        let objects = luck.bed.now();
+        let found = remediation(&objects, SICK)
+            .filter(|it| text(it, "/metadata/name") == Some(incident));
+        let it = found.unwrap_or_else(|| panic!("{incident} is gone"));
+        text(it, "/status/phase").unwrap_or("Pending").to_owned()
+    };
     let until = Instant::now() + Duration::from_secs(1_200);
     loop {
-        let objects = luck.bed.now();
-        let Some(it) =
-            remediation(&objects, SICK).filter(|it| text(it, "/metadata/name") == Some(&incident))
-        else {
-            panic!("{incident} is gone");
-        };
-        let phase = text(it, "/status/phase").unwrap_or("Pending").to_owned();
+        let phase = phase_now();
         if phase == "Ended" {
-            break;
+            return;
         }
         if !killed.contains(&phase) {
             // A node that reboots takes its leader with it, and between two there is none.
             match signal_leader(luck.bed.fleet(), "KILL") {
-                Ok(who) => {
+                Ok(who) if phase_now() == phase => {
                     println!("{phase}: killed {who:?}");
-                    killed.push(phase);
+                    killed.insert(phase);
                 }
+                Ok(who) => println!("after {phase}: killed {who:?}"),
                 Err(error) => println!("{phase}: nobody to kill: {error:#}"),
             }
         }
-        assert!(Instant::now() < until, "{it:#}");
+        assert!(Instant::now() < until, "{incident} does not end");
         std::thread::sleep(Duration::from_millis(100));
     }
-    println!("leaders killed in {killed:?}");
-    let ended = luck.ends_as(&incident, "Fixed");
-    assert!(
-        PHASES
-            .iter()
-            .filter(|phase| killed.iter().any(|it| it == *phase))
-            .count()
-            >= 4,
-        "{killed:?}: {ended:#}"
-    );
-    luck.mend();
-    assert_eq!(luck.sick().boots().len(), boots + 1, "rebooted once");
 }

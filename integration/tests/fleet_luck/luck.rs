@@ -4,7 +4,7 @@
 use std::cell::Cell;
 
 use serde_json::Value;
-use unstall_integration::product::{NAMESPACE, text};
+use unstall_integration::product::{NAMESPACE, left_on, list, text};
 use unstall_integration::testing::real;
 use unstall_integration::vm::VmNode;
 use unstall_integration::vm_fleet::{Bed, Pages, Workload, make_zombies, node, remediation};
@@ -143,10 +143,11 @@ impl<'a> Luck<'a> {
 
     fn nothing_left(&self) {
         let objects = self.bed.until("nothing of ours on the node", |objects| {
-            node(objects, SICK).is_some_and(|it| !it.to_string().contains("unstall.dev/cordon"))
+            node(objects, SICK).is_some_and(|it| left_on(it).is_empty())
         });
-        let node = node(&objects, SICK).unwrap();
-        assert_eq!(node.pointer("/spec/unschedulable"), None, "{node:#}");
+        let of_ledger = |it: &&Value| text(it, "/kind") == Some("DisruptionLedger");
+        let ledger = objects.iter().find(of_ledger).unwrap();
+        assert_eq!(list(ledger, "/status/slots").len(), 0, "{ledger:#}");
     }
 
     fn suspend(&self, is_suspended: bool) {

@@ -38,7 +38,10 @@ const FAULTS: [Fault; 9] = [
     },
     Fault {
         name: "no API server for 20 s",
-        strike: |bed, _| without_api_server(bed.fleet(), OUTAGE).unwrap(),
+        strike: |bed, _| {
+            let answers = without_api_server(bed.fleet(), OUTAGE).unwrap();
+            assert_eq!(answers, 0, "it was there in between");
+        },
     },
     Fault {
         name: "the actuator is killed",

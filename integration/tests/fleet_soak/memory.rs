@@ -14,7 +14,7 @@ const WARM: Duration = Duration::from_secs(600);
 const LOOKS: usize = 6;
 /// More than noise: what a process may have grown by between the first and the last
 /// third of its life.
-const TOLERATED_KB: u64 = 1_536;
+const TOLERATED_KB: u64 = 512;
 
 /// Role, node, process number.
 type Who = (String, String, u32);
@@ -120,6 +120,7 @@ impl Memory {
         let roles = [
             "node-probe actuate",
             "node-probe probe",
+            "unstall-controller run",
             "unstall-controller run, leading",
         ];
         let missing: Vec<_> = roles.iter().filter(|it| !judged.contains(**it)).collect();
