@@ -102,7 +102,9 @@ pub fn left_on(node: &Value) -> Vec<String> {
     let conditions = conditions
         .filter(|it| it.starts_with("Maintenance") || it.starts_with("Drain"))
         .map(ToOwned::to_owned);
-    let cordon = node.pointer("/spec/unschedulable").map(|_| "a cordon".to_owned());
+    let cordon = node
+        .pointer("/spec/unschedulable")
+        .map(|_| "a cordon".to_owned());
     let taints = list(node, "/spec/taints").iter().map(Value::to_string);
     let taints = taints.filter(|it| it.contains("unstall.dev/"));
     ours.chain(conditions).chain(cordon).chain(taints).collect()

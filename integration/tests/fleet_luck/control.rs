@@ -63,8 +63,8 @@ pub fn loses_its_leader_in_each_phase(luck: &Luck<'_>) {
 fn kill_leaders(luck: &Luck<'_>, incident: &str, killed: &mut BTreeSet<String>) {
     let phase_now = || {
         let objects = luck.bed.now();
-        let found = remediation(&objects, SICK)
-            .filter(|it| text(it, "/metadata/name") == Some(incident));
+        let found =
+            remediation(&objects, SICK).filter(|it| text(it, "/metadata/name") == Some(incident));
         let it = found.unwrap_or_else(|| panic!("{incident} is gone"));
         text(it, "/status/phase").unwrap_or("Pending").to_owned()
     };

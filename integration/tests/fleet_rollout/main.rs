@@ -161,7 +161,10 @@ fn halted(bed: &Bed) {
         "{message}"
     );
     let (now, before) = numbers(message);
-    assert!(now > before, "{now:?} is not worse than {before:?}: {message}");
+    assert!(
+        now > before,
+        "{now:?} is not worse than {before:?}: {message}"
+    );
     // Where nothing had halted it, the others would have had their turn by then.
     while Timestamp::now() < baked + AFTER_BAKE {
         let objects = bed.now();
@@ -183,17 +186,31 @@ fn untouched(bed: &Bed, objects: &[Value], name: &str) {
     let release = text(object, "/status/nodeInfo/kernelVersion").unwrap();
     assert!(release.starts_with("6.12."), "{name} runs {release}");
     assert_eq!(bed.node(name).boots().len(), 1, "{name} booted");
-    assert_eq!(object.pointer("/spec/unschedulable"), None, "{name} is cordoned");
+    assert_eq!(
+        object.pointer("/spec/unschedulable"),
+        None,
+        "{name} is cordoned"
+    );
     let phase = remediation(objects, name).and_then(|it| text(it, "/status/phase"));
-    assert!(matches!(phase, None | Some("Pending")), "{name} is {phase:?}");
+    assert!(
+        matches!(phase, None | Some("Pending")),
+        "{name} is {phase:?}"
+    );
 }
 
 /// What the halt says of the canary: its median now, and what it was.
 fn numbers(message: &str) -> (Quantity, Quantity) {
     let after = |word: &str| {
-        let (_, rest) = message.split_once(word).unwrap_or_else(|| panic!("{message}"));
-        let value: String = rest.chars().take_while(|it| !" ),;".contains(*it)).collect();
-        value.parse().unwrap_or_else(|error| panic!("{value:?} of {message}: {error}"))
+        let (_, rest) = message
+            .split_once(word)
+            .unwrap_or_else(|| panic!("{message}"));
+        let value: String = rest
+            .chars()
+            .take_while(|it| !" ),;".contains(*it))
+            .collect();
+        value
+            .parse()
+            .unwrap_or_else(|error| panic!("{value:?} of {message}: {error}"))
     };
     (after("MemoryStatReadCPU is "), after("(was "))
 }

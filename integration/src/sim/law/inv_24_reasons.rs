@@ -1,6 +1,7 @@
 //! Law 24: Whenever nothing is done about a node that calls for it, a reason is given.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::Value;
@@ -12,7 +13,7 @@ use crate::sim::api::kind::Kind;
 use crate::sim::world::World;
 
 /// The phases that can last for what others do.
-const WAITING: [&str; 4] = ["Pending", "Draining", "Soaking", "HandedOver"];
+const WAITING: [&str; 3] = ["Draining", "Soaking", "HandedOver"];
 /// As long as an incident may wait until it says for what.
 const SILENT: Duration = Duration::from_mins(20);
 /// As long as a sick node may have neither an incident nor a reason.
@@ -32,7 +33,7 @@ pub fn holds(world: &World, past: &Past) -> Verdict {
         let has_reason = status["blockers"]
             .as_array()
             .is_some_and(|it| !it.is_empty());
-        let waits = WAITING.contains(&phase) && status["outcome"].is_null();
+        let waits = phase == "Pending" && status["outcome"].is_null();
         if waits && !has_reason && world.now.saturating_sub(since.max(world.unrest_until)) > SILENT
         {
             return Err(format!("{name} waits and says not for what"));
@@ -50,6 +51,11 @@ fn due(world: &World, past: &Past) -> Verdict {
     let Some((policy, node)) = untold.intersection(&past.untold).next() else {
         return Ok(());
     };
+    if world.store.get(Kind::Remediation, policy).is_some() {
+        return Err(format!(
+            "{policy} goes on in nothing, and says not why: {node}"
+        ));
+    }
     let status = world.store.get(Kind::Policy, policy);
     let status = status.map(|it| it["status"].to_string());
     Err(format!(
@@ -58,10 +64,22 @@ fn due(world: &World, past: &Past) -> Verdict {
     ))
 }
 
-/// Nodes that are due for the kernel of a policy, without an incident and a reason.
+/// Nodes that are due for the kernel of a policy, without an incident and a reason; and
+/// incidents that wait for others without one, with how far they are.
 pub fn untold(world: &World, past: &Past) -> BTreeSet<(String, String)> {
     let calm = |since: Duration| world.now.saturating_sub(since.max(world.unrest_until));
-    let mut all = BTreeSet::new();
+    let waits = |(name, object): &(&String, &Arc<Value>)| {
+        let status = &object["status"];
+        let phase = status["phase"].as_str().unwrap_or_default();
+        let since = past.incidents.get(*name).copied().unwrap_or(world.now);
+        let has_reason = (status["blockers"].as_array()).is_some_and(|it| !it.is_empty());
+        let is_open = WAITING.contains(&phase) && status["outcome"].is_null();
+        is_open && !has_reason && calm(since) > SILENT
+    };
+    let waiting = world.store.all(Kind::Remediation).filter(waits);
+    let mut all: BTreeSet<_> = waiting
+        .map(|(name, object)| (name.clone(), object["status"]["drain"].to_string()))
+        .collect();
     for policy in facts::policies(world) {
         let mut triggers = policy.spec.triggers.iter();
         let wanted = triggers.find_map(|it| it.kernel.as_ref());
