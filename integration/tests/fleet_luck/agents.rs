@@ -100,8 +100,8 @@ pub fn machine_never_comes_back(luck: &Luck<'_>) {
     );
     luck.sick().power_on().unwrap();
     luck.bed.until_clear(SICK);
-    // Whoever looks after it has not done so yet.
-    keeps_its_slot(luck);
+    // It takes no place any more; whoever looks after it has not done so yet.
+    is_cordoned(&luck.bed.now());
     luck.release();
     luck.mend();
 }
@@ -113,7 +113,11 @@ fn keeps_its_slot(luck: &Luck<'_>) {
     let slots = list(ledger, "/status/slots").iter();
     let nodes: Vec<_> = slots.filter_map(|it| text(it, "/node")).collect();
     assert_eq!(nodes, [SICK], "its slot is kept: {ledger:#}");
-    let object = node(&objects, SICK).unwrap();
+    is_cordoned(&objects);
+}
+
+fn is_cordoned(objects: &[Value]) {
+    let object = node(objects, SICK).unwrap();
     let cordon = object.pointer("/spec/unschedulable");
     assert_eq!(cordon, Some(&Value::Bool(true)), "{object:#}");
 }
