@@ -117,14 +117,17 @@ impl Bed {
 
     /// Waits until the incident is in one of `phases`, or has ended.
     pub fn until_phase(&self, incident: &str, phases: &[&str]) -> Value {
-        self.until(&format!("{incident} in {phases:?}"), || {
-            let all = self.list("noderemediations");
-            let found = all
-                .into_iter()
-                .find(|it| it["metadata"]["name"] == incident)?;
-            let phase = found["status"]["phase"].as_str().unwrap_or("Pending");
-            (phases.contains(&phase) || phase == "Ended").then_some(found)
-        })
+        let what = format!("{incident} in {phases:?}");
+        self.until(&what, || self.in_phase(incident, phases))
+    }
+
+    /// The incident, if it is in one of `phases` or has ended.
+    pub fn in_phase(&self, incident: &str, phases: &[&str]) -> Option<Value> {
+        let all = self.list("noderemediations");
+        let mut named = all.into_iter();
+        let found = named.find(|it| it["metadata"]["name"] == incident)?;
+        let phase = found["status"]["phase"].as_str().unwrap_or("Pending");
+        (phases.contains(&phase) || phase == "Ended").then_some(found)
     }
 
     /// The last lines of every replica's log.

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use crate::bed::{Bed, policy};
-use crate::replica::Replica;
+use crate::replica::{Lease, Replica};
 
 /// Writes of the controller from the firing trigger to the end of the incident.
 const WRITES: f64 = 16.0;
@@ -13,7 +13,7 @@ fn dropping_caches_cures_with_few_writes() {
     let Some(bed) = Bed::start("cured", 5) else {
         return;
     };
-    let replica = Replica::start(&bed, "one");
+    let replica = Replica::start(&bed, "one", Lease::Alone);
     bed.apply(&policy("drop"));
     bed.until("all probes to judge", || {
         let healths = bed.list("nodehealths");

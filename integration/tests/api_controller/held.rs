@@ -4,10 +4,9 @@
 use serde_json::Value;
 
 use crate::bed::{Bed, policy};
-use crate::leaders::{Fault, strike};
 use crate::others::{fences, handing_over};
+use crate::pair::{Fault, Pair};
 use crate::rebooted::nothing_of_ours;
-use crate::replica::{Replica, leader};
 
 const FAULTS: [Fault; 4] = [Fault::Killed, Fault::Frozen, Fault::CutOff, Fault::Told];
 /// The phase in which others have a node, by its zone.
@@ -18,7 +17,7 @@ fn a_leader_lost_while_others_have_the_node_is_followed() {
     let Some(bed) = Bed::start("held", HELD.len() * FAULTS.len()) else {
         return;
     };
-    let mut replicas = vec![Replica::start(&bed, "a"), Replica::start(&bed, "b")];
+    let mut pair = Pair::start(&bed);
     fences(&bed);
     let hold = "- {name: hold, cordon: {}, settle: 1s}";
     let ask = "- {name: ask, dropCaches: {}, approval: Manual, settle: 1s}";
@@ -33,7 +32,7 @@ fn a_leader_lost_while_others_have_the_node_is_followed() {
             let node = node_of(&bed, zone, at);
             bed.change(&node, |facts| facts.fires = true);
             let incident = format!("{node}-1");
-            bed.until(&format!("{incident} to wait in {phase}"), || {
+            pair.until(&format!("{incident} to wait in {phase}"), || {
                 let all = bed.list("noderemediations");
                 let found = all
                     .iter()
@@ -41,20 +40,19 @@ fn a_leader_lost_while_others_have_the_node_is_followed() {
                 let status = &found["status"];
                 (status["phase"] == phase && status["blockers"].is_array()).then_some(())
             });
-            let leads = bed.until("somebody to lead", || leader(&bed, &replicas));
-            strike(&bed, &mut replicas, leads, fault);
+            pair.strike(fault);
             println!("{fault:?} in {phase}");
             let before = bed.get("noderemediations", &incident);
             assert_eq!(before["status"]["phase"], phase, "{before:#}");
             end(&bed, phase, &node);
-            let ended = bed.until_phase(&incident, &["Ended"]);
+            let ended = pair.until_phase(&incident, &["Ended"]);
             assert_eq!(
                 ended["status"]["outcome"],
                 "Fixed",
                 "{fault:?} in {phase}: {ended:#}\n{}",
                 bed.logs()
             );
-            bed.until("the node to be clean", || {
+            pair.until("the node to be clean", || {
                 let node = bed.get("nodes", &node);
                 (nothing_of_ours(&node) && node["spec"]["unschedulable"] != true).then_some(())
             });

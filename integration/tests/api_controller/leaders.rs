@@ -1,27 +1,11 @@
 //! Two replicas, and the leader killed, frozen, cut off or told to end in the middle of
 //! each phase: the work ends, nothing is done twice, no budget is exceeded.
 
-use std::time::{Duration, Instant};
-
-use nix::sys::signal::Signal;
+use std::time::Duration;
 
 use crate::bed::{Bed, guarded, policy};
+use crate::pair::{Fault, Pair};
 use crate::rebooted::nothing_of_ours;
-use crate::replica::{Replica, leader};
-
-/// What happens to the leader.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Fault {
-    /// `kill -9`.
-    Killed,
-    /// `SIGSTOP` for longer than its lease, then `SIGCONT`.
-    Frozen,
-    /// Nothing passes between it and the API server for longer than its lease;
-    /// then what was on its way arrives.
-    CutOff,
-    /// `SIGTERM`: it ends the pass that is under way, and gives its lease up.
-    Told,
-}
 
 /// In this order an incident goes through them.
 const PHASES: [&str; 8] = [
@@ -61,10 +45,10 @@ fn suffer(name: &str, fault: Fault) {
     let Some(bed) = Bed::start(name, PHASES.len() + 2) else {
         return;
     };
-    let mut replicas = vec![Replica::start(&bed, "a"), Replica::start(&bed, "b")];
+    let mut pair = Pair::start(&bed);
     bed.apply(&policy("drop, reboot"));
     bed.apply(&guarded(20));
-    bed.until("the workload to run", || {
+    pair.until("the workload to run", || {
         let deployment = bed.get("deployments", "web");
         (deployment["status"]["readyReplicas"] == 20).then_some(())
     });
@@ -77,25 +61,23 @@ fn suffer(name: &str, fault: Fault) {
             facts.dropping = Duration::from_secs(1);
         });
         let incident = format!("{node}-1");
-        let struck = bed.until_phase(&incident, &PHASES[at..]);
-        let leads = bed.until("somebody to lead", || {
-            revive(&bed, &mut replicas);
-            leader(&bed, &replicas)
-        });
-        strike(&bed, &mut replicas, leads, fault);
+        let struck = pair.until_phase(&incident, &PHASES[at..]);
+        pair.strike(fault);
         println!(
             "{fault:?} in {phase}: struck in {}",
             struck["status"]["phase"]
         );
-        watch_budget(&bed, &incident);
-        let ended = bed.until_phase(&incident, &["Ended"]);
+        let ended = pair.until(&format!("{incident} to end"), || {
+            within_budget(&bed);
+            bed.in_phase(&incident, &["Ended"])
+        });
         assert_eq!(
             ended["status"]["outcome"],
             "Fixed",
             "{fault:?} in {phase}: {ended:#}\n{}",
             bed.logs()
         );
-        bed.until("the node to be clean", || {
+        pair.until("the node to be clean", || {
             nothing_of_ours(&bed.get("nodes", &node)).then_some(())
         });
         let deeds = bed.fleet.deeds();
@@ -112,67 +94,12 @@ fn suffer(name: &str, fault: Fault) {
     assert!(left.iter().all(|deed| deed.left.is_empty()), "{left:?}");
 }
 
-/// The leader at `at` suffers `fault`; another leads, and a new replica stands by.
-pub fn strike(bed: &Bed, replicas: &mut Vec<Replica>, at: usize, fault: Fault) {
-    let mut victim = replicas.remove(at);
-    match fault {
-        Fault::Killed => victim.signal(Signal::SIGKILL),
-        Fault::Frozen => victim.signal(Signal::SIGSTOP),
-        Fault::CutOff => victim.wire.cut(),
-        Fault::Told => victim.signal(Signal::SIGTERM),
-    }
-    bed.until("the other to lead", || {
-        revive(bed, replicas);
-        leader(bed, replicas)
-    });
-    if fault == Fault::Frozen {
-        victim.signal(Signal::SIGCONT);
-    }
-    if fault != Fault::Killed {
-        let deadline = Instant::now() + Duration::from_secs(60);
-        let code = loop {
-            if let Some(code) = victim.ended() {
-                break code;
-            }
-            assert!(
-                Instant::now() < deadline,
-                "the old leader goes on\n{}",
-                bed.logs()
-            );
-            std::thread::sleep(Duration::from_millis(50));
-        };
-        assert_eq!(code == Some(0), fault == Fault::Told, "exit code {code:?}");
-    }
-    victim.wire.mend();
-    let name = format!("{}+", victim.name);
-    drop(victim);
-    replicas.push(Replica::start(bed, &name));
-}
-
-/// Starts again who ended, as a kubelet does: on a busy machine a lease this short is lost
-/// without a fault.
-fn revive(bed: &Bed, replicas: &mut [Replica]) {
-    for replica in replicas {
-        if let Some(code) = replica.ended() {
-            println!("{} ended with {code:?}", replica.name);
-            *replica = Replica::start(bed, &format!("{}+", replica.name));
-        }
-    }
-}
-
-/// Never more than one node is away while the incident goes on.
-fn watch_budget(bed: &Bed, incident: &str) {
-    loop {
-        let nodes = bed.list("nodes");
-        let away = nodes
-            .iter()
-            .filter(|it| it["spec"]["unschedulable"] == true);
-        let away: Vec<_> = away.map(|it| it["metadata"]["name"].clone()).collect();
-        assert!(away.len() <= 1, "{away:?}");
-        let found = bed.get("noderemediations", incident);
-        if found["status"]["phase"] == "Ended" {
-            return;
-        }
-        std::thread::sleep(Duration::from_millis(200));
-    }
+/// Never is more than one node away.
+fn within_budget(bed: &Bed) {
+    let nodes = bed.list("nodes");
+    let away = nodes
+        .iter()
+        .filter(|it| it["spec"]["unschedulable"] == true);
+    let away: Vec<_> = away.map(|it| it["metadata"]["name"].clone()).collect();
+    assert!(away.len() <= 1, "{away:?}");
 }

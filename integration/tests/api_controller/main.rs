@@ -2,7 +2,7 @@
 //! scheduler, on a fleet that is played.
 //!
 //! [`bed`] is a control plane of a test's own with the fleet on it, [`replica`] a
-//! controller that can be killed, frozen and cut off.
+//! controller that can be killed, frozen and cut off, [`pair`] two of them.
 
 #![allow(
     clippy::panic,
@@ -11,6 +11,7 @@
 )]
 
 mod bed;
+mod pair;
 mod prometheus;
 mod replica;
 #[path = "../api_support/tls.rs"]

@@ -5,14 +5,14 @@ use serde_json::Value;
 use crate::bed::{Bed, policy};
 use crate::prometheus::Prometheus;
 use crate::rebooted::nothing_of_ours;
-use crate::replica::Replica;
+use crate::replica::{Lease, Replica};
 
 #[test]
 fn another_remediator_is_given_the_node_and_it_is_taken_back() {
     let Some(bed) = Bed::start("handed", 3) else {
         return;
     };
-    let _replica = Replica::start(&bed, "one");
+    let _replica = Replica::start(&bed, "one", Lease::Alone);
     fences(&bed);
     bed.apply(&handing_over());
     bed.change("n2", |facts| facts.fires = true);
@@ -79,7 +79,7 @@ fn alerts_and_gates_of_others_are_waited_for() {
     };
     let prometheus = Prometheus::start(bed.dir.path());
     prometheus.fires(&["Watchdog", "CephDown"]);
-    let _replica = Replica::with(&bed, "one", &prometheus.args);
+    let _replica = Replica::with(&bed, "one", Lease::Alone, &prometheus.args);
     let rule = "{name: ceph, matchers: [{label: alertname, operator: Matches, value: 'Ceph.*'}]}";
     let forbids = format!("disruption: {{blockedBy: {{alerts: {{firing: [{rule}]}}}}, ");
     let gates =

@@ -7,14 +7,14 @@ use unstall_integration::product::left_on;
 
 use crate::bed::{Bed, policy, workload};
 use crate::cured::{calls, writes};
-use crate::replica::Replica;
+use crate::replica::{Lease, Replica};
 
 #[test]
 fn a_node_with_pods_is_rebooted_once_and_nothing_is_left_on_it() {
     let Some(bed) = Bed::start("rebooted", 4) else {
         return;
     };
-    let replica = Replica::start(&bed, "one");
+    let replica = Replica::start(&bed, "one", Lease::Alone);
     bed.apply(&policy("reboot"));
     bed.apply(&workload(120));
     bed.until("the workload to run", || {

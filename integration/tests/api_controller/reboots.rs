@@ -6,14 +6,14 @@ use unstall_crds::command::CommandPayload;
 
 use crate::bed::{Bed, policy, workload};
 use crate::rebooted::nothing_of_ours;
-use crate::replica::Replica;
+use crate::replica::{Lease, Replica};
 
 #[test]
 fn an_order_is_void_once_the_node_was_rebooted_by_others() {
     let Some(bed) = Bed::start("others", 4) else {
         return;
     };
-    let _replica = Replica::start(&bed, "one");
+    let _replica = Replica::start(&bed, "one", Lease::Alone);
     bed.apply(&policy("reboot"));
     bed.until("the policy to be evaluated", || {
         let policy = bed.get("nodehealthpolicies", "played");

@@ -13,17 +13,29 @@ pub struct Replica {
     process: fleet::Replica,
 }
 
+/// How long a replica leads without being heard.
+#[derive(Debug, Clone, Copy)]
+pub enum Lease {
+    /// As short as may be: another follows within seconds.
+    Short,
+    /// What it is by default: who is alone has nobody to make way for.
+    Alone,
+}
+
 impl Replica {
-    /// Starts one, with a lease as short as may be.
-    pub fn start(bed: &Bed, name: &str) -> Self {
-        Self::with(bed, name, &[])
+    /// Starts one.
+    pub fn start(bed: &Bed, name: &str, lease: Lease) -> Self {
+        Self::with(bed, name, lease, &[])
     }
 
     /// Starts one that is told more.
-    pub fn with(bed: &Bed, name: &str, args: &[String]) -> Self {
+    pub fn with(bed: &Bed, name: &str, lease: Lease, args: &[String]) -> Self {
         let dir = bed.dir.path();
         let wire = Wire::to(bed.kubectl.kubeconfig(), dir, name).unwrap();
-        let lease = "--lease-duration=4s --lease-renew-deadline=3s --lease-retry=500ms";
+        let lease = match lease {
+            Lease::Short => "--lease-duration=4s --lease-renew-deadline=3s --lease-retry=500ms",
+            Lease::Alone => "",
+        };
         let options = ReplicaOptions {
             name: name.to_owned(),
             program: bed.program.clone(),
@@ -31,7 +43,7 @@ impl Replica {
             key: dir.join("signing.key"),
             log: dir.join(format!("{name}.log")),
             args: lease
-                .split(' ')
+                .split_whitespace()
                 .map(str::to_owned)
                 .chain(args.iter().cloned())
                 .collect(),

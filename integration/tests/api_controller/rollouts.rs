@@ -5,7 +5,7 @@ use serde_json::Value;
 use unstall_integration::fleet::Reboot;
 
 use crate::bed::Bed;
-use crate::replica::Replica;
+use crate::replica::{Lease, Replica};
 
 const OLD: &str = "6.1.0-40-played";
 const NEW: &str = "6.12.9-played";
@@ -15,7 +15,7 @@ fn kernels_go_through_a_fleet_and_halt_where_a_canary_is_worse_or_lost() {
     let Some(bed) = Bed::start("rollouts", 10) else {
         return;
     };
-    let replica = Replica::start(&bed, "one");
+    let replica = Replica::start(&bed, "one", Lease::Alone);
     for number in 1..=10 {
         bed.change(&format!("n{number}"), |facts| {
             facts.next_kernel = NEW.to_owned();
