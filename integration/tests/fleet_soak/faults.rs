@@ -1,6 +1,6 @@
 //! A misfortune for each incident, all of them survivable.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use unstall_integration::vm_fleet::{Bed, signal_leader, without_api_server};
 
@@ -10,6 +10,8 @@ pub struct Fault {
 }
 
 const OUTAGE: Duration = Duration::from_secs(20);
+/// Within so long somebody leads, and a container that ended runs again.
+const SOON: Duration = Duration::from_mins(2);
 const PIDS_OF: &str =
     "for pid in $(pidof node-probe); do tr '\\0' ' ' </proc/$pid/cmdline | grep -q";
 
@@ -82,10 +84,27 @@ const FAULTS: [Fault; 9] = [
 
 fn leader(bed: &Bed, signal: &str) {
     // Between two leaders there is none.
-    println!("leader: {:?}", signal_leader(bed.fleet(), signal));
+    until_struck("the leader", || {
+        let struck = signal_leader(bed.fleet(), signal);
+        println!("leader: {struck:?}");
+        struck.is_ok()
+    });
 }
 
 fn kill(bed: &Bed, name: &str, what: &str) {
-    let script = format!("{PIDS_OF} '{what}' && kill -9 $pid; done; true");
-    bed.node(name).check(&script).unwrap();
+    let script = format!("{PIDS_OF} '{what}' && kill -9 $pid && echo killed; done; true");
+    // Between two lives of a container there is none.
+    until_struck(what, || {
+        let killed = bed.node(name).check(&script).unwrap();
+        killed.contains("killed")
+    });
+}
+
+/// A misfortune that happens to nobody is none.
+fn until_struck(whom: &str, mut struck: impl FnMut() -> bool) {
+    let until = Instant::now() + SOON;
+    while !struck() {
+        assert!(Instant::now() < until, "{whom} could not be struck");
+        std::thread::sleep(Duration::from_secs(2));
+    }
 }

@@ -23,6 +23,7 @@ const MARKS: &str = "controller/decide/src/marks.rs";
 const STANCE: &str = "controller/decide/src/drain/stance.rs";
 const FORBID: &str = "controller/decide/src/rollout/forbid.rs";
 const SELECT: &str = "controller/decide/src/select.rs";
+const LADDER: &str = "controller/decide/src/ladder.rs";
 const INCIDENT: &str = "controller/decide/src/incident.rs";
 
 pub const FAULTS: &[Fault] = &[
@@ -219,6 +220,15 @@ pub const FAULTS: &[Fault] = &[
             TIME,
             "    if ask.kind == RemedyKind::Reboot {\n        reasons.extend(rebooted",
             "    if ask.kind == RemedyKind::Reboot && !PLANTED {\n        reasons.extend(rebooted",
+        )],
+    },
+    Fault {
+        name: "a remedy is used once more than it may be",
+        laws: &["16"],
+        edits: &[edit(
+            LADDER,
+            "    (uses >= max).then(|| UsedUp {",
+            "    (uses >= max + usize::from(PLANTED)).then(|| UsedUp {",
         )],
     },
     Fault {

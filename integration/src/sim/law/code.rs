@@ -99,6 +99,7 @@ const OF_DEEDS: &[OfDeed] = &[
     ("07 after the drain", inv_07_drained::holds),
     ("16 caps", inv_16_caps::holds),
     ("16 caps", inv_16_caps::is_kept),
+    ("16 caps", inv_16_caps::is_unused),
     ("18 owners", inv_18_owners::of_deed),
     ("20 in place", inv_20_in_place::holds),
     ("21 own replica", inv_21_replica::of_deed),

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 use unstall_crds::ledger::{DisruptionLedger, HistoryEntry, Slot, SlotKind};
 use unstall_crds::names::{LEDGER, annotation, taint};
-use unstall_crds::policy::{DrainAction, NodeHealthPolicy};
+use unstall_crds::policy::{DrainAction, NodeHealthPolicy, Remedy};
 use unstall_crds::remediation::NodeRemediation;
 
 use crate::sim::api::kind::Kind;
@@ -68,6 +68,16 @@ pub fn slot_of(world: &World, node: &str) -> Option<(String, jiff::Timestamp)> {
 pub fn incident_of(world: &World, node: &str) -> Option<NodeRemediation> {
     let object = world.store.get(Kind::Node, node)?;
     incident(world, cordoned_by(object)?)
+}
+
+/// The remedy of the node's incident that gave the command.
+pub fn remedy_of(world: &World, node: &str, id: &str) -> Option<Remedy> {
+    let incident = incident_of(world, node)?;
+    let status = incident.status.unwrap_or_default();
+    let mut rungs = status.rungs.into_iter();
+    let rung = rungs.find(|it| it.command_id.as_deref() == Some(id))?;
+    let known = incident.spec.policy?.remedies;
+    known.into_iter().find(|it| it.name == rung.remedy)
 }
 
 /// Whether the incident that has the node has a rule for the pod with this step.

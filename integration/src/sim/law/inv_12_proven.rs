@@ -100,7 +100,10 @@ pub fn holds(world: &World, past: &Past, actor: &Actor, commit: &Commit) -> Verd
     }
     // A human who gives a node back says that it is well.
     let is_held = status.phases.iter().any(|it| it.phase == Phase::Holding);
-    if !is_held && !past.released.contains_key(node) {
+    let begun = past.begun.get(by);
+    let released = past.released.get(node);
+    let is_released = released.is_some_and(|at| begun.is_none_or(|begun| at >= begun));
+    if !is_held && !is_released {
         let known = world.known(actor, &[Kind::Node, Kind::Health]);
         // Its end was decided a while ago, where the write was refused at first.
         let decided = past.incidents.get(by).copied().unwrap_or(known);

@@ -51,6 +51,24 @@ pub fn holds(world: &World, past: &Past, node: &str, payload: &CommandPayload) -
     }
 }
 
+/// No remedy is used on a node more often than it may be.
+pub fn is_unused(world: &World, past: &Past, node: &str, payload: &CommandPayload) -> Verdict {
+    let Some(remedy) = facts::remedy_of(world, node, &payload.id) else {
+        return Ok(());
+    };
+    let since = world.now.saturating_sub(DAY);
+    let done = past.done.iter().filter(|it| it.at >= since);
+    let uses = done.filter(|it| it.node == node && it.remedy.as_ref() == Some(&remedy.name));
+    let (uses, limit) = (uses.count() + 1, usize::from(remedy.max_per_node_per_24h));
+    if uses <= limit {
+        return Ok(());
+    }
+    Err(format!(
+        "{node}: {} is used {uses} times in 24 h, {limit} are allowed",
+        remedy.name
+    ))
+}
+
 /// The smallest that the covering policies say, each by what was lately the largest.
 fn smallest<T: Ord>(
     world: &World,

@@ -29,6 +29,8 @@ pub struct Done {
     pub boot: u32,
     /// The slot that the node had: its incident, and since when.
     pub slot: Option<(String, jiff::Timestamp)>,
+    /// The name of the remedy that ordered it.
+    pub remedy: Option<String>,
 }
 
 /// A command that was given.
@@ -311,6 +313,7 @@ impl Past {
             action: payload.action,
             boot,
             slot: facts::slot_of(world, node),
+            remedy: facts::remedy_of(world, node, &payload.id).map(|it| it.name),
         });
     }
 
