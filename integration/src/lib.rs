@@ -25,5 +25,6 @@ mod tree;
 
 pub mod interrupt;
 pub mod process_id;
+pub mod released;
 pub mod testing;
 pub mod workspace;

@@ -63,32 +63,3 @@ pub fn build_program(name: &str, other: &Path) -> Result<PathBuf> {
     }
     Ok(dir.join(name))
 }
-
-/// The release binary of `package`, statically linked: what its image holds.
-///
-/// # Errors
-/// When it does not build.
-pub fn static_binary(package: &str) -> Result<PathBuf> {
-    Ok(static_binaries(&[package])?.join(package))
-}
-
-/// Builds the release binaries of `packages`, statically linked; gives their
-/// folder.
-///
-/// # Errors
-/// When one does not build.
-pub fn static_binaries(packages: &[&str]) -> Result<PathBuf> {
-    let target = format!("{}-unknown-linux-gnu", std::env::consts::ARCH);
-    let mut cargo = cargo();
-    cargo
-        // The images hold nothing but the binary: no C library beside it.
-        .env("RUSTFLAGS", "-C target-feature=+crt-static")
-        .args(["build", "--release", "--locked", "--target", &target]);
-    for package in packages {
-        cargo.args(["--package", package]);
-    }
-    if !cargo.status().context("cannot run cargo")?.success() {
-        bail!("the release binaries did not build: see cargo's message above");
-    }
-    Ok(workspace().join("target").join(&target).join("release"))
-}

@@ -7,9 +7,9 @@
 )]
 
 use serde_json::Value;
+use unstall_integration::released::static_binary;
 use unstall_integration::testing::{real, vm_can_run};
 use unstall_integration::vm::{Cgroups, Kernel, System, Vm, VmOptions};
-use unstall_integration::workspace::static_binary;
 
 const AS_PROBE: &str = "setpriv --reuid=61321 --regid=61321 --clear-groups --";
 const CHECK: &str = "/usr/local/bin/node-probe check -o json --samples 3 --max-time 2s; true";

@@ -13,8 +13,8 @@ use tokio::runtime::Runtime;
 use unstall_controller::keys::Signer;
 use unstall_integration::cluster::{Cluster, ClusterOptions, Kubectl};
 use unstall_integration::fleet::{Fleet, FleetNode, Replica, ReplicaOptions};
+use unstall_integration::released::static_binary;
 use unstall_integration::testing;
-use unstall_integration::workspace::static_binary;
 
 use crate::log::Log;
 

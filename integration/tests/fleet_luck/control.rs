@@ -41,9 +41,13 @@ const PHASES: [&str; 6] = [
 /// in a second.
 const INCIDENTS: usize = 4;
 
+/// While it stands the sick node cannot be cordoned, which would be done within 100 ms.
+const NO_CORDON: &str = include_str!("no-cordon.yaml");
+
 /// Whoever leads is killed as soon as a phase is seen.
 pub fn loses_its_leader_in_each_phase(luck: &Luck<'_>) {
     let mut killed = BTreeSet::new();
+    forbid_to_cordon(luck);
     for _ in 0..INCIDENTS {
         let boots = luck.sick().boots().len();
         let incident = luck.strike();
@@ -57,6 +61,24 @@ pub fn loses_its_leader_in_each_phase(luck: &Luck<'_>) {
         }
     }
     panic!("of {PHASES:?} leaders were killed in {killed:?} only");
+}
+
+fn forbid_to_cordon(luck: &Luck<'_>) {
+    luck.bed.apply(NO_CORDON);
+    let kubectl = luck.bed.fleet().kubectl();
+    // API servers take a while to see it.
+    let until = Instant::now() + Duration::from_secs(60);
+    while kubectl.run(&["cordon", SICK, "--dry-run=server"]).is_ok() {
+        assert!(Instant::now() < until, "the node may be cordoned still");
+        std::thread::sleep(Duration::from_millis(500));
+    }
+}
+
+fn allow_to_cordon(luck: &Luck<'_>) {
+    for kind in ["binding", ""] {
+        let kind = format!("validatingadmissionpolicy{kind}");
+        luck.bed.kubectl(&["delete", &kind, "no-cordon"]);
+    }
 }
 
 /// Until the incident has ended.
@@ -79,6 +101,9 @@ fn kill_leaders(luck: &Luck<'_>, incident: &str, killed: &mut BTreeSet<String>) 
             match signal_leader(luck.bed.fleet(), "KILL") {
                 Ok(who) if phase_now() == phase => {
                     println!("{phase}: killed {who:?}");
+                    if phase == "Cordoning" {
+                        allow_to_cordon(luck);
+                    }
                     killed.insert(phase);
                 }
                 Ok(who) => println!("after {phase}: killed {who:?}"),

@@ -8,8 +8,8 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use serde_json::{Value, json};
 use unstall_controller::keys::Signer;
 use unstall_crds::command::{CommandAction, CommandPayload, DropLevel};
+use unstall_integration::released::static_binary;
 use unstall_integration::vm::{Cgroups, Kernel, System, Vm, VmOptions};
-use unstall_integration::workspace::static_binary;
 
 const NODE: &str = "vm-1";
 const UID: &str = "0b6c5a3e-6a0e-4d83-8f2e-0a4f7d1f6a11";

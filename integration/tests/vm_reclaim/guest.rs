@@ -8,8 +8,8 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use serde_json::{Value, json};
 use unstall_controller::keys::Signer;
 use unstall_crds::command::{CommandAction, CommandPayload, DropLevel};
+use unstall_integration::released::static_binary;
 use unstall_integration::vm::{Cgroups, Kernel, System, Vm, VmOptions};
-use unstall_integration::workspace::static_binary;
 
 /// For what takes seconds on two idle CPUs.
 const SOON: Duration = Duration::from_mins(5);

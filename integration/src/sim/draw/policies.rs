@@ -155,12 +155,14 @@ fn drain(chance: &mut Chance) -> Value {
         2 => vec![last("Skip")],
         _ => Vec::new(),
     };
-    let rules = match steps.as_slice() {
-        [] => json!([]),
-        _ => {
-            json!([{"name": "web", "podSelector": {"matchLabels": {"app": "web-0"}}, "steps": steps}])
-        }
-    };
+    let rule = |name: &str, app: &str, steps: &[Value]| json!({"name": name, "podSelector": {"matchLabels": {"app": app}}, "steps": steps});
+    let mut rules = Vec::new();
+    if !steps.is_empty() {
+        rules.push(rule("web", "web-0", &steps));
+    }
+    if chance.happens(100) {
+        rules.push(rule("own", "unstall-controller", &[last("Skip")]));
+    }
     json!({
         "timeout": chance.of(["15m", "15m", "1h"]),
         "onTimeout": chance.of(["Abort", "Abort", "Proceed"]),

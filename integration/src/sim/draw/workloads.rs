@@ -13,6 +13,7 @@ pub fn workloads(chance: &mut Chance, own: usize) -> Vec<Workload> {
         replicas: own,
         min_available: Some(1),
         is_ours: true,
+        huddles: chance.happens(150),
         ..Workload::default()
     }];
     for number in 0..1 + chance.below(3) {

@@ -35,6 +35,8 @@ pub struct Workload {
     pub ties: Ties,
     /// Its pods are the controller's own.
     pub is_ours: bool,
+    /// Its pods go where one of them is, if that node takes any.
+    pub huddles: bool,
     /// Counts the pods that were made.
     pub made: u64,
 }
@@ -180,9 +182,23 @@ impl World {
             pods.filter(|(_, pod)| pod["spec"]["nodeName"] == node)
                 .count()
         };
+        let app = pod["metadata"]["labels"]["app"].as_str();
+        let huddles = self
+            .workloads
+            .iter()
+            .any(|it| it.huddles && app == Some(it.name.as_str()));
+        let is_company = |name: &str| {
+            let mut pods = self.store.all(Kind::Pod).map(|(_, pod)| pod);
+            pods.any(|it| {
+                it["spec"]["nodeName"] == name && it["metadata"]["labels"]["app"].as_str() == app
+            })
+        };
         let nodes = self.store.all(Kind::Node);
-        let open = nodes.filter(|(_, node)| takes_pods(node));
-        let Some(node) = open.map(|(name, _)| name).min_by_key(|name| count(name)) else {
+        let open = nodes
+            .filter(|(_, node)| takes_pods(node))
+            .map(|(name, _)| name);
+        let best = open.min_by_key(|name| (huddles && !is_company(name), count(name)));
+        let Some(node) = best else {
             return self.after(Duration::from_secs(20), Task::Pod(PodTask::Place(key)));
         };
         let mut placed = pod.as_ref().clone();
