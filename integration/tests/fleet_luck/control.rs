@@ -68,7 +68,10 @@ fn forbid_to_cordon(luck: &Luck<'_>) {
     let kubectl = luck.bed.fleet().kubectl();
     // API servers take a while to see it.
     let until = Instant::now() + Duration::from_secs(60);
-    while kubectl.run(&["cordon", SICK, "--dry-run=server"]).is_ok() {
+    // (`kubectl cordon` that was refused ends with exit code 0.)
+    let cordon = r#"{"spec":{"unschedulable":true}}"#;
+    let tried = ["patch", "node", SICK, "-p", cordon, "--dry-run=server"];
+    while kubectl.run(&tried).is_ok() {
         assert!(Instant::now() < until, "the node may be cordoned still");
         std::thread::sleep(Duration::from_millis(500));
     }
