@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use unstall_integration::product::text;
-use unstall_integration::vm_fleet::{remediation, signal_leader, without_api_server};
+use unstall_integration::vm_fleet::{node, remediation, signal_leader, without_api_server};
 
 use crate::luck::{Luck, SICK};
 
@@ -41,7 +41,8 @@ const PHASES: [&str; 6] = [
 /// in a second.
 const INCIDENTS: usize = 4;
 
-/// While it stands the sick node cannot be cordoned, which would be done within 100 ms.
+/// While it stands the sick node can neither be cordoned nor uncordoned, which would be done
+/// before anybody could be killed.
 const NO_CORDON: &str = include_str!("no-cordon.yaml");
 
 /// Whoever leads is killed as soon as a phase is seen.
@@ -66,11 +67,13 @@ pub fn loses_its_leader_in_each_phase(luck: &Luck<'_>) {
 fn forbid_to_cordon(luck: &Luck<'_>) {
     luck.bed.apply(NO_CORDON);
     let kubectl = luck.bed.fleet().kubectl();
+    let objects = luck.bed.now();
+    let is_cordoned = node(&objects, SICK).unwrap()["spec"]["unschedulable"] == true;
+    let other = format!(r#"{{"spec":{{"unschedulable":{}}}}}"#, !is_cordoned);
+    // (`kubectl cordon` that was refused ends with exit code 0.)
+    let tried = ["patch", "node", SICK, "-p", &other, "--dry-run=server"];
     // API servers take a while to see it.
     let until = Instant::now() + Duration::from_secs(60);
-    // (`kubectl cordon` that was refused ends with exit code 0.)
-    let cordon = r#"{"spec":{"unschedulable":true}}"#;
-    let tried = ["patch", "node", SICK, "-p", cordon, "--dry-run=server"];
     while kubectl.run(&tried).is_ok() {
         assert!(Instant::now() < until, "the node may be cordoned still");
         std::thread::sleep(Duration::from_millis(500));
@@ -80,7 +83,8 @@ fn forbid_to_cordon(luck: &Luck<'_>) {
 fn allow_to_cordon(luck: &Luck<'_>) {
     for kind in ["binding", ""] {
         let kind = format!("validatingadmissionpolicy{kind}");
-        luck.bed.kubectl(&["delete", &kind, "no-cordon"]);
+        luck.bed
+            .kubectl(&["delete", &kind, "no-cordon", "--ignore-not-found"]);
     }
 }
 
@@ -104,8 +108,10 @@ fn kill_leaders(luck: &Luck<'_>, incident: &str, killed: &mut BTreeSet<String>) 
             match signal_leader(luck.bed.fleet(), "KILL") {
                 Ok(who) if phase_now() == phase => {
                     println!("{phase}: killed {who:?}");
-                    if phase == "Cordoning" {
-                        allow_to_cordon(luck);
+                    match phase.as_str() {
+                        "Cordoning" | "Uncordoning" => allow_to_cordon(luck),
+                        "Soaking" => forbid_to_cordon(luck),
+                        _ => {}
                     }
                     killed.insert(phase);
                 }
