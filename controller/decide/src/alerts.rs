@@ -35,6 +35,10 @@ pub fn forbids(rules: &[AlertRule], alerts: &Alerts) -> Option<No> {
     if rules.is_empty() {
         return None;
     }
+    // A rule that cannot be understood may forbid anything.
+    if let Some(text) = problem(rules) {
+        return Some(No::new(BlockedReason::InvalidSpec, text));
+    }
     let firing = match alerts {
         Alerts::Firing(firing) => firing,
         Alerts::Unknown { why } => {

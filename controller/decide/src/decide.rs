@@ -120,7 +120,8 @@ impl<'a> Pass<'a> {
     fn open(&mut self) {
         let (mut usage, mut waiting) = self.reserved();
         for (node, call) in order::calls(self.view, Mode::Enforce) {
-            if marks::is_released(self.view, node) {
+            let is_opened = self.opened.contains(&node.name.as_str());
+            if is_opened || marks::is_released(self.view, node) {
                 // Once it is, the next incident may follow.
                 continue;
             }
@@ -171,7 +172,7 @@ impl<'a> Pass<'a> {
 
     /// How many incidents of each policy wait, and the budgets with what those of
     /// roll-outs will take: a node that waits for approval is the next one, and no
-    /// other is opened instead.
+    /// other is opened instead. One that cannot go keeps nobody else from going.
     fn reserved(&self) -> (Usage<'a>, BTreeMap<String, usize>) {
         let (mut usage, mut waiting) = (self.usage.clone(), BTreeMap::new());
         for (incident, status) in self.after.values() {
@@ -188,6 +189,7 @@ impl<'a> Pass<'a> {
             let next = ladder::of(incident).get(status.rungs.len());
             let is_disruptive = next.and_then(unstall_crds::policy::Remedy::kind);
             if trigger.is_some_and(unstall_crds::policy::Trigger::is_rollout)
+                && !incident::is_held_by_its_node(status)
                 && is_disruptive.is_some_and(|kind| kind.is_disruptive())
                 && let Some(node) = self.view.node(&incident.spec.node_name)
             {

@@ -3,12 +3,15 @@
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::ResourceExt;
+use unstall_crds::condition::BlockedReason;
 use unstall_crds::health::TriggerState;
 use unstall_crds::policy::{Mode, NodeHealthPolicySpec, Remedy, RemedyKind, Trigger};
-use unstall_crds::remediation::{NodeRemediation, NodeRemediationSpec, Origin, PolicySnapshot};
+use unstall_crds::remediation::{
+    NodeRemediation, NodeRemediationSpec, NodeRemediationStatus, Origin, Phase, PolicySnapshot,
+};
 
-use crate::Node;
 use crate::view::{PolicyView, View};
+use crate::{Node, order};
 
 /// A trigger that fires on a node, with the policy that supplies the ladder.
 #[derive(Clone, Copy)]
@@ -21,14 +24,15 @@ pub struct Call<'v, 'a> {
 
 /// What calls for a remedy on `node`, among the policies in `mode`: the first
 /// firing trigger with a ladder of the policy that speaks first. What makes it
-/// sick comes before what it is only due for.
+/// sick comes before what it is only due for; of that each policy calls, for where
+/// one roll-out may not go on another may.
 #[must_use]
-pub fn call<'v, 'a>(view: &'v View<'a>, node: &Node, mode: Mode) -> Option<Call<'v, 'a>> {
+pub fn calls<'v, 'a>(view: &'v View<'a>, node: &Node, mode: Mode) -> Vec<Call<'v, 'a>> {
     let of_kind = |is_rollout: bool| {
         let policies = view
             .covering(node)
             .filter(|policy| policy.policy.spec.mode == mode && policy.problem.is_none());
-        policies.into_iter().find_map(|policy| {
+        policies.filter_map(move |policy| {
             let triggers = policy.policy.spec.triggers.iter();
             let mut calling = triggers
                 .zip(policy.states(&node.name))
@@ -41,17 +45,20 @@ pub fn call<'v, 'a>(view: &'v View<'a>, node: &Node, mode: Mode) -> Option<Call<
             Some(Call { policy, trigger })
         })
     };
-    of_kind(false).or_else(|| of_kind(true))
+    match of_kind(false).next() {
+        Some(sick) => vec![sick],
+        None => of_kind(true).collect(),
+    }
 }
 
 /// The incident on `node` that `name` must let go first: whoever holds the
-/// node's slot, then the first that is open.
+/// node's slot, then whose turn it is.
 #[must_use]
 pub fn before(view: &View<'_>, node: &Node, name: &str) -> Option<String> {
     // Also one that has ended: its slot is given back first, or kept.
     let holder = view.slot(&node.name).map(|slot| slot.remediation.clone());
     holder
-        .or_else(|| Some(view.open_on(&node.name).first()?.name_any()))
+        .or_else(|| Some(order::first_on(view, node)?.name_any()))
         .filter(|first| first != name)
 }
 
@@ -62,6 +69,34 @@ pub fn is_open(remediation: &NodeRemediation) -> bool {
         .status
         .as_ref()
         .is_none_or(|status| status.outcome.is_none())
+}
+
+/// Whether an incident waits for its turn, and what is true of its node alone keeps it from
+/// going, maybe for as long as nobody looks after it.
+#[must_use]
+pub fn is_held_by_its_node(status: &NodeRemediationStatus) -> bool {
+    let is_of_node = |reason| {
+        matches!(
+            reason,
+            BlockedReason::NodeSkipped
+                | BlockedReason::OwnedByOther
+                | BlockedReason::CordonedByOther
+                | BlockedReason::NodeDeleting
+                | BlockedReason::KernelNotStaged
+                | BlockedReason::EmptyDirData
+                | BlockedReason::UnmanagedPod
+                | BlockedReason::DoNotDisrupt
+                | BlockedReason::BlockedByPod
+                | BlockedReason::ActuatorUnavailable
+                | BlockedReason::ProbeSilent
+                | BlockedReason::NoProbe
+                | BlockedReason::RebootLimit
+                | BlockedReason::RemedyExhausted
+                | BlockedReason::CoolingDown
+        )
+    };
+    let mut blockers = status.blockers.iter();
+    status.phase == Phase::Pending && blockers.any(|it| is_of_node(it.reason))
 }
 
 /// When it ended.

@@ -8,7 +8,9 @@ use kube::ResourceExt;
 use serde::Serialize;
 use unstall_crds::names::{annotation, label, mark};
 use unstall_crds::policy::{AfterFailure, RemedyKind};
-use unstall_crds::remediation::{NodeRemediation, NodeRemediationStatus, Outcome, Phase};
+use unstall_crds::remediation::{
+    NodeRemediation, NodeRemediationStatus, Outcome, Phase, RungResult,
+};
 
 use crate::view::View;
 use crate::{Node, judge, record};
@@ -177,8 +179,26 @@ fn stays(view: &View<'_>, node: &Node, record: &NodeRemediation) -> bool {
     let policy = record.spec.policy.as_ref();
     match policy.map_or(AfterFailure::KeepCordoned, |it| it.after_failure) {
         AfterFailure::KeepCordoned => true,
-        AfterFailure::Uncordon => !node.is_ready(),
+        AfterFailure::Uncordon => {
+            let status = record.status.as_ref();
+            !node.is_ready() || status.is_some_and(|it| may_go_down(view, node, it))
+        }
     }
+}
+
+/// Whether the last remedy of an incident is a reboot that was ordered and failed, while the
+/// node still runs the boot that it was to end: something holds the shutdown up, and may let
+/// it go at any moment.
+#[must_use]
+pub fn may_go_down(view: &View<'_>, node: &Node, status: &NodeRemediationStatus) -> bool {
+    let is_failed = |result: Option<RungResult>| result.is_none_or(|it| it == RungResult::Failed);
+    let last = status.rungs.last();
+    let was_ordered = last.is_some_and(|rung| {
+        rung.action == RemedyKind::Reboot && rung.epoch.is_some() && is_failed(rung.result)
+    });
+    let proof = status.proof.as_ref().and_then(|it| it.boot.as_ref());
+    let before = proof.map(|it| it.boot_id_before.as_str());
+    was_ordered && before.is_some() && judge::boot(view.snapshot, node) == before
 }
 
 /// The incident that has ended and for which `node` stays cordoned until a human

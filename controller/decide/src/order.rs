@@ -40,6 +40,13 @@ pub fn incidents<'a>(view: &View<'a>) -> Vec<&'a NodeRemediation> {
         .collect()
 }
 
+/// Of the open incidents on a node the one whose turn it is.
+#[must_use]
+pub fn first_on<'a>(view: &View<'a>, node: &Node) -> Option<&'a NodeRemediation> {
+    let open = view.open_on(&node.name).iter();
+    open.copied().min_by_key(|it| rank(view, it))
+}
+
 fn rank(view: &View<'_>, remediation: &NodeRemediation) -> Rank {
     let spec = &remediation.spec;
     let trigger = spec.policy.as_ref().and_then(|it| it.trigger.as_ref());
@@ -58,7 +65,8 @@ fn rank(view: &View<'_>, remediation: &NodeRemediation) -> Rank {
 }
 
 /// Nodes without an open incident on which something calls for a remedy, in the
-/// order in which incidents are opened: of equals the first by name, as the nodes are.
+/// order in which incidents are opened: of equals the first by name, as the nodes are. A
+/// node that several roll-outs call for is in it once for each.
 #[must_use]
 pub fn calls<'v, 'a>(view: &'v View<'a>, mode: Mode) -> Vec<(&'a Node, Call<'v, 'a>)> {
     let chosen: BTreeSet<&str> = view
@@ -70,7 +78,11 @@ pub fn calls<'v, 'a>(view: &'v View<'a>, mode: Mode) -> Vec<(&'a Node, Call<'v, 
     let mut calls: Vec<_> = view
         .nodes()
         .filter(|node| mode == Mode::Observe || view.open_on(&node.name).is_empty())
-        .filter_map(|node| Some((node, incident::call(view, node, mode)?)))
+        .flat_map(|node| {
+            incident::calls(view, node, mode)
+                .into_iter()
+                .map(move |call| (node, call))
+        })
         .collect();
     calls.sort_by_cached_key(|(node, call)| {
         (

@@ -20,12 +20,24 @@ pub fn forbids(view: &View<'_>, ask: &Ask<'_>) -> Vec<No> {
             reasons.extend(breaker_of(policy));
         }
         let blocked_by = &policy.policy.spec.disruption.blocked_by;
-        reasons.extend(policy.alert.clone());
+        reasons.extend(alert(policy, ask));
         if !blocked_by.pods.is_empty() {
             reasons.extend(pods(view, ask, &blocked_by.pods));
         }
     }
     reasons
+}
+
+/// Of its own policy that cannot be carried out the incident knows already.
+fn alert(policy: &PolicyView<'_>, ask: &Ask<'_>) -> Option<No> {
+    let no = policy.alert.as_ref()?;
+    if no.reason != BlockedReason::InvalidSpec {
+        return Some(no.clone());
+    }
+    (policy.name != ask.policy).then(|| {
+        let text = format!("policy {} may forbid it: {}", policy.name, no.text);
+        No::new(no.reason, text).on(format!("NodeHealthPolicy/{}", policy.name))
+    })
 }
 
 fn breaker_of(policy: &PolicyView<'_>) -> Option<No> {

@@ -3,14 +3,13 @@
 
 use jiff::SignedDuration;
 use unstall_crds::condition::BlockedReason;
-use unstall_crds::health::TriggerState;
 use unstall_crds::remediation::{Outcome, Phase, RungResult};
 
 use super::step::Step;
 use crate::judge::add;
 use crate::no::No;
 use crate::snapshot::HandedOver;
-use crate::{Action, ladder, problem, proof};
+use crate::{Action, ladder, problem};
 
 /// So long a human waits for the other remediator's object to be taken back.
 const TAKE_BACK_LIMIT: SignedDuration = SignedDuration::from_secs(60);
@@ -98,19 +97,6 @@ impl Step<'_, '_> {
         }
         let text = "the other remediator did not cure the node in time";
         is_late.then(|| End::new(RungResult::NoEffect, Outcome::NotFixed, text))
-    }
-
-    /// Whether what fired is over. A condition that came back does not fire at once.
-    fn is_cured(&self) -> bool {
-        let Some(judged) = self.judged() else {
-            return false;
-        };
-        let is_over = || {
-            let verdict = proof::since_boot(self.view, self.node, &judged, None);
-            matches!(verdict, proof::Verdict::Cured(_))
-        };
-        judged.state(self.view, self.node) == TriggerState::Clear
-            && (judged.trigger.condition.is_none() || is_over())
     }
 
     /// Takes the object back, and ends once none of ours is there.

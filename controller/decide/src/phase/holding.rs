@@ -1,7 +1,6 @@
 //! The node is held for a human, as it is.
 
 use unstall_crds::condition::BlockedReason;
-use unstall_crds::health::TriggerState;
 use unstall_crds::remediation::{Outcome, Phase, RungResult};
 
 use super::step::Step;
@@ -24,10 +23,9 @@ impl Step<'_, '_> {
 
     /// A human lifted it; how the node is now says how it ended.
     pub(super) fn let_go(&mut self, text: &str) {
-        let state = self.judged().map(|it| it.state(self.view, self.node));
-        let (result, outcome) = match state {
-            Some(TriggerState::Clear) | None => (RungResult::Cured, Outcome::Fixed),
-            Some(_) => (RungResult::NoEffect, Outcome::NotFixed),
+        let (result, outcome) = match self.judged().is_none() || self.is_cured() {
+            true => (RungResult::Cured, Outcome::Fixed),
+            false => (RungResult::NoEffect, Outcome::NotFixed),
         };
         self.end_rung(result, text);
         self.status.ending = Some(outcome);

@@ -1,7 +1,7 @@
 //! What all phases share.
 
 use jiff::Timestamp;
-use unstall_crds::health::{CommandStatus, NodeHealth};
+use unstall_crds::health::{CommandStatus, NodeHealth, TriggerState};
 use unstall_crds::ledger::Slot;
 use unstall_crds::policy::{AfterFailure, Remedy, RemedyKind};
 use unstall_crds::remediation::{Outcome, Phase, Proof, RungResult};
@@ -10,7 +10,7 @@ use super::step::Step;
 use crate::no::No;
 use crate::plan::Release;
 use crate::proof::Judged;
-use crate::{Action, ladder, record, select};
+use crate::{Action, ladder, marks, proof, record, select};
 
 impl<'a> Step<'a, '_> {
     pub(super) fn now(&self) -> Timestamp {
@@ -25,6 +25,19 @@ impl<'a> Step<'a, '_> {
     pub(super) fn judged(&self) -> Option<Judged<'a>> {
         let policy = self.remediation.spec.policy_name.as_deref()?;
         Some(Judged::new(policy, self.trigger?))
+    }
+
+    /// Whether what fired is over. A condition that came back does not fire at once.
+    pub(super) fn is_cured(&self) -> bool {
+        let Some(judged) = self.judged() else {
+            return false;
+        };
+        let is_over = || {
+            let verdict = proof::since_boot(self.view, self.node, &judged, None);
+            matches!(verdict, proof::Verdict::Cured(_))
+        };
+        judged.state(self.view, self.node) == TriggerState::Clear
+            && (judged.trigger.condition.is_none() || is_over())
     }
 
     pub(super) fn deadline(&self) -> Timestamp {
@@ -150,8 +163,8 @@ impl<'a> Step<'a, '_> {
             return self.fail(result, outcome, text);
         }
         self.end_rung(result, text);
-        // What is not Ready is given back to nobody.
-        if self.keeps_cordoned() || !self.node.is_ready() {
+        // What is not Ready, or goes down yet, is given back to nobody.
+        if self.keeps_cordoned() || !self.node.is_ready() || self.may_go_down() {
             let text = format!("{text}; the next remedy waits for its turn");
             self.enter(Phase::Pending, None, &text);
         } else {
@@ -165,12 +178,17 @@ impl<'a> Step<'a, '_> {
         self.end_rung(result, text);
         // One that is not Ready yet is uncordoned later, which the end leaves to the
         // marks.
-        if self.is_cordoned() && !self.keeps_cordoned() && self.node.is_ready() {
+        let is_back = self.node.is_ready() && !self.may_go_down();
+        if self.is_cordoned() && !self.keeps_cordoned() && is_back {
             self.status.ending = Some(outcome);
             self.enter(Phase::Uncordoning, None, text);
         } else {
             self.end(outcome, text);
         }
+    }
+
+    fn may_go_down(&self) -> bool {
+        marks::may_go_down(self.view, self.node, &self.status)
     }
 
     fn keeps_cordoned(&self) -> bool {

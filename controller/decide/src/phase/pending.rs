@@ -84,6 +84,7 @@ impl Step<'_, '_> {
     fn unwanted(&self) -> Option<String> {
         if let Some(judged) = self.judged()
             && judged.state(self.view, self.node) == TriggerState::Clear
+            && (!self.is_cordoned() || self.is_cured())
         {
             // A later remedy is stronger, and the node is well.
             let when = match record::was_tried(&self.status) {
@@ -102,10 +103,7 @@ impl Step<'_, '_> {
     /// failed is given back where it is seen to be well, and becomes what the policy
     /// says of a failure where not.
     fn leave(&mut self, text: &str) {
-        let judged = self.judged();
-        let is_clear =
-            judged.is_some_and(|it| it.state(self.view, self.node) == TriggerState::Clear);
-        let is_well = is_clear
+        let is_well = self.is_cured()
             && self.node.is_ready()
             && judge::boot(self.view.snapshot, self.node).is_some();
         if is_well || !self.is_cordoned() {
@@ -171,8 +169,12 @@ impl Step<'_, '_> {
         };
         let mut reasons = guard::forbids(self.view, self.usage, &ask);
         reasons.extend(self.unmeasured());
-        if kind == RemedyKind::Reboot && reasons.is_empty() {
-            reasons.extend(self.undrainable());
+        // Whose turn it is hangs on who can go at all.
+        let is_turn = |no: &No| no.reason == BlockedReason::CanariesFirst;
+        if kind == RemedyKind::Reboot && reasons.iter().all(is_turn) {
+            let is_first = reasons.is_empty();
+            let pods = self.undrainable().into_iter();
+            reasons.extend(pods.filter(|no| is_first || no.reason != BlockedReason::PodsUnknown));
         }
         if let Some(other) = incident::before(self.view, self.node, &self.name) {
             let mut open = self.view.open_on(&self.node.name).iter();

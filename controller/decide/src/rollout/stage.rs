@@ -138,11 +138,15 @@ fn bake<'a>(facts: &Facts<'a, '_>) -> Option<Stage<'a>> {
     )))
 }
 
-/// The canary that is at work, else the node that goes next: of the zone with
-/// the fewest canaries, not of the control plane, then by name.
+/// The canary that is at work, unless its node cannot go, else the node that goes next: of
+/// the zone with the fewest canaries, not of the control plane, then by name.
 fn next<'a>(facts: &Facts<'a, '_>) -> Option<&'a str> {
     let mut incidents = facts.incidents.iter();
-    if let Some(open) = incidents.find(|it| incident::is_open(it)) {
+    let is_held = |it: &NodeRemediation| {
+        let status = it.status.as_ref();
+        status.is_some_and(incident::is_held_by_its_node)
+    };
+    if let Some(open) = incidents.find(|it| incident::is_open(it) && !is_held(it)) {
         return Some(open.spec.node_name.as_str());
     }
     let mut by_zone: BTreeMap<&str, usize> = BTreeMap::new();
@@ -176,6 +180,7 @@ fn is_waiting(facts: &Facts<'_, '_>, node: &Node) -> bool {
     last.is_some_and(|last| add(last, cooldown) > facts.view.snapshot.now)
         || super::forbid::not_staged(facts.view, facts.trigger, node).is_some()
         || !node.is_available()
+        || !facts.view.open_on(&node.name).is_empty()
         || crate::select::opted_out(node).is_some()
         || crate::select::owner(node).is_some()
 }

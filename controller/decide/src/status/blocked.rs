@@ -62,11 +62,16 @@ pub fn of(view: &View<'_>, policy: &PolicyView<'_>, seen: &Seen<'_>) -> Vec<Bloc
 fn held(node: &Node, record: &NodeRemediation) -> String {
     let outcome = record.status.as_ref().and_then(|status| status.outcome);
     let outcome = outcome.map_or("", |outcome| outcome.as_str());
-    let (name, node) = (record.name_any(), &node.name);
+    let (name, is_ready, node) = (record.name_any(), node.is_ready(), &node.name);
     let policy = record.spec.policy.as_ref();
     if policy.is_some_and(|it| it.after_failure == AfterFailure::Uncordon) {
+        let when = if is_ready {
+            "another boot runs"
+        } else {
+            "it is Ready"
+        };
         return format!(
-            "incident {name} ended as {outcome}; the node is uncordoned once it is Ready: look after it, or add {node} to \
+            "incident {name} ended as {outcome}; the node is uncordoned once {when}: look after it, or add {node} to \
              spec.release of the DisruptionLedger"
         );
     }

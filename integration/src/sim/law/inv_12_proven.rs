@@ -87,6 +87,15 @@ pub fn holds(world: &World, past: &Past, actor: &Actor, commit: &Commit) -> Verd
                 "{by} gives {node} back as {outcome:?} after its reboot"
             ));
         }
+        // One whose shutdown is held up may go down with whatever comes to it.
+        let is_going = host
+            .zip(reboot)
+            .is_some_and(|(host, it)| host.is_up && host.is_busy && host.boot == it.boot);
+        if is_going && !is_theirs && !is_released {
+            return Err(format!(
+                "{by} gives {node} back as {outcome:?}, which goes down yet"
+            ));
+        }
         return Ok(());
     }
     let Some(host) = world.hosts.get(node) else {
