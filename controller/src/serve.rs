@@ -1,7 +1,7 @@
 //! `/metrics`, `/livez` and `/readyz` over plain HTTP.
 
 use std::convert::Infallible;
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -90,12 +90,17 @@ impl Health {
     }
 }
 
-/// Takes the address.
+/// Takes the address. Every address of IPv6 is every one of IPv4 too, on a kernel without
+/// IPv6 only those.
 ///
 /// # Errors
 /// When it cannot be had.
 pub async fn listen(address: SocketAddr) -> Result<TcpListener> {
-    let listener = TcpListener::bind(address).await;
+    let mut listener = TcpListener::bind(address).await;
+    let is_taken = |error: &std::io::Error| error.kind() == std::io::ErrorKind::AddrInUse;
+    if address.ip() == Ipv6Addr::UNSPECIFIED && listener.as_ref().is_err_and(|it| !is_taken(it)) {
+        listener = TcpListener::bind((Ipv4Addr::UNSPECIFIED, address.port())).await;
+    }
     listener.with_context(|| format!("cannot listen on {address} (--listen)"))
 }
 
@@ -246,6 +251,19 @@ mod tests {
         assert!(lost.contains("/metrics, /livez and /readyz"));
         let post = get(&health, "POST /metrics").await;
         assert!(post.starts_with("HTTP/1.1 405"), "{post}");
+    }
+
+    #[tokio::test]
+    async fn every_address_is_one_of_ipv4_too() {
+        let listener = listen("[::]:0".parse().unwrap()).await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let v4 = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).await;
+        assert!(v4.is_ok(), "{v4:?}");
+        // Where the kernel has it.
+        if TcpListener::bind((Ipv6Addr::LOCALHOST, 0)).await.is_ok() {
+            let v6 = TcpStream::connect((Ipv6Addr::LOCALHOST, port)).await;
+            assert!(v6.is_ok(), "{v6:?}");
+        }
     }
 
     #[tokio::test]

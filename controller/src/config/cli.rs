@@ -177,7 +177,7 @@ mod tests {
     #[test]
     fn defaults_are_those_of_the_documentation() {
         let run = run(&[]);
-        assert_eq!(run.listen.to_string(), "0.0.0.0:9470");
+        assert_eq!(run.listen.to_string(), "[::]:9470");
         let terms = run.election.terms().unwrap();
         assert_eq!(terms.duration, Duration::from_secs(15));
         assert_eq!(terms.renew_deadline, Duration::from_secs(10));
@@ -192,7 +192,7 @@ mod tests {
         let cases = [
             (
                 "--listen=9470",
-                "write an address and a port, such as 0.0.0.0:9470",
+                "write an address and a port, such as [::]:9470",
             ),
             ("--lease-duration=15", "such as 90s, 5m or 1h30m"),
             ("--lease-duration=1s", "write 3s to 5m"),

@@ -24,12 +24,12 @@ pub struct Run {
         help_heading = "Keys"
     )]
     pub signing_key: PathBuf,
-    /// Where /metrics, /livez and /readyz are answered; [::]:9470 where there is IPv6.
+    /// Where /metrics, /livez and /readyz are answered; [::] is every address, those of IPv4 too.
     #[arg(
         long,
         env = "UNSTALL_LISTEN",
         value_name = "ADDRESS",
-        default_value = "0.0.0.0:9470",
+        default_value = "[::]:9470",
         value_parser = socket,
         help_heading = "Endpoints"
     )]

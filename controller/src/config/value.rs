@@ -36,7 +36,7 @@ pub fn count(
 
 /// An address to listen on.
 pub fn socket(text: &str) -> Result<SocketAddr, String> {
-    let advice = || format!("{text:?}: write an address and a port, such as 0.0.0.0:9470");
+    let advice = || format!("{text:?}: write an address and a port, such as [::]:9470");
     text.parse().map_err(|_| advice())
 }
 

@@ -120,12 +120,12 @@ impl Nearby {
         snapshot.pods = self.pods.all();
         snapshot.unplaced = self.unplaced.as_ref().and_then(|(table, _)| listed(table));
         snapshot.budgets = self.budgets.as_ref().and_then(|(table, _)| {
-            let all = table.all()?;
+            let all = table.known()?;
             Some(all.values().map(|it| it.as_ref().clone()).collect())
         });
         snapshot.attachments = self.attachments.as_ref().and_then(|(table, _)| {
             let mut by_node: BTreeMap<String, Vec<String>> = BTreeMap::new();
-            for attached in table.all()?.values() {
+            for attached in table.known()?.values() {
                 let (name, node) = attached.as_ref().clone();
                 by_node.entry(node).or_default().push(name);
             }
@@ -139,7 +139,7 @@ impl Nearby {
             // Nobody asked to look: this process is not one of several.
             None => Some(Vec::new()),
             Some((table, _)) => table
-                .all()
+                .known()
                 .map(|all| all.values().map(|it| it.as_ref().clone()).collect()),
         };
     }

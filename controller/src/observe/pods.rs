@@ -57,10 +57,10 @@ pub fn unplaced(client: &Client, told: &Told) -> (Arc<Table<Pod>>, Watch) {
     start(client, of_node(""), told)
 }
 
-/// What is in a table.
+/// What is in a table, if it is known.
 #[must_use]
 pub fn listed(table: &Table<Pod>) -> Option<Vec<Pod>> {
-    let all = table.all()?;
+    let all = table.known()?;
     Some(all.values().map(|pod| pod.as_ref().clone()).collect())
 }
 

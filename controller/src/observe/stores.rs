@@ -16,16 +16,12 @@ use unstall_decide::Node;
 use super::node;
 use super::perhaps::Perhaps;
 use super::same;
-use super::table::Table;
+use super::table::{MAY_FAIL_FOR, Table};
 use super::watch::{Kept, Told, Watch, watch};
 use crate::metrics::Metrics;
 
 /// How often it is looked whether all lists are there.
 const LOOK: Duration = Duration::from_millis(50);
-
-/// How long a watch may fail before nothing new is begun on what it told. A restart of
-/// the API server takes less.
-const MAY_FAIL_FOR: Duration = Duration::from_secs(60);
 
 /// An object of ours, or why it could not be read.
 pub type Readable<K> = Result<Arc<K>, String>;

@@ -7,6 +7,10 @@ use std::time::Duration;
 use kube::runtime::watcher::Event;
 use tokio::time::Instant;
 
+/// A watch may fail for so long before what it told counts as old, and nothing new is begun
+/// on it. A restart of the API server takes less.
+pub const MAY_FAIL_FOR: Duration = Duration::from_secs(60);
+
 /// The latest objects, by key. What comes is converted at once, so that the
 /// object as it came is kept nowhere.
 #[derive(Debug)]
@@ -104,6 +108,15 @@ impl<T> Table<T> {
         inner.is_listed.then(|| inner.live.clone())
     }
 
+    /// All of them; `None` until they were listed once, and where what is known of them
+    /// may be old.
+    #[must_use]
+    pub fn known(&self) -> Option<BTreeMap<String, Arc<T>>> {
+        let failing = self.failing();
+        let is_old = failing.is_some_and(|(time, _)| time > MAY_FAIL_FOR);
+        self.all().filter(|_| !is_old)
+    }
+
     /// How many there are.
     #[must_use]
     pub fn count(&self) -> usize {
@@ -171,6 +184,22 @@ mod tests {
         assert!(since < Duration::from_secs(60));
         take_in(&table, Event::Apply("a1"));
         assert_eq!(table.failing(), None);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_a_failing_watch_told_is_not_known_for_ever() {
+        let table = Table::default();
+        take_in(&table, Event::Init);
+        take_in(&table, Event::InitApply("a1"));
+        take_in(&table, Event::InitDone);
+        table.fail("refused".to_owned());
+        tokio::time::advance(MAY_FAIL_FOR).await;
+        assert!(table.known().is_some());
+        tokio::time::advance(Duration::from_secs(1)).await;
+        table.fail("refused".to_owned());
+        assert!(table.known().is_none() && table.all().is_some());
+        take_in(&table, Event::Apply("a1"));
+        assert!(table.known().is_some());
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use std::fmt::Debug;
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures::StreamExt;
 use kube::runtime::{WatchStreamExt, watcher};
@@ -13,6 +14,10 @@ use tokio::task::JoinHandle;
 use super::table::Table;
 use crate::machine;
 use crate::metrics::Metrics;
+
+/// A watch that tells nothing for so long after it failed is begun anew with a list: one
+/// that went on where it was may have nothing to tell, and does not say that it goes on.
+const SILENT_FOR: Duration = Duration::from_secs(40);
 
 /// Who is told of what watches see.
 #[derive(Clone)]
@@ -73,9 +78,25 @@ where
     T: Send + Sync + 'static,
 {
     let (table, told) = (Arc::clone(table), told.clone());
-    let mut events = watcher(api, config).default_backoff().boxed();
+    let begin = move || {
+        let events = watcher(api.clone(), config.clone());
+        events.default_backoff().boxed()
+    };
     let task = machine::spawn(async move {
-        while let Some(event) = events.next().await {
+        let mut events = begin();
+        loop {
+            let next = match table.failing() {
+                None => Ok(events.next().await),
+                Some(_) => tokio::time::timeout(SILENT_FOR, events.next()).await,
+            };
+            let event = match next {
+                Ok(Some(event)) => event,
+                Ok(None) => return,
+                Err(_) => {
+                    events = begin();
+                    continue;
+                }
+            };
             match event {
                 Ok(event) => {
                     if table.take_in(event, kept.convert, kept.is_same) {
@@ -93,4 +114,55 @@ where
         }
     });
     Watch { task }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::convert::Infallible;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use http_body_util::{BodyExt, Full, StreamBody};
+    use hyper::body::{Bytes, Frame};
+    use hyper::{Request, Response};
+    use k8s_openapi::api::core::v1::ConfigMap;
+    use kube::client::Body;
+    use kube::{Client, ResourceExt};
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_watch_that_goes_on_in_silence_is_not_taken_for_one_that_fails() {
+        let watches = Arc::new(AtomicUsize::new(0));
+        let counted = Arc::clone(&watches);
+        let server = tower::service_fn(move |request: Request<Body>| {
+            let query = request.uri().query().unwrap_or_default();
+            let is_refused =
+                query.contains("watch=") && counted.fetch_add(1, Ordering::SeqCst) == 0;
+            let silence = futures::stream::pending::<Result<Frame<Bytes>, Infallible>>();
+            let list = r#"{"kind":"ConfigMapList","apiVersion":"v1","metadata":{"resourceVersion":"7"},"items":[]}"#;
+            let (code, body) = match query.contains("watch=") {
+                false => (200, Full::from(list).boxed_unsync()),
+                true if is_refused => (503, Full::from("{}").boxed_unsync()),
+                true => (200, StreamBody::new(silence).boxed_unsync()),
+            };
+            let answer = Response::builder().status(code).body(body).unwrap();
+            std::future::ready(Ok::<_, Infallible>(answer))
+        });
+        let api: Api<ConfigMap> = Api::all(Client::new(server, "default"));
+        let told = Told {
+            changed: Arc::default(),
+            metrics: Arc::default(),
+        };
+        let table = Arc::default();
+        let kept = Kept::new("configmaps", |it: ConfigMap| (it.name_any(), ()));
+        let _watch = watch(api, watcher::Config::default(), &table, &told, kept);
+        tokio::time::sleep(Duration::from_secs(5)).await;
+        assert!(table.failing().is_some(), "its start was refused");
+        assert_eq!(watches.load(Ordering::SeqCst), 2, "it goes on");
+        tokio::time::sleep(SILENT_FOR).await;
+        assert_eq!(table.failing(), None);
+        assert!(table.is_listed());
+        tokio::time::sleep(10 * SILENT_FOR).await;
+        assert_eq!(watches.load(Ordering::SeqCst), 3, "and stays");
+    }
 }
