@@ -77,13 +77,13 @@ string_enum! {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ProcessSystemTime {
-    /// The process's name, as the kernel keeps it.
+    /// The process's name, as the kernel keeps it; ? where it has none.
     #[schemars(length(min = 1, max = 64))]
     pub name: String,
     /// Its number on the host.
     #[schemars(range(min = 1))]
     pub pid: i64,
-    /// Its share of one CPU while reads were slow.
+    /// Its share of one CPU while reads were slow; 100% where its threads used more.
     pub slow: Reading,
     /// Its share while they were fast; absent if that was not seen.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -87,7 +87,11 @@ const fn class(class: KernelClass) -> ApiClass {
 fn process(user: &User) -> ProcessSystemTime {
     let share = |hundredths| reading(Signal::CpuSteal, hundredths);
     ProcessSystemTime {
-        name: user.name.clone(),
+        // A process may call itself nothing.
+        name: match user.name.trim() {
+            "" => "?".to_owned(),
+            name => name.to_owned(),
+        },
         pid: user.pid.into(),
         slow: share(user.slow),
         fast: user.fast.map(share),
@@ -134,6 +138,21 @@ mod tests {
             ..Seen::default()
         };
         Verdict::of(evidence, &Thresholds::default())
+    }
+
+    #[test]
+    fn a_process_of_several_threads_or_without_a_name_is_told_as_the_api_takes_it() {
+        let user = |name: &str| User {
+            pid: 812,
+            name: name.to_owned(),
+            slow: 15_312,
+            fast: Some(10_001),
+        };
+        let told = serde_json::to_value(process(&user(""))).unwrap();
+        let expected = json!({"name": "?", "pid": 812, "slow": "100%", "fast": "100%"});
+        assert_eq!(told, expected);
+        assert!(serde_json::from_value::<ProcessSystemTime>(told).is_ok());
+        assert_eq!(process(&user(" a b ")).name, "a b");
     }
 
     #[test]

@@ -118,8 +118,10 @@ pub fn quantity(signal: Signal, value: u64) -> Quantity {
     match signal.unit() {
         Unit::Count => Quantity::Count(value),
         Unit::PerHour => Quantity::PerHour(value),
+        // The API knows no more than 100 %, which several threads of a process exceed, and a
+        // share of a time that was measured a moment too short.
         Unit::Ratio => Quantity::Ratio {
-            hundredths: value.try_into().unwrap_or(10_000),
+            hundredths: value.min(10_000).try_into().unwrap_or(10_000),
         },
         // Rounded up: what took time never shows as none.
         Unit::Nanoseconds => Quantity::Duration {
