@@ -151,7 +151,7 @@ mod tests {
         let api: Api<ConfigMap> = Api::all(Client::new(server, "default"));
         let told = Told {
             changed: Arc::default(),
-            metrics: Arc::default(),
+            metrics: Arc::new(Metrics::new(&crate::metrics::Calls::default())),
         };
         let table = Arc::default();
         let kept = Kept::new("configmaps", |it: ConfigMap| (it.name_any(), ()));
@@ -162,7 +162,7 @@ mod tests {
         tokio::time::sleep(SILENT_FOR).await;
         assert_eq!(table.failing(), None);
         assert!(table.is_listed());
-        tokio::time::sleep(10 * SILENT_FOR).await;
+        tokio::time::sleep(3 * SILENT_FOR).await;
         assert_eq!(watches.load(Ordering::SeqCst), 3, "and stays");
     }
 }

@@ -1,6 +1,6 @@
 //! What happens to the node itself while it is told to reboot.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -57,18 +57,15 @@ pub fn actuator_killed_between_journal_and_reboot(luck: &Luck<'_>) {
         ))
         .unwrap();
     luck.let_go();
-    let held = || luck.sick().run("test -e /run/held").unwrap().code == 0;
-    let until = Instant::now() + Duration::from_secs(300);
-    while !held() {
-        assert!(Instant::now() < until, "the actuator never asked the bus");
-        std::thread::sleep(Duration::from_millis(300));
-    }
-    luck.sick()
-        .check(
-            "for pid in $(pidof node-probe); do grep -q actuate /proc/$pid/cmdline && kill -9 $pid; done
-             kill $(cat /run/bus.pid); mv /run/dbus/real /run/dbus/system_bus_socket",
-        )
-        .unwrap();
+    // In the machine itself: the actuator does not wait long for a bus that stands still.
+    let kill =
+        "i=0; until [ -e /run/held ]; do sleep 0.05; i=$((i+1)); [ $i -lt 6000 ] || exit 9; done
+        for pid in $(pidof node-probe); do grep -q actuate /proc/$pid/cmdline && kill -9 $pid; done
+        kill $(cat /run/bus.pid); mv /run/dbus/real /run/dbus/system_bus_socket";
+    let killed = luck.sick().run_within(kill, Duration::from_secs(400));
+    let killed = killed.unwrap();
+    assert_ne!(killed.code, 9, "the actuator never asked the bus");
+    assert_eq!(killed.code, 0, "{killed:?}");
     let interrupted = |it: &Value| text(it, "/status/command/state") == Some("Interrupted");
     luck.bed.until("the order to be interrupted", |objects| {
         health(objects, SICK).is_some_and(interrupted)
