@@ -198,7 +198,9 @@ pub fn may_go_down(view: &View<'_>, node: &Node, status: &NodeRemediationStatus)
     });
     let proof = status.proof.as_ref().and_then(|it| it.boot.as_ref());
     let before = proof.map(|it| it.boot_id_before.as_str());
-    was_ordered && before.is_some() && judge::boot(view.snapshot, node) == before
+    // Two that tell different boots tell nothing.
+    let is_over = judge::boot(view.snapshot, node).is_some_and(|boot| Some(boot) != before);
+    was_ordered && before.is_some() && !is_over
 }
 
 /// The incident that has ended and for which `node` stays cordoned until a human

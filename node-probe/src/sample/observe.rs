@@ -181,7 +181,11 @@ impl Observer {
     /// of one that is gone.
     fn reopen(&mut self) {
         if self.root.is_err() {
-            *self = Self::open(self.roots.clone());
+            let old = std::mem::replace(self, Self::open(self.roots.clone()));
+            // What has nothing to do with cgroups compares with what it saw before.
+            self.background = old.background;
+            self.processes = old.processes;
+            self.stopwatch = old.stopwatch;
             return;
         }
         let Ok(memory) = &self.host.memory else {

@@ -146,6 +146,24 @@ fn a_root_that_is_none_is_refused_for_every_signal() {
 }
 
 #[test]
+fn a_hidden_root_hides_nothing_that_is_no_cgroups() {
+    let tree = Tree::of("hidden-root-v2");
+    let waited = |total| {
+        let line = |kind| format!("{kind} avg10=0.00 avg60=0.00 avg300=0.00 total={total}\n");
+        tree.write("proc/pressure/memory", &(line("some") + &line("full")));
+    };
+    waited(1_000);
+    let mut observer = tree.observer();
+    assert_eq!(observer.observe().surroundings.memory_pressure, Ok(None));
+    waited(1_500);
+    std::thread::sleep(std::time::Duration::from_millis(2));
+    let seen = observer.observe();
+    assert!(seen.root.is_err());
+    let share = seen.surroundings.memory_pressure;
+    assert!(matches!(share, Ok(Some(_))), "{share:?}");
+}
+
+#[test]
 fn a_leaf_that_went_away_is_replaced_by_another() {
     let tree = Tree::of("v1");
     tree.remove(LEAF_V1);

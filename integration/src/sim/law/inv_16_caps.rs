@@ -102,10 +102,16 @@ pub fn cools_down(world: &World, past: &Past, _: &Actor, commit: &Commit) -> Ver
         let Some(last) = done.find(|it| it.node == slot.node).filter(|_| !is_begun) else {
             continue;
         };
+        // Of an incident whose record a human deleted the ledger knows when it began.
+        let begun = last.slot.as_ref().and_then(|(name, since)| {
+            let is_gone = facts::incident(world, name).is_none();
+            let ago = world.wall().duration_since(*since);
+            is_gone.then(|| world.now.saturating_sub(ago.unsigned_abs()))
+        });
         let longest = |it: &Disruption| std::cmp::Reverse(it.cooldown_per_node.get());
         let pause = smallest(world, past, &slot.node, longest);
         let pause = pause.map(|it| it.0).unwrap_or_default();
-        if world.now + SKEW < last.at + pause {
+        if world.now + SKEW < begun.unwrap_or(last.at) + pause {
             return Err(format!(
                 "a slot for {} {:?} after {}, {pause:?} are to pass",
                 slot.node,
