@@ -148,6 +148,7 @@ fn a_root_that_is_none_is_refused_for_every_signal() {
 #[test]
 fn a_hidden_root_hides_nothing_that_is_no_cgroups() {
     let tree = Tree::of("hidden-root-v2");
+    std::fs::create_dir(tree.path().join("proc/pressure")).unwrap();
     let waited = |total| {
         let line = |kind| format!("{kind} avg10=0.00 avg60=0.00 avg300=0.00 total={total}\n");
         tree.write("proc/pressure/memory", &(line("some") + &line("full")));

@@ -7,7 +7,7 @@ use unstall_crds::command::CommandAction;
 use unstall_crds::policy::AfterFailure;
 use unstall_crds::remediation::{NodeRemediationSpec, Outcome, Phase};
 
-use super::past::LAG;
+use super::past::{Done, LAG};
 use super::{Past, Verdict, facts};
 use crate::sim::api::kind::Kind;
 use crate::sim::api::write::Commit;
@@ -50,6 +50,42 @@ fn is_well(world: &World, past: &Past, known: Duration, spec: &NodeRemediationSp
     Ok(())
 }
 
+/// What is given back without a proof: because the policy says so, or somebody else.
+fn unproven(
+    world: &World,
+    past: &Past,
+    node: &str,
+    (by, spec, outcome): (&str, &NodeRemediationSpec, Option<Outcome>),
+    reboot: Option<&Done>,
+) -> Verdict {
+    let policy = spec.policy.as_ref();
+    let keeps = policy.is_none_or(|it| it.after_failure == AfterFailure::KeepCordoned);
+    // Whoever else takes the node over has it as it is.
+    let is_theirs = outcome == Some(Outcome::Superseded);
+    let is_released =
+        reboot.is_some_and(|it| past.released.get(node).is_some_and(|at| *at >= it.at));
+    // An order that came to nothing leaves the node as it was; one that is at work does not.
+    let host = world.hosts.get(node);
+    let was_rebooted = host
+        .zip(reboot)
+        .is_some_and(|(host, it)| !host.is_up || host.is_busy || host.boot != it.boot);
+    if was_rebooted && keeps && !is_theirs && !is_released {
+        return Err(format!(
+            "{by} gives {node} back as {outcome:?} after its reboot"
+        ));
+    }
+    // One whose shutdown is held up may go down with whatever comes to it.
+    let is_going = host
+        .zip(reboot)
+        .is_some_and(|(host, it)| host.is_up && host.is_busy && host.boot == it.boot);
+    if is_going && !is_theirs && !is_released {
+        return Err(format!(
+            "{by} gives {node} back as {outcome:?}, which goes down yet"
+        ));
+    }
+    Ok(())
+}
+
 pub fn holds(world: &World, past: &Past, actor: &Actor, commit: &Commit) -> Verdict {
     let (Kind::Node, Some(before), Some(after)) = (commit.kind, &commit.before, &commit.after)
     else {
@@ -71,32 +107,7 @@ pub fn holds(world: &World, past: &Past, actor: &Actor, commit: &Commit) -> Verd
     let reboot = done
         .find(|it| it.node == *node && it.action == CommandAction::Reboot && ids.contains(&it.id));
     if outcome != Some(Outcome::Fixed) {
-        let policy = incident.spec.policy.as_ref();
-        let keeps = policy.is_none_or(|it| it.after_failure == AfterFailure::KeepCordoned);
-        // Whoever else takes the node over has it as it is.
-        let is_theirs = outcome == Some(Outcome::Superseded);
-        let is_released =
-            reboot.is_some_and(|it| past.released.get(node).is_some_and(|at| *at >= it.at));
-        // An order that came to nothing leaves the node as it was; one that is at work does not.
-        let host = world.hosts.get(node);
-        let was_rebooted = host
-            .zip(reboot)
-            .is_some_and(|(host, it)| !host.is_up || host.is_busy || host.boot != it.boot);
-        if was_rebooted && keeps && !is_theirs && !is_released {
-            return Err(format!(
-                "{by} gives {node} back as {outcome:?} after its reboot"
-            ));
-        }
-        // One whose shutdown is held up may go down with whatever comes to it.
-        let is_going = host
-            .zip(reboot)
-            .is_some_and(|(host, it)| host.is_up && host.is_busy && host.boot == it.boot);
-        if is_going && !is_theirs && !is_released {
-            return Err(format!(
-                "{by} gives {node} back as {outcome:?}, which goes down yet"
-            ));
-        }
-        return Ok(());
+        return unproven(world, past, node, (by, &incident.spec, outcome), reboot);
     }
     let Some(host) = world.hosts.get(node) else {
         return Ok(());
