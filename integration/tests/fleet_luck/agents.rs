@@ -46,7 +46,7 @@ fn clock(luck: &Luck<'_>, wrong: &str, right: &str) {
 pub fn actuator_killed_between_journal_and_reboot(luck: &Luck<'_>) {
     let boots = luck.sick().boots().len();
     let incident = luck.strike_held_up();
-    let put_between = "cd /run; echo 'ListInhibitors 2' >hold; rm -f held calls
+    let put_between = "cd /run; echo 'Reboot 1' >hold; rm -f held calls
         mv dbus/system_bus_socket dbus/real
         setsid perl bus.pl /run/dbus/system_bus_socket /run/dbus/real </dev/null >bus.log 2>&1 &
         until [ -S dbus/system_bus_socket ]; do sleep 0.1; done";
