@@ -33,7 +33,7 @@ bench-fleet: ## what the controller costs beside 5,000 played nodes on a real AP
 sim: ## the controller in worlds that are played, each of one seed (ARGS="--seeds 1000", ARGS="--seed 17")
 	@cargo --locked run -q --profile sim -p unstall-integration --features sim --bin sim -- $(ARGS)
 
-plant: ## plant 52 mistakes into a copy of the code, one at a time: does the simulator find them? (ONLY="budget", ARGS="--seeds 100")
+plant: ## plant 53 mistakes into a copy of the code, one at a time: does the simulator find them? (ONLY="budget", ARGS="--seeds 100")
 	@cargo --locked run -q --profile sim -p unstall-integration --features sim --bin plant -- $(ARGS) "$(ONLY)"
 
 fleet: ## a kernel rolled through three machines that really reboot, as a live table (root; 12 min)
