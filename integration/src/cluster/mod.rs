@@ -35,6 +35,7 @@ mod forward;
 mod serve;
 mod state;
 mod sweep;
+mod turn;
 
 mod handle;
 mod reader;

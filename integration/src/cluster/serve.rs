@@ -21,6 +21,7 @@ use super::process::Component;
 use super::state::{ComponentState, Phase, State};
 use super::sweep::{remove_file, sweep_locked, try_lock};
 use super::toolchain::Toolchain;
+use super::turn::Turn;
 use super::{cgroup, forward, guest, host_paths, kubeconfig, network};
 use crate::process_id::ProcessId;
 
@@ -103,7 +104,6 @@ fn serve_locked(options: &ServeOptions) -> Result<()> {
     cgroup::create(&layout.cgroup())?;
 
     let mut supervisor = Supervisor::new(options, &listener)?;
-    supervisor.say("starting etcd and kube-apiserver")?;
     forward::spawn(listener);
     let outcome = supervisor.run(&signals);
     supervisor.end(outcome)
@@ -147,7 +147,37 @@ impl<'a> Supervisor<'a> {
     }
 
     fn run(&mut self, signals: &SignalFd) -> Result<ToldToStop> {
+        let Some(turn) = self.turn(signals)? else {
+            return Ok(ToldToStop);
+        };
+        if !self.start_all(signals)? {
+            return Ok(ToldToStop);
+        }
+        turn.give_back()?;
+        while !self.look(signals)? {}
+        Ok(ToldToStop)
+    }
+
+    /// Waits for this cluster's turn to start; nothing where it is told to stop.
+    fn turn(&mut self, signals: &SignalFd) -> Result<Option<Turn>> {
+        let run = self.options.layout.run();
+        let dir = run.parent().context("a cluster's directory has a parent")?;
+        self.say("waiting until other clusters of this machine have started")?;
+        loop {
+            if let Some(turn) = Turn::take(dir)? {
+                self.started = Instant::now();
+                return Ok(Some(turn));
+            }
+            if self.look(signals)? {
+                return Ok(None);
+            }
+        }
+    }
+
+    /// Starts everything and waits until it is ready; returns whether it is, and not told to stop.
+    fn start_all(&mut self, signals: &SignalFd) -> Result<bool> {
         let (layout, toolchain) = (&self.options.layout, &self.options.toolchain);
+        self.say("starting etcd and kube-apiserver")?;
         let authority = Authority::new(&layout.pki())?;
         let admin = authority.client("admin", "kubernetes-admin", &["system:masters"])?;
         kubeconfig::write(
@@ -183,7 +213,7 @@ impl<'a> Supervisor<'a> {
             self.say(message)?;
             while !self.reached(&wait, node.as_ref()) {
                 if self.look(signals)? {
-                    return Ok(ToldToStop);
+                    return Ok(false);
                 }
                 if self.started.elapsed() > START_LIMIT {
                     bail!(
@@ -210,8 +240,7 @@ impl<'a> Supervisor<'a> {
         self.state.phase = Phase::Ready;
         self.state.ready_after_seconds = Some(self.started.elapsed().as_secs_f32());
         self.say("ready")?;
-        while !self.look(signals)? {}
-        Ok(ToldToStop)
+        Ok(true)
     }
 
     fn start(&mut self, spec: super::process::Spec) -> Result<()> {
