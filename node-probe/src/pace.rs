@@ -76,6 +76,12 @@ impl Pace {
     }
 }
 
+/// The longest delay that the duty makes after a cycle that took `cost` of CPU time.
+#[must_use]
+pub fn longest_delay(cost: Duration) -> Duration {
+    spread(cost.saturating_mul(DELAY_PER_COST), 100, u32::MAX)
+}
+
 /// `base` times a factor between `low_percent` and 120 %, by `jitter`.
 fn spread(base: Duration, low_percent: u32, jitter: u32) -> Duration {
     // Whole percents of a percent: integer arithmetic keeps the lower bound
@@ -178,6 +184,7 @@ mod tests {
             let decides = pace.fast.max(cost * DELAY_PER_COST);
             let delay = pace.next_delay(Mode::Fast, cost, jitter);
             prop_assert!(delay >= decides && delay <= decides * 6 / 5 + Duration::from_nanos(1));
+            prop_assert!(delay <= longest_delay(cost).max(pace.fast * 6 / 5));
         }
     }
 }

@@ -1,7 +1,6 @@
 //! Whether other signals bear a slow read out. (pure)
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 
-use super::history::GAP_MAX;
 use super::rule::{Corroborator, Rule};
 use super::series::Series;
 use super::signal::Signal;
@@ -87,8 +86,7 @@ fn greatest(
     now: MonotonicTime,
 ) -> Option<u64> {
     let series = &signals[one.signal?.index()];
-    let (newest, _) = series.history().last()?;
-    if series.unreadable().is_some() || now.since(newest) > GAP_MAX {
+    if series.unreadable().is_some() || series.history().is_stale(now) {
         return None;
     }
     Some(series.history().summary(samples)?.max)
@@ -97,6 +95,7 @@ fn greatest(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::judge::history::GAP_MAX;
     use crate::judge::testing::{at, rule};
     use crate::judge::trust::Reading;
 

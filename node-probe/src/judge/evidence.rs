@@ -1,7 +1,7 @@
 //! The numbers behind a verdict. (pure)
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 
-use super::history::{GAP_MAX, Summary};
+use super::history::Summary;
 use super::nature::{Nature, nature};
 use super::series::Series;
 use super::signal::Signal;
@@ -90,8 +90,7 @@ impl Evidence {
 }
 
 fn fresh(series: &Series, count: usize, now: MonotonicTime) -> Option<Summary> {
-    let (newest, _) = series.history().last()?;
-    if now.since(newest) > GAP_MAX {
+    if series.history().is_stale(now) {
         return None;
     }
     series.history().summary(count)

@@ -21,12 +21,14 @@ const KEPT: usize = 61;
 #[derive(Clone, Debug)]
 pub struct Growth {
     counts: VecDeque<(MonotonicTime, u64)>,
+    gap: Duration,
 }
 
 impl Default for Growth {
     fn default() -> Self {
         Self {
             counts: VecDeque::with_capacity(KEPT),
+            gap: GAP_MAX,
         }
     }
 }
@@ -36,7 +38,7 @@ impl Growth {
     /// count of the last hour, zero if they became fewer. `None` until there is
     /// one that is ten minutes old.
     pub fn add(&mut self, at: MonotonicTime, count: u64) -> Option<u64> {
-        let is_gap = |last: &MonotonicTime| at < *last || at.since(*last) > GAP_MAX;
+        let is_gap = |last: &MonotonicTime| at < *last || at.since(*last) > self.gap;
         if self.counts.back().is_some_and(|(last, _)| is_gap(last)) {
             self.counts.clear();
         }
@@ -60,6 +62,11 @@ impl Growth {
             self.counts.push_back((at, count));
         }
         growth
+    }
+
+    /// From now on takes counts up to `gap` apart for one series.
+    pub fn set_gap(&mut self, gap: Duration) {
+        self.gap = gap;
     }
 
     /// Forgets everything: the count cannot be read any more.

@@ -5,20 +5,32 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use super::signal::Statistic;
+use crate::pace;
 use crate::time::MonotonicTime;
 
 /// Samples kept, so the most that a statistic can be asked over.
 pub const CAPACITY: usize = 128;
 
 /// Samples further apart than this do not belong to one series: what was seen
-/// before the gap says nothing about now. It exceeds the longest pause that
-/// pacing makes between reads of up to 9 s.
+/// before the gap says nothing about now. Only the pause after a cycle so dear that
+/// the next one comes later makes it longer.
 pub const GAP_MAX: Duration = Duration::from_secs(15 * 60);
+
+/// What a cycle may take beside the pause before it.
+const CYCLE_MAX: Duration = Duration::from_secs(3 * 60);
+
+/// How far apart two samples of one series are at most, the earlier of which was
+/// taken in a cycle that took `cost` of CPU time.
+#[must_use]
+pub fn gap_after(cost: Duration) -> Duration {
+    GAP_MAX.max(pace::longest_delay(cost).saturating_add(CYCLE_MAX))
+}
 
 /// The last samples, oldest first, without gaps.
 #[derive(Clone, Debug)]
 pub struct History {
     samples: VecDeque<(MonotonicTime, u64)>,
+    gap: Duration,
 }
 
 /// The four statistics of the same samples.
@@ -47,6 +59,7 @@ impl Default for History {
     fn default() -> Self {
         Self {
             samples: VecDeque::with_capacity(CAPACITY),
+            gap: GAP_MAX,
         }
     }
 }
@@ -56,7 +69,7 @@ impl History {
     /// was there before is forgotten.
     pub fn add(&mut self, at: MonotonicTime, value: u64) {
         if let Some((last, _)) = self.samples.back()
-            && (at < *last || at.since(*last) > GAP_MAX)
+            && (at < *last || at.since(*last) > self.gap)
         {
             self.samples.clear();
         }
@@ -64,6 +77,17 @@ impl History {
             self.samples.pop_front();
         }
         self.samples.push_back((at, value));
+    }
+
+    /// From now on takes samples up to `gap` apart for one series.
+    pub fn set_gap(&mut self, gap: Duration) {
+        self.gap = gap;
+    }
+
+    /// Whether the newest sample says nothing about `now` any more.
+    #[must_use]
+    pub fn is_stale(&self, now: MonotonicTime) -> bool {
+        self.last().is_some_and(|(at, _)| now.since(at) > self.gap)
     }
 
     /// Forgets everything: the signal cannot be read any more.

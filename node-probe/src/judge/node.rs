@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::corroboration::Corroboration;
 use super::evidence::{Evidence, READS};
 use super::growth::Growth;
+use super::history::gap_after;
 use super::nature::Pairs;
 use super::proof::Proof;
 use super::rule::Rule;
@@ -106,6 +107,7 @@ impl Judge {
             self.users.add(uses, root.on_cpu);
         }
         self.is_dear = observation.cost > DEAR_CYCLE;
+        self.set_gap(gap_after(observation.cost));
         self.evaluate(observation.at);
     }
 
@@ -115,6 +117,13 @@ impl Judge {
         self.signals.iter_mut().for_each(Series::forget);
         self.leaf.forget();
         self.growth.clear();
+    }
+
+    /// After a dear cycle the next one comes late, and is of the same series.
+    fn set_gap(&mut self, gap: Duration) {
+        self.signals.iter_mut().for_each(|it| it.set_gap(gap));
+        self.leaf.set_gap(gap);
+        self.growth.set_gap(gap);
     }
 
     /// How fast zombies become more, as far as counts can be believed.

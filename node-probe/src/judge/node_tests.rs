@@ -70,6 +70,37 @@ fn a_verdict_without_fresh_reads_is_unknown() {
 }
 
 #[test]
+fn reads_whose_cost_keeps_them_apart_are_one_series() {
+    let mut judge = Judge::default();
+    judge.set_rules(vec![slow_reads()], at(0));
+    let mut twice = observation(1, MS(8_000));
+    // Each read is repeated, so that the pause after it is 26 min and more.
+    twice.cost = MS(16_000);
+    let mut apart = Vec::new();
+    for _ in 0..3 {
+        judge.observe(&twice);
+        apart.push(judge.triggers()[0].state());
+        judge.evaluate(twice.at.after(MS(1_900_000)));
+        twice.at = twice.at.after(MS(1_936_000));
+    }
+    assert_eq!(apart, [State::Unknown, State::Unknown, State::Firing]);
+    assert_eq!(judge.triggers()[0].state(), State::Firing);
+    let silent = twice.at.after(GAP_MAX);
+    judge.evaluate(silent);
+    assert_eq!(judge.triggers()[0].state(), State::Unknown);
+
+    judge.observe(&observation(10_000, MS(80)));
+    assert_eq!(
+        judge.verdict(at(10_000).after(GAP_MAX)).level,
+        Level::Degraded
+    );
+    assert_eq!(
+        judge.verdict(at(10_001).after(GAP_MAX)).level,
+        Level::Unknown
+    );
+}
+
+#[test]
 fn a_part_that_cannot_be_read_leaves_the_rest_alone() {
     let mut judge = Judge::default();
     let why = SampleError::Unusable {

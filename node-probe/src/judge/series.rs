@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::history::History;
 use super::trust::{Distrust, Reading};
@@ -30,6 +31,11 @@ impl Series {
                 self.unreadable = Some(why);
             }
         }
+    }
+
+    /// From now on takes samples up to `gap` apart for one series.
+    pub fn set_gap(&mut self, gap: Duration) {
+        self.history.set_gap(gap);
     }
 
     /// Forgets the samples: what comes is not to be mixed with them.

@@ -251,10 +251,10 @@ impl Trigger {
         if need > CAPACITY {
             return Err(UnknownReason::TooManyAsked { need });
         }
-        let age = series.history().last().map(|(at, _)| now.since(at));
-        if let Some(age) = age
-            && age > GAP_MAX
+        if let Some((newest, _)) = series.history().last()
+            && series.history().is_stale(now)
         {
+            let age = now.since(newest);
             return Err(UnknownReason::Stale { age });
         }
         let value = series.history().statistic(self.rule.statistic, need);

@@ -9,7 +9,7 @@ use unstall_crds::health::CommandMeasurement;
 
 use super::rules::reading;
 use super::status::Now;
-use crate::judge::{GAP_MAX, Judge, Signal, Statistic, ZOMBIE_COUNTS};
+use crate::judge::{Judge, Signal, Statistic, ZOMBIE_COUNTS};
 use crate::time::MonotonicTime;
 
 /// A median of fewer reads is moved by one just after somebody else's.
@@ -32,11 +32,14 @@ enum Seen {
 /// What is known as a command begins; `None` if that is nothing.
 #[must_use]
 pub fn before(judge: &Judge, now: Now) -> Option<CommandMeasurement> {
-    let [read, zombies] = both(judge, None).map(|seen| match seen {
-        Seen::Value(_, at) if now.monotonic.since(at) > GAP_MAX => Seen::Pending,
-        seen => seen,
-    });
-    measurement(read, zombies, now)
+    let signals = [Signal::MemoryStatReadCpu, Signal::ZombieMemcgs];
+    let is_stale = signals.map(|it| judge.series(it).history().is_stale(now.monotonic));
+    let [read, zombies] = both(judge, None);
+    let fresh = |seen, is_stale| match (seen, is_stale) {
+        (Seen::Value(..), true) => Seen::Pending,
+        (seen, _) => seen,
+    };
+    measurement(fresh(read, is_stale[0]), fresh(zombies, is_stale[1]), now)
 }
 
 /// What was measured after a command that ended at `ended`, once both numbers
@@ -103,6 +106,7 @@ fn measurement(read: Seen, zombies: Seen, now: Now) -> Option<CommandMeasurement
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::judge::GAP_MAX;
     use crate::judge::testing::{at, observation};
     use crate::sample::SampleError;
 
