@@ -23,6 +23,9 @@ pub mod annotation {
     /// On a Node: the incident (a `NodeRemediation`'s name) for which Unstall
     /// cordoned it. Without this annotation Unstall never uncordons a node.
     pub const CORDONED_BY: &str = "unstall.dev/cordoned-by";
+    /// On the object of another remediator: the incident that it was made for.
+    /// No label: an incident of a node with a long name is longer than those may be.
+    pub const REMEDIATION: &str = "unstall.dev/remediation";
     /// On a Node: present with any value but `false`, Unstall does nothing to
     /// the node; it is still watched.
     pub const SKIP: &str = "unstall.dev/skip";
@@ -63,8 +66,6 @@ pub mod label {
     /// On a Node that is drained: keeps it out of external load balancers.
     pub const EXCLUDE_FROM_LOAD_BALANCERS: &str =
         "node.kubernetes.io/exclude-from-external-load-balancers";
-    /// On the object of another remediator: the incident that it was made for.
-    pub const REMEDIATION: &str = "unstall.dev/remediation";
 }
 
 /// Taints.

@@ -145,7 +145,7 @@ fn template(snapshot: &Snapshot, policy: &NodeHealthPolicy) -> Option<Problem> {
                 ),
             ),
             HandedOver::Forbidden => (ConditionReason::Forbidden, no_right(template)),
-            HandedOver::Present | HandedOver::Absent | HandedOver::Foreign => return None,
+            HandedOver::Present | HandedOver::Absent | HandedOver::Foreign | HandedOver::Refused(_) => return None,
         };
         let text = format!("spec.remedies[{name}].handOver.template: {text}");
         Some(Problem { reason, text })

@@ -4,15 +4,41 @@ use anyhow::Result;
 use kube::Error;
 use kube::api::{Api, DynamicObject};
 use serde_json::{Value, json};
-use unstall_crds::names::label;
+use unstall_crds::names::annotation;
 use unstall_crds::policy::TemplateReference;
 
 use super::actor::{Actor, params};
 use super::{apply, slot};
 use crate::observe::{dynamic_api, is_unknown_kind};
 
-/// Makes it, named after the node, with the template's spec.
+/// Makes it, named after the node, with the template's spec. What the API server
+/// refuses for good is told to the next decision.
+///
+/// # Errors
+/// When it was not made.
 pub async fn make(
+    actor: &Actor,
+    node: &str,
+    remediation: &str,
+    template: &TemplateReference,
+) -> Result<()> {
+    let made = try_to_make(actor, node, remediation, template).await;
+    if let Some(why) = made.as_ref().err().and_then(refusal) {
+        actor.sights.refuse(remediation, why);
+    }
+    made
+}
+
+/// What the API server says where asking again would be answered the same.
+fn refusal(error: &anyhow::Error) -> Option<String> {
+    let Some(Error::Api(status)) = error.downcast_ref() else {
+        return None;
+    };
+    let is_final = matches!(status.code, 400 | 403 | 404 | 422);
+    is_final.then(|| status.message.clone())
+}
+
+async fn try_to_make(
     actor: &Actor,
     node: &str,
     remediation: &str,
@@ -81,7 +107,7 @@ fn object(
         "metadata": {
             "name": node,
             "namespace": template.namespace,
-            "labels": {label::REMEDIATION: remediation},
+            "annotations": {annotation::REMEDIATION: remediation},
         },
         "spec": spec.cloned().unwrap_or_else(|| json!({})),
     })
@@ -113,8 +139,9 @@ pub async fn take_back(
     let Some((objects, found)) = found.await? else {
         return Ok(());
     };
-    let labels = found.labels.unwrap_or_default();
-    let of = labels.get(label::REMEDIATION).map(String::as_str);
+    let annotations = found.annotations.unwrap_or_default();
+    let of = annotations.get(annotation::REMEDIATION);
+    let of = of.map(String::as_str);
     if of != Some(remediation) {
         tracing::warn!(
             node,
@@ -147,6 +174,24 @@ mod tests {
     use super::*;
 
     #[test]
+    fn what_is_refused_for_good_is_told_and_the_rest_tried_again() {
+        use anyhow::Context;
+        use kube::core::Status;
+        let answer = |code| {
+            let status = Status::failure("spec.x: Required value", "").with_code(code);
+            Err::<(), _>(Error::Api(Box::new(status))).context("cannot make it")
+        };
+        for code in [400, 403, 404, 422] {
+            let why = refusal(&answer(code).unwrap_err());
+            assert_eq!(why.as_deref(), Some("spec.x: Required value"), "{code}");
+        }
+        for code in [401, 409, 429, 500, 503] {
+            assert_eq!(refusal(&answer(code).unwrap_err()), None, "{code}");
+        }
+        assert_eq!(refusal(&anyhow::anyhow!("no answer in 20 s")), None);
+    }
+
+    #[test]
     fn the_object_has_the_templates_spec_and_the_nodes_name() {
         let template = TemplateReference {
             api_version: "x.example/v1".to_owned(),
@@ -159,7 +204,7 @@ mod tests {
             object(&found, &template, "Fence", "n1", "n1-3"),
             json!({
                 "apiVersion": "x.example/v1", "kind": "Fence",
-                "metadata": {"name": "n1", "namespace": "ns", "labels": {"unstall.dev/remediation": "n1-3"}},
+                "metadata": {"name": "n1", "namespace": "ns", "annotations": {"unstall.dev/remediation": "n1-3"}},
                 "spec": {"strategy": "Auto"},
             })
         );

@@ -10,7 +10,7 @@ use kube::{Client, discovery};
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
-use unstall_crds::names::label;
+use unstall_crds::names::annotation;
 use unstall_crds::policy::TemplateReference;
 use unstall_decide::{HandedOver, Wanted, template_key};
 
@@ -45,6 +45,8 @@ pub struct Sights {
 #[derive(Debug, Default)]
 struct Inner {
     found: BTreeMap<String, HandedOver>,
+    /// Why the object of an incident could not be made.
+    refused: BTreeMap<String, String>,
     /// Counts what was forgotten: a look that began before saw the time before.
     forgotten: u64,
 }
@@ -58,6 +60,26 @@ impl Sights {
         inner.forgotten += 1;
         drop(inner);
         self.wake.notify_one();
+    }
+
+    /// Keeps why the object of an incident could not be made.
+    pub fn refuse(&self, incident: &str, why: String) {
+        self.lock().refused.insert(incident.to_owned(), why);
+        self.wake.notify_one();
+    }
+
+    /// What was found, and what was refused of that which is not there.
+    fn all(&self) -> BTreeMap<String, HandedOver> {
+        let inner = self.lock();
+        let mut all = inner.found.clone();
+        for (incident, why) in &inner.refused {
+            if let Some(state) = all.get_mut(incident)
+                && *state == HandedOver::Absent
+            {
+                *state = HandedOver::Refused(why.clone());
+            }
+        }
+        all
     }
 
     fn forgotten(&self) -> u64 {
@@ -77,9 +99,9 @@ impl Sights {
     }
 
     fn retain(&self, keys: &BTreeSet<&str>) {
-        self.lock()
-            .found
-            .retain(|key, _| keys.contains(key.as_str()));
+        let mut inner = self.lock();
+        inner.found.retain(|key, _| keys.contains(key.as_str()));
+        inner.refused.retain(|key, _| keys.contains(key.as_str()));
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
@@ -151,7 +173,7 @@ impl HandOvers {
     /// What was found, by incident or by template.
     #[must_use]
     pub fn all(&self) -> BTreeMap<String, HandedOver> {
-        self.sights.lock().found.clone()
+        self.sights.all()
     }
 
     fn stop(&mut self) {
@@ -230,8 +252,8 @@ async fn look(client: &Client, target: &Target) -> Option<HandedOver> {
         Ok(None) if target.is_template => Some(HandedOver::NoTemplate),
         Ok(None) => Some(HandedOver::Absent),
         Ok(Some(found)) => {
-            let of = found.metadata.labels.unwrap_or_default();
-            let is_ours = of.get(label::REMEDIATION) == Some(&target.key);
+            let of = found.metadata.annotations.unwrap_or_default();
+            let is_ours = of.get(annotation::REMEDIATION) == Some(&target.key);
             match target.is_template || is_ours {
                 true => Some(HandedOver::Present),
                 false => Some(HandedOver::Foreign),
@@ -298,5 +320,20 @@ mod tests {
         assert_eq!(sights.lock().found, found(HandedOver::Present));
         sights.retain(&BTreeSet::new());
         assert!(sights.lock().found.is_empty());
+    }
+
+    #[test]
+    fn what_was_refused_is_told_of_what_is_not_there() {
+        let sights = Sights::default();
+        let found = |state| BTreeMap::from([("n1-1".to_owned(), state)]);
+        sights.refuse("n1-1", "no".to_owned());
+        assert_eq!(sights.all(), BTreeMap::new(), "nobody has looked yet");
+        sights.keep(0, found(HandedOver::Absent));
+        assert_eq!(sights.all(), found(HandedOver::Refused("no".to_owned())));
+        sights.keep(0, found(HandedOver::Present));
+        assert_eq!(sights.all(), found(HandedOver::Present));
+        sights.retain(&BTreeSet::new());
+        sights.keep(0, found(HandedOver::Absent));
+        assert_eq!(sights.all(), found(HandedOver::Absent), "another remedy");
     }
 }

@@ -39,6 +39,18 @@ fn another_remediator_is_given_the_node_and_it_is_taken_back() {
         nothing_of_ours(&bed.get("nodes", "n2")).then_some(())
     });
     assert_eq!(bed.fleet.deeds().done(), [], "nothing was ordered by us");
+
+    // One that the API server refuses is said with its words, and not waited for.
+    let brutally = r#"--patch={"spec":{"template":{"spec":{"how":"brutally"}}}}"#;
+    bed.run(&["patch", "fencetemplate", "usual", "--type=merge", brutally]);
+    bed.change("n3", |facts| facts.fires = true);
+    let refused = bed.until_phase("n3-1", &["Ended"]);
+    let rung = &refused["status"]["rungs"][0];
+    assert_eq!(rung["result"], "Failed", "{refused:#}");
+    let message = rung["message"].as_str().unwrap_or_default();
+    let is_said = message.contains(r#"Fence n3 could not be made"#)
+        && message.contains(r#"Unsupported value: "brutally""#);
+    assert!(is_said, "{message}");
 }
 
 /// Another remediator's kinds, and a template of it.
@@ -136,7 +148,10 @@ spec:
   - name: v1
     served: true
     storage: true
-    schema: {openAPIV3Schema: {type: object, x-kubernetes-preserve-unknown-fields: true}}
+    schema:
+      openAPIV3Schema:
+        type: object
+        properties: {spec: {type: object, properties: {how: {type: string, enum: [gently]}}}}
 ";
 
 const TEMPLATE: &str = r"

@@ -9,10 +9,13 @@ use super::step::Step;
 use crate::judge::add;
 use crate::no::No;
 use crate::snapshot::HandedOver;
-use crate::{Action, ladder, problem};
+use crate::{Action, ladder, problem, record};
 
 /// So long a human waits for the other remediator's object to be taken back.
 const TAKE_BACK_LIMIT: SignedDuration = SignedDuration::from_secs(60);
+
+/// So much of what the API server says is told, in characters.
+const WHY_MAX: usize = 300;
 
 /// How it ends.
 struct End {
@@ -55,6 +58,13 @@ impl Step<'_, '_> {
             Some(HandedOver::Forbidden) => {
                 self.release();
                 let text = problem::no_right(&template);
+                self.next_rung(RungResult::Failed, &text);
+            }
+            Some(HandedOver::Refused(why)) => {
+                self.release();
+                let kind = template.kind.trim_end_matches("Template");
+                let why = record::cut(why, WHY_MAX);
+                let text = format!("{kind} {} could not be made: {why}", self.node.name);
                 self.next_rung(RungResult::Failed, &text);
             }
             Some(HandedOver::Foreign) => {

@@ -47,7 +47,7 @@ impl World {
             let incidents = wanted.handed_over.iter().map(|(name, ..)| name.clone());
             let state = |name: String| {
                 let state = match (self.sights.get(&name), self.templates) {
-                    (Some(state), _) => *state,
+                    (Some(state), _) => state.clone(),
                     (None, false) => HandedOver::NoTemplate,
                     (None, true) if self.others.contains(&name) => HandedOver::Present,
                     (None, true) => HandedOver::Absent,
