@@ -19,9 +19,8 @@ use crate::{
     Action, Node, Plan, Snapshot, conditions, ladder, left_over, marks, order, phase, status,
 };
 
-/// Incidents of one policy that wait at once. What is more than that is counted in the status of
-/// its policy; a fleet that is sick as a whole must not be as many records.
-const WAITING: usize = 64;
+/// Incidents that their own nodes hold, for each that may wait.
+const HELD_PER_WAITING: usize = 4;
 
 /// What is to be done about `snapshot`.
 #[must_use]
@@ -119,6 +118,7 @@ impl<'a> Pass<'a> {
 
     fn open(&mut self) {
         let (mut usage, mut waiting) = self.reserved();
+        let most = self.view.snapshot.limits.waiting;
         for (node, call) in order::calls(self.view, Mode::Enforce) {
             let is_opened = self.opened.contains(&node.name.as_str());
             if is_opened || marks::is_released(self.view, node) {
@@ -146,14 +146,12 @@ impl<'a> Pass<'a> {
                     self.wait(node, &call, no);
                     continue;
                 }
-            } else if waiting
-                .get(&call.policy.name)
-                .is_some_and(|it| *it >= WAITING)
+            } else if waiting.get(&call.policy.name).is_some_and(|it| *it >= most)
                 || self.view.snapshot.unreadable_incident(&node.name).is_some()
             {
                 let mut reasons = guard::forbids(self.view, &usage, &ask).into_iter();
                 let no = reasons.next().unwrap_or_else(|| {
-                    let text = format!("{WAITING} incidents of the policy wait already");
+                    let text = format!("{most} incidents of the policy wait already");
                     No::new(BlockedReason::BudgetExhausted, text)
                 });
                 self.wait(node, &call, no);
@@ -172,15 +170,23 @@ impl<'a> Pass<'a> {
 
     /// How many incidents of each policy wait, and the budgets with what those of
     /// roll-outs will take: a node that waits for approval is the next one, and no
-    /// other is opened instead. One that cannot go keeps nobody else from going.
+    /// other is opened instead. One that cannot go keeps nobody else from going, unless
+    /// too many cannot.
     fn reserved(&self) -> (Usage<'a>, BTreeMap<String, usize>) {
-        let (mut usage, mut waiting) = (self.usage.clone(), BTreeMap::new());
+        let (mut usage, mut waiting) = (self.usage.clone(), BTreeMap::<String, usize>::new());
+        let mut held = BTreeMap::<String, usize>::new();
+        let may_be_held = self.view.snapshot.limits.waiting * HELD_PER_WAITING;
         for (incident, status) in self.after.values() {
             if status.phase != Phase::Pending {
                 continue;
             }
             let policy = incident.spec.policy_name.clone().unwrap_or_default();
-            *waiting.entry(policy).or_default() += 1;
+            let is_held = incident::is_held_by_its_node(status);
+            if is_held {
+                *held.entry(policy.clone()).or_default() += 1;
+            }
+            let is_counted = !is_held || held[&policy] > may_be_held;
+            *waiting.entry(policy).or_default() += usize::from(is_counted);
             let trigger = incident
                 .spec
                 .policy
@@ -189,7 +195,7 @@ impl<'a> Pass<'a> {
             let next = ladder::of(incident).get(status.rungs.len());
             let is_disruptive = next.and_then(unstall_crds::policy::Remedy::kind);
             if trigger.is_some_and(unstall_crds::policy::Trigger::is_rollout)
-                && !incident::is_held_by_its_node(status)
+                && !is_held
                 && is_disruptive.is_some_and(|kind| kind.is_disruptive())
                 && let Some(node) = self.view.node(&incident.spec.node_name)
             {

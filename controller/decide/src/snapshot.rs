@@ -72,6 +72,10 @@ pub struct Snapshot {
 pub struct Limits {
     /// Nodes whose pods are watched at once.
     pub pod_nodes: usize,
+    /// Incidents of one policy that wait at once. What is more than that is counted in the
+    /// status of its policy; a fleet that is sick as a whole must not be as many records.
+    /// Those that are held by their own nodes keep no others out, up to four times as many.
+    pub waiting: usize,
     /// Evictions that are in flight on one node at once.
     pub evictions_per_node: usize,
     /// Records of ended incidents that are kept.
@@ -86,6 +90,7 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             pod_nodes: 64,
+            waiting: 64,
             evictions_per_node: 10,
             records: 1000,
             record_age: SignedDuration::from_hours(30 * 24),
@@ -148,7 +153,7 @@ pub struct Replica {
 }
 
 /// The object of another remediator.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum HandedOver {
     /// It is there.
     Present,
@@ -161,6 +166,8 @@ pub enum HandedOver {
     NoTemplate,
     /// This controller has no right to look at it.
     Forbidden,
+    /// It is not there, and the API server refused to make it, for this reason.
+    Refused(String),
 }
 
 impl Snapshot {

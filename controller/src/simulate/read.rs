@@ -45,6 +45,16 @@ pub fn read(text: &str) -> Result<Snapshot> {
             serde_ignored::deserialize(yaml, &mut ignored)
         })?
     };
+    if ["apiVersion", "kind"]
+        .map(str::to_owned)
+        .iter()
+        .all(|it| unknown.contains(it))
+    {
+        bail!(
+            "apiVersion, kind: this is an object's manifest, not a captured cluster; take one with \
+             `unstall-controller snapshot` and put a policy to be tried into its list `policies`"
+        );
+    }
     if count > 0 {
         let more = match count - unknown.len() {
             0 => String::new(),
@@ -177,6 +187,8 @@ mod tests {
             let said = refused(text);
             assert!(said.contains(place), "{text}: {said}");
         }
+        let manifest = "apiVersion: unstall.dev/v1alpha1\nkind: NodeHealthPolicy\nmetadata: {name: p}\nspec: {}\n";
+        assert!(refused(manifest).contains("put a policy to be tried into its list `policies`"));
         for text in ["", "---\n", "null", "[]", "apiVersion", "\0", "{"] {
             assert!(!refused(text).is_empty(), "{text}");
         }

@@ -74,7 +74,8 @@ string_enum! {
     pub enum AfterFailure = KeepCordoned {
         /// It stays cordoned, keeps its place in the budget, and waits for a human.
         KeepCordoned,
-        /// It is uncordoned as soon as it is Ready, although nothing is proven.
+        /// It is uncordoned once it is Ready and no shutdown that it accepted may still
+        /// take it down, although nothing is proven.
         Uncordon,
     }
 }

@@ -88,7 +88,7 @@ impl World {
         self.snapshot.stale.clone_from(&step.interrupted);
         for (about, state) in &step.sights {
             match state {
-                Some(state) => self.sights.insert(about.clone(), *state),
+                Some(state) => self.sights.insert(about.clone(), state.clone()),
                 None => self.sights.remove(about),
             };
         }
@@ -278,6 +278,7 @@ fn bounds(facts: &LimitFacts) -> Limits {
     let age = facts.record_age.as_ref();
     Limits {
         pod_nodes: facts.pod_nodes.unwrap_or(usual.pod_nodes),
+        waiting: facts.waiting.unwrap_or(usual.waiting),
         evictions_per_node: facts.evictions_per_node.unwrap_or(usual.evictions_per_node),
         records: facts.records.unwrap_or(usual.records),
         record_age: age.map_or(usual.record_age, |age| {

@@ -203,6 +203,8 @@ pub struct Forced {
 pub struct LimitFacts {
     /// Nodes whose pods are watched at once.
     pub pod_nodes: Option<usize>,
+    /// Incidents of one policy that wait at once.
+    pub waiting: Option<usize>,
     /// Evictions that are in flight on one node at once.
     pub evictions_per_node: Option<usize>,
     /// Records of ended incidents that are kept.
