@@ -41,9 +41,10 @@ pub fn holds(world: &World, past: &Past, node: &str, payload: &CommandPayload) -
         .iter()
         .filter(|it| it.node == node && it.action == CommandAction::Reboot && it.at >= since);
     let reboots = reboots.count() + 1;
-    match smallest(world, past, node, |it| {
-        usize::from(it.max_reboots_per_node_per_24h)
-    }) {
+    // Its slot counts for the reboot: a policy that came later asks for nothing of it.
+    let taken = past.taken.get(node).copied().unwrap_or(world.now);
+    let of = |it: &Disruption| usize::from(it.max_reboots_per_node_per_24h);
+    match smallest(world, past, node, taken, of) {
         Some(limit) if reboots > limit => Err(format!(
             "{node} ({uid}) is rebooted {reboots} times in 24 h, {limit} are allowed"
         )),
@@ -69,17 +70,19 @@ pub fn is_unused(world: &World, past: &Past, node: &str, payload: &CommandPayloa
     ))
 }
 
-/// The smallest that the covering policies say, each by what was lately the largest.
+/// The smallest that the covering policies say that were there at `known`, each by what was
+/// lately the largest.
 fn smallest<T: Ord>(
     world: &World,
     past: &Past,
     node: &str,
+    known: Duration,
     of: impl Fn(&Disruption) -> T,
 ) -> Option<T> {
     let policies = facts::policies(world);
     let covering = policies.iter().filter(|it| facts::covers(world, it, node));
     let names = covering.filter_map(|it| it.metadata.name.as_deref());
-    let known = world.now.saturating_sub(LAG);
+    let known = known.saturating_sub(LAG);
     let names = names.filter(|it| past.is_there_since(it, known));
     let lately = |name: &str| {
         let lately = past.policy_lately(name, world.now).into_iter();
@@ -109,7 +112,7 @@ pub fn cools_down(world: &World, past: &Past, _: &Actor, commit: &Commit) -> Ver
             is_gone.then(|| world.now.saturating_sub(ago.unsigned_abs()))
         });
         let longest = |it: &Disruption| std::cmp::Reverse(it.cooldown_per_node.get());
-        let pause = smallest(world, past, &slot.node, longest);
+        let pause = smallest(world, past, &slot.node, world.now, longest);
         let pause = pause.map(|it| it.0).unwrap_or_default();
         if world.now + SKEW < begun.unwrap_or(last.at) + pause {
             return Err(format!(

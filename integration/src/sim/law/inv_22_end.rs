@@ -4,7 +4,9 @@
 
 use std::time::Duration;
 
-use unstall_crds::remediation::{NodeRemediation, Outcome, Phase};
+use jiff::SignedDuration;
+use unstall_crds::condition::BlockedReason;
+use unstall_crds::remediation::{Blocker, NodeRemediation, Outcome, Phase};
 
 use super::{Past, Verdict, facts};
 use crate::sim::api::kind::Kind;
@@ -32,6 +34,9 @@ pub fn in_time(world: &World, past: &Past) -> Verdict {
         let Some(incident) = facts::incident(world, name) else {
             return Err(format!("{name} cannot be read"));
         };
+        if let Some(reason) = untold(world, &incident, peace) {
+            return Err(format!("{name} has waited for an hour: {reason}"));
+        }
         if !is_at_work(&incident) {
             continue;
         }
@@ -50,6 +55,23 @@ pub fn in_time(world: &World, past: &Past) -> Verdict {
         }
     }
     Ok(())
+}
+
+/// What an incident has waited for too long that a controller with an API server knows.
+fn untold(world: &World, incident: &NodeRemediation, peace: Duration) -> Option<BlockedReason> {
+    let limit = SignedDuration::try_from(NO_DEADLINE).unwrap_or_default();
+    let is_late = |it: &&Blocker| {
+        let is_untold = matches!(
+            it.reason,
+            BlockedReason::ViewStale | BlockedReason::PodsUnknown
+        );
+        is_untold && world.wall().duration_since(it.since.0) > limit
+    };
+    if world.now < peace + COMES_BACK + NO_DEADLINE {
+        return None;
+    }
+    let mut blockers = incident.status.as_ref()?.blockers.iter();
+    blockers.find(is_late).map(|it| it.reason)
 }
 
 fn is_at_work(incident: &NodeRemediation) -> bool {

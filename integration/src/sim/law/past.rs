@@ -63,6 +63,8 @@ pub struct Past {
     pub incidents: BTreeMap<String, Duration>,
     /// Since when each incident has been at work, which does not begin anew with its next rung.
     pub begun: BTreeMap<String, Duration>,
+    /// When the last slot of each node was taken.
+    pub taken: BTreeMap<String, Duration>,
     /// Writes of the controllers since faults ended, but for leases and Events.
     pub writes_in_peace: u64,
     /// The same of what they read, watches included.
@@ -138,6 +140,8 @@ impl Past {
                 let approved = ledger.and_then(|it| it["spec"]["approve"].as_array());
                 let names = approved.into_iter().flatten().filter_map(Value::as_str);
                 self.approved.extend(names.map(ToOwned::to_owned));
+                let taken = facts::taken(commit).into_iter();
+                self.taken.extend(taken.map(|slot| (slot.node, now)));
                 self.switches_written(now, commit);
             }
             Kind::Health => self.health_written(world, actor, commit),
