@@ -10,6 +10,9 @@ use unstall_integration::vm_fleet::{health, node, remediation};
 
 use crate::luck::{Luck, SICK};
 
+/// Keeps the order back until somebody has put the bus between.
+const GATE: &str = "example.org/may-reboot";
+
 /// Passes everything on to the real one, and stops where it is told.
 const BUS: &str = include_str!("../../data/vm/bus.pl");
 
@@ -45,7 +48,13 @@ fn clock(luck: &Luck<'_>, wrong: &str, right: &str) {
 /// is killed there: the order was begun and is not carried out a second time.
 pub fn actuator_killed_between_journal_and_reboot(luck: &Luck<'_>) {
     let boots = luck.sick().boots().len();
-    let incident = luck.strike_held_up();
+    gates(
+        luck,
+        &format!(r#"{{"beforeReboot":[{{"name":"test","annotation":{{"key":"{GATE}"}}}}]}}"#),
+    );
+    let incident = luck.strike();
+    // Drained, so that pods end by the bus that they know.
+    luck.bed.until_blocked(SICK, "GateClosed");
     let put_between = "cd /run; echo 'Reboot 1' >hold; rm -f held calls
         mv dbus/system_bus_socket dbus/real
         setsid perl bus.pl /run/dbus/system_bus_socket /run/dbus/real </dev/null >bus.log 2>&1 &
@@ -56,7 +65,8 @@ pub fn actuator_killed_between_journal_and_reboot(luck: &Luck<'_>) {
             "echo {bus} | base64 -d >/run/bus.pl; {put_between}"
         ))
         .unwrap();
-    luck.let_go();
+    luck.bed
+        .kubectl(&["annotate", "node", SICK, &format!("{GATE}={incident}")]);
     // In the machine itself: the actuator does not wait long for a bus that stands still.
     let kill =
         "i=0; until [ -e /run/held ]; do sleep 0.05; i=$((i+1)); [ $i -lt 6000 ] || exit 9; done
@@ -73,8 +83,17 @@ pub fn actuator_killed_between_journal_and_reboot(luck: &Luck<'_>) {
     let ended = luck.ends_as(&incident, "NotFixed");
     assert_eq!(ended.pointer("/status/rungs/1"), None, "{ended:#}");
     assert_eq!(luck.sick().boots().len(), boots, "nobody rebooted it");
+    gates(luck, "null");
+    luck.bed
+        .kubectl(&["annotate", "node", SICK, &format!("{GATE}-")]);
     luck.release();
     luck.mend();
+}
+
+fn gates(luck: &Luck<'_>, gates: &str) {
+    let patch = format!(r#"{{"spec":{{"gates":{gates}}}}}"#);
+    let policy = ["patch", "nhp", "memcg-stalls", "--type=merge", "-p", &patch];
+    luck.bed.kubectl(&policy);
 }
 
 /// Its power fails while it reboots, and that was its end.
