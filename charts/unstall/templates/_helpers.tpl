@@ -40,6 +40,27 @@ affinity: {{- toYaml . | nindent 2 }}
 {{- end }}
 {{- end }}
 
+{{/* A time of the lease in milliseconds. */}}
+{{- define "unstall.milliseconds" -}}
+{{- if hasSuffix "ms" . -}}{{ trimSuffix "ms" . }}
+{{- else if hasSuffix "s" . -}}{{ mul 1000 (trimSuffix "s" .) }}
+{{- else -}}{{ mul 60000 (trimSuffix "m" .) }}
+{{- end -}}
+{{- end }}
+
+{{/* Refuses what the controller would refuse as it starts. */}}
+{{- define "unstall.checkLease" -}}
+{{- $duration := include "unstall.milliseconds" .duration | int }}
+{{- $renew := include "unstall.milliseconds" .renewDeadline | int }}
+{{- $retry := include "unstall.milliseconds" .retry | int }}
+{{- if gt (mul 4 $renew) (mul 3 $duration) }}
+{{- fail (printf "controller.lease.renewDeadline: %s is more than three quarters of duration, %s" .renewDeadline .duration) }}
+{{- end }}
+{{- if gt (mul 3 $retry) $renew }}
+{{- fail (printf "controller.lease.retry: %s is more than a third of renewDeadline, %s" .retry .renewDeadline) }}
+{{- end }}
+{{- end }}
+
 {{- define "unstall.signingSecret" -}}
 {{ .Values.keys.existingSecret | default (printf "%s-signing-key" (include "unstall.name" .)) }}
 {{- end }}

@@ -204,6 +204,7 @@ async fn what_is_known_is_told() {
         "unstall_controller_watch_restarts_total{kind=\"Node\"} 1",
         "unstall_incidents_opened_total{policy=\"kernels\",trigger=\"new\"} 1",
         "unstall_incidents_ended_total{outcome=\"Fixed\",remedy=\"None\"} 1",
+        "unstall_incidents_ended_total{outcome=\"Failed\",remedy=\"Reboot\"} 0",
         "unstall_incidents{phase=\"Draining\"} 0",
         "unstall_policy_ready{policy=\"kernels\"} 1",
         "unstall_nodes{policy=\"kernels\",state=\"covered\"} 3",

@@ -8,11 +8,13 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::{Registry, Unit};
+use unstall_crds::policy::RemedyKind;
+use unstall_crds::remediation::Outcome;
 
 use super::calls::Calls;
 use super::labels::{
-    Alone, Build, OfAction, OfBudget, OfEnd, OfKind, OfPhase, OfPolicy, OfReason, OfResult,
-    OfRollout, OfSlot, OfStage, OfState, OfTrigger, OfVerdict,
+    Alone, Build, NO_REMEDY, OfAction, OfBudget, OfEnd, OfKind, OfPhase, OfPolicy, OfReason,
+    OfResult, OfRollout, OfSlot, OfStage, OfState, OfTrigger, OfVerdict,
 };
 
 /// The released version.
@@ -93,11 +95,23 @@ impl Families {
             paused: Known::default(),
             storm_allowed: Known::default(),
         };
+        families.begin_at_zero();
         families.register_program(registry, calls);
         families.register_done(registry);
         families.register_fleet(registry);
         families.register_limits(registry);
         families
+    }
+
+    /// Every end that there may be, at zero: a series that begins with the first one shows no
+    /// increase to who asks for failures.
+    fn begin_at_zero(&self) {
+        let remedies = RemedyKind::ALL.iter().map(|it| it.as_str());
+        for remedy in remedies.chain([NO_REMEDY]) {
+            for outcome in Outcome::ALL.iter().map(|it| it.as_str()) {
+                drop(self.ended.get_or_create(&OfEnd { outcome, remedy }));
+            }
+        }
     }
 
     fn register_program(&self, registry: &mut Registry, calls: &Calls) {

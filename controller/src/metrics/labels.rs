@@ -71,6 +71,9 @@ pub struct OfTrigger {
     pub trigger: String,
 }
 
+/// The remedy of an incident that ended before any.
+pub const NO_REMEDY: &str = "None";
+
 /// How an incident ended.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub struct OfEnd {

@@ -17,8 +17,8 @@ use super::calls::Calls;
 use super::families::Families;
 use super::figures::{self, Figures};
 use super::labels::{
-    OfAction, OfBudget, OfEnd, OfKind, OfPhase, OfPolicy, OfReason, OfResult, OfRollout, OfSlot,
-    OfStage, OfState, OfTrigger, OfVerdict,
+    NO_REMEDY, OfAction, OfBudget, OfEnd, OfKind, OfPhase, OfPolicy, OfReason, OfResult, OfRollout,
+    OfSlot, OfStage, OfState, OfTrigger, OfVerdict,
 };
 use crate::act::Told;
 
@@ -277,7 +277,7 @@ fn end(status: &NodeRemediationStatus) -> Option<OfEnd> {
     let last = status.rungs.last().map(|rung| rung.action.as_str());
     Some(OfEnd {
         outcome: status.outcome?.as_str(),
-        remedy: last.unwrap_or("None"),
+        remedy: last.unwrap_or(NO_REMEDY),
     })
 }
 

@@ -64,9 +64,13 @@ impl Prometheus {
     /// Makes a client, and asks nothing yet.
     ///
     /// # Errors
-    /// When a file cannot be read or the address is none.
+    /// When a file cannot be read, the address is none, or nobody vouches for it.
     pub fn new(options: PrometheusOptions) -> Result<Self> {
+        let is_plain = options.url.scheme_str() != Some("https");
         let mut config = Config::new(options.url);
+        // Without it the client wants the machine's certificates, and an image holds none:
+        // neither plain HTTP nor an authority of its own needs them.
+        config.root_cert = (is_plain || options.ca_file.is_some()).then(Vec::new);
         config.default_retry = false;
         config.connect_timeout = Some(LIMIT);
         config.read_timeout = Some(LIMIT);
@@ -75,7 +79,10 @@ impl Prometheus {
             .token_file
             .map(|path| path.to_string_lossy().into_owned());
         config.auth_info.token_file = token;
-        let client = Client::try_from(config).context("cannot make a client for Prometheus")?;
+        let client = Client::try_from(config).context(
+            "cannot make a client for Prometheus: an https address needs --prometheus-ca-file where the machine has no \
+             certificates",
+        )?;
         Ok(Self::of(client))
     }
 

@@ -26,7 +26,7 @@ use crate::string_enum::string_enum;
     printcolumn = r#"{"name":"Mode","type":"string","jsonPath":".spec.mode","description":"Observe forecasts only, Enforce acts."}"#,
     printcolumn = r#"{"name":"Ready","type":"string","jsonPath":".status.conditions[?(@.type==\"Ready\")].status","description":"Whether the policy is valid and was evaluated."}"#,
     printcolumn = r#"{"name":"Nodes","type":"integer","jsonPath":".status.nodes.covered","description":"Nodes that the selector covers."}"#,
-    printcolumn = r#"{"name":"Healthy","type":"integer","jsonPath":".status.nodes.healthy","description":"Covered nodes with no trigger firing."}"#,
+    printcolumn = r#"{"name":"Healthy","type":"integer","jsonPath":".status.nodes.healthy","description":"Covered nodes that are Ready and heard of, with every trigger clear."}"#,
     printcolumn = r#"{"name":"Sick","type":"integer","jsonPath":".status.nodes.sick","description":"Covered nodes with a signal or condition trigger firing."}"#,
     printcolumn = r#"{"name":"Silent","type":"integer","jsonPath":".status.nodes.silent","description":"Covered nodes whose probe is not heard of."}"#,
     printcolumn = r#"{"name":"Repairing","type":"integer","jsonPath":".status.nodes.inRemediation","description":"Covered nodes that a remedy is working on."}"#,

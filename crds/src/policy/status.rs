@@ -73,13 +73,15 @@ pub struct NodeHealthPolicyStatus {
 }
 
 /// How many of the covered nodes are in which state. A node is healthy, sick,
-/// silent or without probe; the other counts go across.
+/// silent or without probe, or none of these: not Ready, or with a trigger of
+/// which nothing is known. The other counts go across.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct NodeCounts {
     /// Nodes that the selector covers.
     pub covered: u32,
-    /// Nodes that are heard of, with no signal or condition trigger firing.
+    /// Ready nodes that are heard of, with every signal and condition trigger
+    /// clear.
     pub healthy: u32,
     /// Nodes with a signal or condition trigger firing.
     pub sick: u32,

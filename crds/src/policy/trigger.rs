@@ -56,9 +56,10 @@ pub struct Trigger {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kernel: Option<KernelTrigger>,
 
-    /// Fires while the node's distribution itself asks for a reboot, as with
-    /// Debian's /run/reboot-required or RHEL's needs-restarting. Takes no
-    /// settings: write `rebootRequired: {}`.
+    /// Fires while the node's distribution itself asks for a reboot by
+    /// /run/reboot-required, as Debian's and Ubuntu's do, or by a file of your
+    /// own (the chart's probe.hostState.rebootSentinel). Takes no settings:
+    /// write `rebootRequired: {}`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reboot_required: Option<RebootRequired>,
 

@@ -34,6 +34,7 @@ use crate::string_enum::string_enum;
     printcolumn = r#"{"name":"Origin","type":"string","jsonPath":".spec.origin","priority":1,"description":"Policy or Manual."}"#,
     printcolumn = r#"{"name":"Before","type":"string","jsonPath":".status.proof.before.value","priority":1,"description":"The measurement that fired."}"#,
     printcolumn = r#"{"name":"After","type":"string","jsonPath":".status.proof.after.value","priority":1,"description":"The same measurement after the remedy."}"#,
+    printcolumn = r#"{"name":"Why","type":"string","jsonPath":".status.blockers[0].message","priority":1,"description":"What holds it up, in a sentence."}"#,
     printcolumn = r#"{"name":"Message","type":"string","jsonPath":".status.message","priority":1,"description":"The state in a sentence."}"#
 )]
 #[serde(rename_all = "camelCase")]

@@ -51,6 +51,9 @@ impl Replica {
             .args(["--listen", "127.0.0.1:0"])
             .args(&options.args)
             .env("KUBECONFIG", &options.kubeconfig)
+            // As in its image, which holds no certificates.
+            .env("SSL_CERT_FILE", "/nonexistent")
+            .env("SSL_CERT_DIR", "/nonexistent")
             .stdin(Stdio::null())
             .stdout(log.try_clone()?)
             .stderr(log)

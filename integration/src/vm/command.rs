@@ -16,6 +16,14 @@ const TAIL_LINES: usize = 15;
 /// When it cannot be started, fails, or is not done within `limit`; the message
 /// holds the last lines that it printed.
 pub fn run(command: &mut Command, limit: Duration) -> Result<String> {
+    Ok(run_telling(command, limit)?.0)
+}
+
+/// The same, with what it said on its standard error: some programs fail with status 0.
+///
+/// # Errors
+/// As [`run`].
+pub fn run_telling(command: &mut Command, limit: Duration) -> Result<(String, String)> {
     let name = command.get_program().to_string_lossy().into_owned();
     let (mut printed, mut errors) = (tempfile::tempfile()?, tempfile::tempfile()?);
     let mut child = command
@@ -37,12 +45,12 @@ pub fn run(command: &mut Command, limit: Duration) -> Result<String> {
         }
         std::thread::sleep(Duration::from_millis(10));
     };
-    let printed = text(&mut printed)?;
+    let (printed, errors) = (text(&mut printed)?, text(&mut errors)?);
     if !status.success() {
-        let said = format!("{printed}{}", text(&mut errors)?);
+        let said = format!("{printed}{errors}");
         bail!("{name}: {status}:\n{}", tail(&said, TAIL_LINES));
     }
-    Ok(printed)
+    Ok((printed, errors))
 }
 
 fn text(file: &mut File) -> Result<String> {

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 
-use super::super::command::run;
+use super::super::command::run_telling;
 
 const LIMIT: Duration = Duration::from_secs(60);
 const PREFIX: &str = "vmlinuz-";
@@ -17,21 +17,41 @@ const PREFIX: &str = "vmlinuz-";
 /// # Errors
 /// When the disk cannot be read, or has none.
 pub fn choose(disk: &Path, image: &Path) -> Result<String> {
-    let listed = debugfs(disk, "ls -p /boot")?;
-    let release = newest(&listed).context("no kernel lies in the machine's /boot")?;
-    debugfs(
+    let release = match look(disk) {
+        Ok(release) => release,
+        Err(error) => {
+            // Its power failed amid a write.
+            eprintln!("{error:#}; recovering the machine's disk");
+            recover(disk)?;
+            look(disk)?
+        }
+    };
+    let (_, said) = debugfs(
         disk,
         &format!("dump /boot/{PREFIX}{release} {}", image.display()),
     )?;
     if std::fs::metadata(image).is_ok_and(|file| file.len() > 0) {
         return Ok(release);
     }
-    bail!("cannot take {PREFIX}{release} from the machine's disk")
+    bail!("cannot take {PREFIX}{release} from the machine's disk: {said}")
 }
 
-fn debugfs(disk: &Path, request: &str) -> Result<String> {
+fn look(disk: &Path) -> Result<String> {
+    let (listed, said) = debugfs(disk, "ls -p /boot")?;
+    newest(&listed)
+        .with_context(|| format!("no kernel lies in the machine's /boot: {listed}{said}"))
+}
+
+/// What the machine would do as well as it boots: replays the journal, and mends what is safe to.
+fn recover(disk: &Path) -> Result<()> {
+    let script = r#"e2fsck -p "$0" || [ $? = 1 ]"#;
+    let mut e2fsck = Command::new("sh");
+    run_telling(e2fsck.args(["-c", script]).arg(disk), LIMIT).map(|_| ())
+}
+
+fn debugfs(disk: &Path, request: &str) -> Result<(String, String)> {
     let mut debugfs = Command::new("debugfs");
-    run(debugfs.args(["-R", request]).arg(disk), LIMIT)
+    run_telling(debugfs.args(["-R", request]).arg(disk), LIMIT)
 }
 
 /// The newest release among the lines of debugfs' `ls -p`, which are fields
@@ -54,6 +74,21 @@ fn numbers(release: &str) -> Vec<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_disk_that_was_cut_amid_a_write_is_recovered() {
+        let dir = tempfile::tempdir().unwrap();
+        let (disk, image) = (dir.path().join("disk"), dir.path().join("image"));
+        let script = r#"mkdir -p tree/boot && echo kernel >tree/boot/vmlinuz-6.1.0-9-amd64 &&
+            mke2fs -q -t ext4 -d tree "$0" 16M && printf x | dd of="$0" bs=1 seek=2044 conv=notrunc"#;
+        let mut sh = Command::new("sh");
+        sh.current_dir(&dir).args(["-c", script]).arg(&disk);
+        run_telling(&mut sh, LIMIT).unwrap();
+        let broken = look(&disk).unwrap_err().to_string();
+        assert!(broken.contains("checksum"), "{broken}");
+        assert_eq!(choose(&disk, &image).unwrap(), "6.1.0-9-amd64");
+        assert_eq!(std::fs::read_to_string(&image).unwrap(), "kernel\n");
+    }
 
     #[test]
     fn the_newest_kernel_is_next_by_number_and_not_by_letter() {
