@@ -90,11 +90,17 @@ pub fn state(
 /// The trigger's state, if it counts on the kernel that the node runs.
 fn gated(trigger: &Trigger, node: &Node, state: impl FnOnce() -> TriggerState) -> TriggerState {
     match (&trigger.only_on_kernel, &node.kernel) {
-        (None, _) => state(),
         (Some(_), None) => TriggerState::Unknown,
-        (Some(gate), Some(kernel)) if gate.admits(kernel) => state(),
-        (Some(_), Some(_)) => TriggerState::Clear,
+        _ if left_out(trigger, node).is_some() => TriggerState::Clear,
+        _ => state(),
     }
+}
+
+/// The kernel of `node`, if the trigger does not count on it.
+#[must_use]
+pub fn left_out<'a>(trigger: &Trigger, node: &'a Node) -> Option<&'a KernelVersion> {
+    let gate = trigger.only_on_kernel.as_ref()?;
+    node.kernel.as_ref().filter(|kernel| !gate.admits(kernel))
 }
 
 /// Whether the condition has had the status for long enough. One that nobody

@@ -6,7 +6,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use unstall_crds::health::{NodeHealth, TriggerState};
 use unstall_crds::policy::{ConditionTrigger, Signal, Trigger};
 use unstall_crds::remediation::Measurement;
-use unstall_crds::units::{Quantity, Reading};
+use unstall_crds::units::{KernelVersion, Quantity, Reading};
 
 use crate::judge::{self, Hearing};
 use crate::view::View;
@@ -97,19 +97,25 @@ pub fn before(view: &View<'_>, node: &Node, judged: &Judged<'_>) -> Option<Measu
 
 /// The state of a trigger that is no signal, in its own words.
 fn stated(node: &Node, trigger: &Trigger, now: Timestamp) -> Measurement {
-    let value = if let Some(condition) = &trigger.condition {
-        let status = node.condition(&condition.type_).map(|it| it.status.clone());
-        status.filter(|it| !it.is_empty())
-    } else {
-        node.kernel
-            .as_ref()
-            .map(|kernel| kernel.as_str().to_owned())
+    let Some(condition) = &trigger.condition else {
+        return kernel_of(node, now);
     };
+    let status = node
+        .condition(&condition.type_)
+        .map(|it| it.status.as_str());
+    in_words(status.filter(|it| !it.is_empty()), now)
+}
+
+fn kernel_of(node: &Node, now: Timestamp) -> Measurement {
+    in_words(node.kernel.as_ref().map(KernelVersion::as_str), now)
+}
+
+fn in_words(value: Option<&str>, now: Timestamp) -> Measurement {
     Measurement {
         signal: None,
         statistic: None,
         samples: None,
-        value: record::cut(value.as_deref().unwrap_or("unknown"), 64),
+        value: record::cut(value.unwrap_or("unknown"), 64),
         zombie_memcgs: None,
         at: Time(now),
     }
@@ -151,6 +157,10 @@ pub fn since_boot(
 ) -> Verdict {
     let state = judged.state(view, node);
     let trigger = judged.trigger;
+    if state == TriggerState::Clear && judge::left_out(trigger, node).is_some() {
+        // Nobody measures it here.
+        return Verdict::Cured(kernel_of(node, view.snapshot.now));
+    }
     if let Some(signal) = &trigger.signal {
         let health = view.health(node);
         let heard = health.filter(|_| state != TriggerState::Unknown);

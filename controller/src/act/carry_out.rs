@@ -183,10 +183,14 @@ fn records(action: &Action) -> Option<String> {
 }
 
 /// Whether nothing that follows builds on an action, which then waits by itself. A probe
-/// that cannot be asked for anything new keeps no incident from its end.
+/// that cannot be asked for anything new keeps no incident from its end, and a record that
+/// may not be deleted keeps no node cordoned.
 const fn is_by_itself(action: &Action) -> bool {
     matches!(
         action,
-        Action::CreateHealth(_) | Action::SetTriggers { .. } | Action::SetConditions { .. }
+        Action::CreateHealth(_)
+            | Action::SetTriggers { .. }
+            | Action::SetConditions { .. }
+            | Action::Forget { .. }
     )
 }

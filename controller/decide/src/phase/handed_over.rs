@@ -9,7 +9,7 @@ use super::step::Step;
 use crate::judge::add;
 use crate::no::No;
 use crate::snapshot::HandedOver;
-use crate::{Action, ladder, problem, record};
+use crate::{Action, ladder, problem, record, select};
 
 /// So long a human waits for the other remediator's object to be taken back.
 const TAKE_BACK_LIMIT: SignedDuration = SignedDuration::from_secs(60);
@@ -95,6 +95,10 @@ impl Step<'_, '_> {
         if self.is_released() {
             let text = "a human released the node";
             return Some(End::new(RungResult::Aborted, Outcome::Aborted, text));
+        }
+        if let Some(annotation) = select::opted_out(self.node) {
+            let text = format!("annotation {annotation} on the Node opts out");
+            return Some(End::new(RungResult::Aborted, Outcome::Aborted, &text));
         }
         let is_late = self.now() > self.deadline();
         if self.slot().is_none() && (self.is_in_history() || is_late) {

@@ -197,11 +197,15 @@ impl Step<'_, '_> {
     /// What a heard probe does not know of the trigger.
     fn unmeasured(&self) -> Option<No> {
         let judged = self.judged()?;
-        if judged.trigger.signal.is_some() && self.view.hearing(self.node) != Hearing::Heard {
+        let is_heard = self.view.hearing(self.node) == Hearing::Heard;
+        if judged.trigger.signal.is_some() && !is_heard {
             return None;
         }
+        // One that did not come back from an earlier rung is judged already.
+        let is_away = record::was_tried(&self.status) && !(is_heard && self.node.is_ready());
         let name = &judged.trigger.name;
         let text = match judged.state(self.view, self.node) {
+            TriggerState::Unknown if is_away => return None,
             TriggerState::Unknown => format!("it cannot be told whether trigger {name} fires"),
             TriggerState::Firing if !judged.is_measured(self.view, self.node) => format!(
                 "trigger {name} fired before the node's probe was started again, which has not \

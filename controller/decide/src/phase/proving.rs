@@ -1,5 +1,6 @@
 //! Another boot runs: whether the node is back, and well.
 
+use jiff::SignedDuration;
 use unstall_crds::remediation::{BootProof, Outcome, Phase, Proof, RungResult};
 
 use super::step::Step;
@@ -15,22 +16,10 @@ impl Step<'_, '_> {
         };
         let boot = self.boot_proof();
         let is_proven = boot.as_ref().is_some_and(BootProof::is_proven);
-        if let (Some(proof), Some(boot)) = (self.status.proof.as_mut(), boot) {
-            proof.boot = Some(boot);
-        }
         if !is_proven || !self.node.is_ready() {
-            self.status.good_since = None;
-            // The node's own time limit, from the order on, counts for this.
-            let limit = add(self.deadline(), -super::dropping::PROOF_LIMIT);
-            if self.now() > add(limit, -signed(remedy.settle.get())) {
-                let text = match is_proven {
-                    true => "the node has another boot but did not become Ready in time",
-                    false => "kubelet and probe did not both tell another boot in time",
-                };
-                self.failed(RungResult::Failed, Outcome::Failed, text);
-            }
-            return;
+            return self.not_back(boot, signed(remedy.settle.get()));
         }
+        self.keep(boot);
         if let Some(text) = self.yielded() {
             // Rebooted, and a human put it to work again.
             return self.end_yielded(RungResult::Aborted, &text);
@@ -47,6 +36,38 @@ impl Step<'_, '_> {
         self.judge_proof();
     }
 
+    /// It is not back, or not any more.
+    fn not_back(&mut self, boot: Option<BootProof>, settle: SignedDuration) {
+        self.status.good_since = None;
+        let known = self.status.proof.as_ref().and_then(|it| it.boot.as_ref());
+        let was_back = known.is_some_and(BootProof::is_proven);
+        // The node's own time limit, from the order on, counts until it is back once; what
+        // is measured afterwards has longer.
+        let limit = match was_back {
+            true => self.deadline(),
+            false => add(self.deadline(), -super::dropping::PROOF_LIMIT - settle),
+        };
+        if self.now() <= limit {
+            return;
+        }
+        let is_proven = boot.as_ref().is_some_and(BootProof::is_proven);
+        let text = match (was_back, is_proven) {
+            (true, _) => "the node was back with another boot and is not Ready any more",
+            (false, true) => "the node has another boot but did not become Ready in time",
+            (false, false) => "kubelet and probe did not both tell another boot in time",
+        };
+        if !was_back {
+            self.keep(boot);
+        }
+        self.failed(RungResult::Failed, Outcome::Failed, text);
+    }
+
+    fn keep(&mut self, boot: Option<BootProof>) {
+        if let (Some(proof), Some(boot)) = (self.status.proof.as_mut(), boot) {
+            proof.boot = Some(boot);
+        }
+    }
+
     fn judge_proof(&mut self) {
         let before = record::current_rung(&self.status).and_then(|rung| rung.before.clone());
         let Some(judged) = self.judged() else {
@@ -61,7 +82,7 @@ impl Step<'_, '_> {
                 self.failed(RungResult::Failed, Outcome::Failed, &text);
             }
             Verdict::Cured(after) => {
-                let text = cured(judged.trigger, before.as_ref(), &after);
+                let text = cured(self.node, judged.trigger, before.as_ref(), &after);
                 self.measured(Proof {
                     before,
                     after: Some(after),

@@ -7,7 +7,7 @@ use unstall_crds::signal::{SignalName, Statistic};
 use super::step::Step;
 use crate::judge::{self, add};
 use crate::proof::Verdict;
-use crate::{proof, record};
+use crate::{Node, proof, record};
 
 impl Step<'_, '_> {
     pub(super) fn verifying(&mut self) {
@@ -35,7 +35,7 @@ impl Step<'_, '_> {
                 self.next_rung(RungResult::Failed, &format!("nothing is proven: {text}"));
             }
             Verdict::Cured(after) => {
-                let text = cured(judged.trigger, before.as_ref(), &after);
+                let text = cured(self.node, judged.trigger, before.as_ref(), &after);
                 self.measured(Proof {
                     before,
                     after: Some(after),
@@ -59,10 +59,18 @@ impl Step<'_, '_> {
 
 /// What was measured, beside what it was.
 pub(super) fn cured(
+    node: &Node,
     trigger: &Trigger,
     before: Option<&Measurement>,
     after: &Measurement,
 ) -> String {
+    if let Some(kernel) = judge::left_out(trigger, node) {
+        return format!(
+            "the node runs {}, on which trigger {} does not count",
+            kernel.as_str(),
+            trigger.name
+        );
+    }
     let was = before.map_or("unknown", |m| m.value.as_str());
     let is = &after.value;
     if let Some(condition) = &trigger.condition {
