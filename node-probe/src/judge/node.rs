@@ -14,11 +14,11 @@ use super::series::Series;
 use super::signal::Signal;
 use super::slope::Costs;
 use super::trigger::{State, Trigger};
-use super::trust::{Distrust, Reading, leaf_reading, nanos, reading};
+use super::trust::{Reading, leaf_reading, nanos, reading, surrounding};
 use super::users::Users;
 use super::verdict::{Thresholds, Verdict};
 use crate::pace::{DEAR_CYCLE, Mode};
-use crate::sample::Observation;
+use crate::sample::{Observation, Surroundings};
 use crate::time::MonotonicTime;
 
 /// A suspension is longer: what clocks differ by from one look to the next is
@@ -111,6 +111,13 @@ impl Judge {
         self.evaluate(observation.at);
     }
 
+    /// Takes in what the node went through up to `at`, told outside of a cycle.
+    pub fn surround(&mut self, at: MonotonicTime, around: &Surroundings) {
+        for signal in Signal::ALL.into_iter().filter(|it| it.has_window()) {
+            self.signals[signal.index()].add(at, surrounding(signal, around));
+        }
+    }
+
     /// What was measured before a suspension says nothing about now, however
     /// little of the monotonic clock has passed.
     fn forget(&mut self) {
@@ -131,13 +138,13 @@ impl Judge {
         match reading(Signal::ZombieMemcgs, observation) {
             Reading::Trusted(count) => {
                 let growth = self.growth.add(observation.at, count);
-                growth.map_or(Reading::Untrusted(Distrust::First), Reading::Trusted)
+                growth.map_or(Reading::Awaited, Reading::Trusted)
             }
             Reading::Unreadable(why) => {
                 self.growth.clear();
                 Reading::Unreadable(why)
             }
-            untrusted @ Reading::Untrusted(_) => untrusted,
+            other @ (Reading::Untrusted(_) | Reading::Awaited) => other,
         }
     }
 

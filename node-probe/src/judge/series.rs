@@ -25,6 +25,7 @@ impl Series {
         self.unreadable = None;
         match reading {
             Reading::Trusted(value) => self.history.add(at, value),
+            Reading::Awaited => {}
             Reading::Untrusted(distrust) => *self.untrusted.entry(distrust).or_default() += 1,
             Reading::Unreadable(why) => {
                 self.history.clear();

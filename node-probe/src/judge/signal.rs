@@ -96,6 +96,24 @@ impl Signal {
         }
     }
 
+    /// Whether each of its samples is of a window of time, which has its length
+    /// however often is looked.
+    #[must_use]
+    pub const fn has_window(self) -> bool {
+        match self {
+            Self::SoftirqDelay
+            | Self::SoftnetSqueeze
+            | Self::SoftnetDrop
+            | Self::MemoryPressure
+            | Self::IrqPressure
+            | Self::CpuSteal => true,
+            Self::MemoryStatReadCpu
+            | Self::MemoryStatReadWall
+            | Self::ZombieMemcgs
+            | Self::ZombieMemcgGrowth => false,
+        }
+    }
+
     /// The signal of this name in the API, if the probe gives it.
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {

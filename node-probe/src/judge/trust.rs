@@ -7,7 +7,9 @@ use std::time::Duration;
 
 use super::growth::per_hour;
 use super::signal::Signal;
-use crate::sample::{Interference, Observation, ReadTiming, SampleError, Share, Told, ZombieCount};
+use crate::sample::{
+    Interference, Observation, ReadTiming, SampleError, Share, Surroundings, Told, ZombieCount,
+};
 
 /// A first read of a descriptor that took longer than this is believed: cold
 /// caches cost well below a millisecond, and where a read takes seconds the
@@ -31,6 +33,9 @@ pub enum Reading {
     Trusted(u64),
     /// A value that something disturbed; the next one may be good.
     Untrusted(Distrust),
+    /// No value is due: the time that it will be of lasts still. It is no sample, and
+    /// none is missing.
+    Awaited,
     /// No value, and why.
     Unreadable(Arc<str>),
 }
@@ -48,8 +53,6 @@ pub enum Distrust {
     Churn,
     /// The kernel counts fewer cgroups than there are directories.
     Inconsistent,
-    /// There is no earlier look to compare with.
-    First,
 }
 
 impl fmt::Display for Distrust {
@@ -60,7 +63,6 @@ impl fmt::Display for Distrust {
             Self::Cold => "first read of a new descriptor",
             Self::Churn => "cgroups came and went during the count",
             Self::Inconsistent => "the kernel counts fewer cgroups than there are directories",
-            Self::First => "no earlier look to compare with",
         })
     }
 }
@@ -68,7 +70,6 @@ impl fmt::Display for Distrust {
 /// What `observation` says about `signal`.
 #[must_use]
 pub fn reading(signal: Signal, observation: &Observation) -> Reading {
-    let around = &observation.surroundings;
     match signal {
         Signal::MemoryStatReadCpu => timing(observation, |read| Some(read.on_cpu)),
         Signal::MemoryStatReadWall => timing(observation, ReadTiming::kernel_latency),
@@ -79,7 +80,24 @@ pub fn reading(signal: Signal, observation: &Observation) -> Reading {
             Err(error) => unreadable(error),
         },
         // A series of counts is needed for it: see [`Growth`](super::growth::Growth).
-        Signal::ZombieMemcgGrowth => Reading::Untrusted(Distrust::First),
+        Signal::ZombieMemcgGrowth => Reading::Awaited,
+        Signal::SoftirqDelay
+        | Signal::SoftnetSqueeze
+        | Signal::SoftnetDrop
+        | Signal::MemoryPressure
+        | Signal::IrqPressure
+        | Signal::CpuSteal => surrounding(signal, &observation.surroundings),
+    }
+}
+
+/// What `around` says about `signal`, if that is what it tells of.
+#[must_use]
+pub fn surrounding(signal: Signal, around: &Surroundings) -> Reading {
+    match signal {
+        Signal::MemoryStatReadCpu
+        | Signal::MemoryStatReadWall
+        | Signal::ZombieMemcgs
+        | Signal::ZombieMemcgGrowth => Reading::Awaited,
         Signal::SoftirqDelay => told(&around.softirq_delay, |delay| nanos(*delay)),
         Signal::SoftnetSqueeze => told(&around.softnet, |rise| per_hour(rise.squeezed, rise.over)),
         Signal::SoftnetDrop => told(&around.softnet, |rise| per_hour(rise.dropped, rise.over)),
@@ -92,7 +110,7 @@ pub fn reading(signal: Signal, observation: &Observation) -> Reading {
 fn told<T>(told: &Told<T>, value: impl Fn(&T) -> u64) -> Reading {
     match told {
         Ok(Some(what)) => Reading::Trusted(value(what)),
-        Ok(None) => Reading::Untrusted(Distrust::First),
+        Ok(None) => Reading::Awaited,
         Err(why) => Reading::Unreadable(Arc::clone(why)),
     }
 }
@@ -294,6 +312,6 @@ mod tests {
             of(Signal::IrqPressure),
             Reading::Unreadable("no row full".into())
         );
-        assert_eq!(of(Signal::CpuSteal), Reading::Untrusted(Distrust::First));
+        assert_eq!(of(Signal::CpuSteal), Reading::Awaited);
     }
 }

@@ -8,7 +8,7 @@ use prometheus_client::registry::Registry;
 
 use super::families::{Families, Value};
 use super::labels::{Alone, OfKernel, OfResult, OfSignal, OfTrigger, OfVerdict, Read};
-use crate::judge::{Distrust, Judge, Level, Reading, Signal, State, leaf_reading, reading};
+use crate::judge::{Judge, Level, Reading, Signal, State, leaf_reading, reading};
 use crate::publish::status::NextBoot;
 use crate::sample::Observation;
 
@@ -74,8 +74,7 @@ impl Metrics {
                 .readable
                 .get_or_create(&label)
                 .set(is_readable.into());
-            // The growth is judged of a series: a single count tells nothing.
-            let is_disturbed = matches!(said, Reading::Untrusted(why) if why != Distrust::First);
+            let is_disturbed = matches!(said, Reading::Untrusted(_));
             families
                 .untrusted
                 .get_or_create(&label)
@@ -194,7 +193,7 @@ fn set(family: &Family<Alone, Value>, said: &Reading, unit: f64) {
             family.get_or_create(&[]).set(value * unit);
         }
         Reading::Unreadable(_) => family.clear(),
-        Reading::Untrusted(_) => {}
+        Reading::Untrusted(_) | Reading::Awaited => {}
     }
 }
 

@@ -32,7 +32,7 @@ mod stall;
 mod zombies;
 
 pub use again::{CALM, SLOW_READ};
-pub use background::{Background, Surroundings, Told};
+pub use background::{Background, Surroundings, Told, WINDOW};
 pub use clock::monotonic;
 pub use directories::count as count_directories;
 pub use error::SampleError;

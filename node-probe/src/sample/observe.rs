@@ -32,7 +32,7 @@ pub struct Observation {
     pub zombies: Result<ZombieCount, SampleError>,
     /// What disturbed the reads.
     pub interference: Interference,
-    /// What the node went through since the last cycle.
+    /// What the node went through, in the cycle that ends a window of it.
     pub surroundings: Surroundings,
     /// Who used system time up to now; `None` when it was not looked at.
     pub processes: Option<Uses>,
@@ -169,6 +169,18 @@ impl Observer {
             is_cold,
             cost,
         }
+    }
+
+    /// From now on what the node goes through is told over `window` at least.
+    pub fn set_window(&mut self, window: Duration) {
+        self.background.set_window(window);
+    }
+
+    /// What the node went through since the window began, where nobody will measure
+    /// again, and when that was told.
+    pub fn end_window(&mut self) -> (MonotonicTime, Surroundings) {
+        let at = clock::monotonic();
+        (at, self.background.end_early(at, &mut self.buffer))
     }
 
     /// A look between cycles, once a second, at what only frequent looks can

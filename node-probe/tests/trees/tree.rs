@@ -53,7 +53,10 @@ impl Tree {
 
     /// A fresh observer's view of it.
     pub fn observer(&self) -> Observer {
-        Observer::open(Roots::under(self.path()))
+        let mut observer = Observer::open(Roots::under(self.path()));
+        // Each cycle tells of the time since the last one.
+        observer.set_window(std::time::Duration::ZERO);
+        observer
     }
 
     /// A fresh observer's first observation.

@@ -14,6 +14,9 @@ const PACE: Pace = Pace {
     fast: Duration::from_millis(300),
 };
 
+/// Between two looks at what only frequent looks can tell.
+const TICK: Duration = Duration::from_secs(1);
+
 /// What a check may take.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
@@ -44,6 +47,9 @@ pub fn measure(
     mut progress: impl FnMut(&Observation, usize, Duration),
 ) -> Measured {
     let mut observer = Observer::open(roots);
+    // A check is too short for windows: what the node goes through is told over all
+    // of it.
+    observer.set_window(Duration::MAX);
     let mut judge = Judge::new(thresholds);
     let mut jitter = Jitter::seeded();
     let started = monotonic();
@@ -58,12 +64,50 @@ pub fn measure(
             break;
         }
         progress(&observation, trusted, delay);
-        std::thread::sleep(delay);
+        wait(delay, &mut observer);
     }
+    let (at, around) = observer.end_window();
+    judge.surround(at, &around);
     let verdict = judge.verdict_over(limits.reads, monotonic());
     Measured {
         observer,
         judge,
         verdict,
+    }
+}
+
+/// Waits for `delay`, with the looks between cycles that only tell something a second
+/// apart.
+fn wait(delay: Duration, observer: &mut Observer) {
+    let mut left = delay;
+    while let Some(rest) = left.checked_sub(TICK) {
+        std::thread::sleep(TICK);
+        observer.tick();
+        left = rest;
+    }
+    std::thread::sleep(left);
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    #[test]
+    fn what_the_node_goes_through_is_one_sample_of_the_whole_check() {
+        let limits = Limits {
+            reads: 8,
+            time: Duration::from_secs(60),
+        };
+        let host = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/v1");
+        let measured = measure(
+            Roots::under(&host),
+            limits,
+            Thresholds::default(),
+            |_, _, _| {},
+        );
+        let squeezes = measured.judge.series(Signal::SoftnetSqueeze);
+        assert_eq!(squeezes.history().len(), 1);
     }
 }

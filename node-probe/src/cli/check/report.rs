@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::measure::Measured;
 use super::next_boot::NextBoot;
 use crate::cli::version;
-use crate::judge::{Distrust, KernelClass, Level, Series, Signal, Summary, Unit, User};
+use crate::judge::{KernelClass, Level, Series, Signal, Summary, Unit, User};
 
 /// The name and version of the form below.
 const SCHEMA: &str = "unstall.dev/node-probe/check/v1";
@@ -237,9 +237,7 @@ fn host(measured: &Measured, next_boot: NextBoot) -> HostReport {
 fn left_out(measured: &Measured) -> Vec<LeftOut> {
     let of = |signal: Signal| {
         let untrusted = measured.judge.series(signal).untrusted();
-        // That a first look has nothing to compare with is no disturbance.
-        let disturbed = untrusted.iter().filter(|(why, _)| **why != Distrust::First);
-        disturbed.map(move |(why, samples)| LeftOut {
+        untrusted.iter().map(move |(why, samples)| LeftOut {
             signal: signal.name(),
             samples: *samples,
             why: why.to_string(),

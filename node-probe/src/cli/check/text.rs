@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::report::{LeftOut, Report, Statistics};
+use super::report::{LeftOut, Report, SignalReport, Statistics};
 use crate::cli::color;
 use crate::cli::label::label;
 use crate::judge::{Level, Signal, Unit};
@@ -94,6 +94,14 @@ fn table(text: &mut String, report: &Report) {
             &cells(&control.statistics, Unit::Nanoseconds),
         );
     }
+    if report.signals.iter().any(is_of_the_whole) {
+        text.push_str("What the node goes through is one sample, of the whole check.\n");
+    }
+}
+
+fn is_of_the_whole(signal: &SignalReport) -> bool {
+    let has_window = Signal::from_name(signal.name).is_some_and(Signal::has_window);
+    has_window && signal.statistics.samples > 0
 }
 
 fn cells(statistics: &Statistics, unit: Unit) -> [String; 5] {
@@ -196,6 +204,21 @@ mod tests {
             ..Statistics::default()
         };
         assert_eq!(cells(&known, Unit::Count), ["3", "0", "-", "-", "-"]);
+    }
+
+    #[test]
+    fn only_what_the_node_goes_through_is_of_the_whole_check() {
+        let signal = |name, samples| SignalReport {
+            name,
+            unit: "perHour",
+            statistics: Statistics {
+                samples,
+                ..Statistics::default()
+            },
+        };
+        assert!(is_of_the_whole(&signal("SoftnetDrop", 1)));
+        assert!(!is_of_the_whole(&signal("SoftnetDrop", 0)));
+        assert!(!is_of_the_whole(&signal("ZombieMemcgs", 1)));
     }
 
     #[test]
