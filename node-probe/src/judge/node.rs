@@ -198,6 +198,14 @@ impl Judge {
         Proof::of(rule, self.series(rule.signal), remedied)
     }
 
+    /// Whether `rule` waits for samples since `remedied` that come sooner where more
+    /// are taken.
+    #[must_use]
+    pub fn wants_proof(&self, rule: &Rule, remedied: MonotonicTime) -> bool {
+        let is_waiting = matches!(self.proof(rule, remedied), Proof::Waiting { .. });
+        is_waiting && rule.signal.can_be_hurried()
+    }
+
     /// How eagerly more samples are wanted: for the triggers' sake, and while there
     /// is no trusted read yet of those that earn a long pause: one is enough for a
     /// verdict, but none may be without it.

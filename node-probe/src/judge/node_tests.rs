@@ -200,6 +200,20 @@ fn a_cure_is_proven_by_the_statistic_that_fired() {
 }
 
 #[test]
+fn a_proof_hurries_only_what_can_be_hurried() {
+    for signal in Signal::ALL {
+        let rule = Rule { signal, ..rule() };
+        let wanted = Judge::default().wants_proof(&rule, at(4));
+        assert_eq!(wanted, signal.can_be_hurried(), "{signal}");
+    }
+    let mut judge = Judge::default();
+    for second in 5..8 {
+        judge.observe(&observation(second, MS(1)));
+    }
+    assert!(!judge.wants_proof(&slow_reads(), at(4)), "it is there");
+}
+
+#[test]
 fn what_was_seen_before_a_suspension_is_forgotten() {
     let mut judge = Judge::default();
     for second in 0..10 {

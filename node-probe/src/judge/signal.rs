@@ -114,6 +114,12 @@ impl Signal {
         }
     }
 
+    /// Whether looking more often tells more of it, sooner.
+    #[must_use]
+    pub const fn can_be_hurried(self) -> bool {
+        !self.has_window() && !matches!(self, Self::ZombieMemcgGrowth)
+    }
+
     /// The signal of this name in the API, if the probe gives it.
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {

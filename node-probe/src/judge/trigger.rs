@@ -9,7 +9,7 @@ use super::corroboration::Corroboration;
 use super::history::{CAPACITY, GAP_MAX};
 use super::rule::Rule;
 use super::series::Series;
-use super::signal::Signal;
+use crate::pace::{Mode, Pace};
 use crate::text;
 use crate::time::MonotonicTime;
 
@@ -126,13 +126,23 @@ impl Trigger {
 
     /// Takes over what an earlier run of the probe said of this rule on this
     /// boot, since `since`. It holds until there are samples enough to judge
-    /// anew, but not for longer than samples hold: a restart is no news.
+    /// anew, but not for longer than samples hold, or than they take where they
+    /// cannot be hurried: a restart is no news.
     pub fn resume(&mut self, state: State, since: MonotonicTime, now: MonotonicTime) {
         if self.state == State::Unknown && state != State::Unknown {
             self.state = state;
             self.since = since;
-            self.held_until = Some(now.after(GAP_MAX));
+            self.held_until = Some(now.after(self.holds_for()));
         }
+    }
+
+    fn holds_for(&self) -> Duration {
+        if self.rule.signal.can_be_hurried() {
+            return GAP_MAX;
+        }
+        let samples = u32::try_from(self.rule.samples.min(CAPACITY)).unwrap_or(u32::MAX);
+        let longest = Pace::default().next_delay(Mode::Quiet, Duration::ZERO, u32::MAX);
+        GAP_MAX.saturating_add(longest.saturating_mul(samples))
     }
 
     /// The rule.
@@ -214,10 +224,12 @@ impl Trigger {
     }
 
     /// Whether more samples, sooner, would decide something: a limit is being
-    /// crossed, or there are too few samples of a signal that can be read.
+    /// crossed, or there are too few samples of a signal that can be read. What
+    /// waits for other signals to bear it out is not decided by more of its own.
     #[must_use]
     pub fn wants_samples(&self, series: &Series) -> bool {
-        if series.unreadable().is_some() || self.rule.not_here.is_some() {
+        let is_hurried = self.rule.signal.can_be_hurried();
+        if series.unreadable().is_some() || self.rule.not_here.is_some() || !is_hurried {
             return false;
         }
         if self.is_held() {
@@ -226,14 +238,15 @@ impl Trigger {
         let last = series.history().last().map(|(_, value)| value);
         match self.state {
             State::Firing => last.is_some_and(|value| value < self.rule.clear_below),
+            // The note is that others deny it.
+            State::Clear if self.note.is_some() => false,
             State::Clear => {
                 self.above_since.is_some() || last.is_some_and(|value| value > self.rule.above)
             }
-            // A growth takes its time, however often is counted.
-            State::Unknown => {
-                !matches!(self.unknown, Some(UnknownReason::TooManyAsked { .. }))
-                    && self.rule.signal != Signal::ZombieMemcgGrowth
-            }
+            State::Unknown => !matches!(
+                self.unknown,
+                Some(UnknownReason::TooManyAsked { .. } | UnknownReason::Uncorroborated(_))
+            ),
         }
     }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 
-use super::corroboration::Corroboration;
+use super::corroboration::{Corroboration, Known};
 use super::history::{CAPACITY, GAP_MAX};
 use super::rule::{Corroborator, Rule};
 use super::series::Series;
@@ -145,6 +145,26 @@ fn samples_are_wanted_while_something_is_undecided() {
     );
 }
 
+#[test]
+fn nothing_hurries_what_takes_its_time() {
+    for signal in Signal::ALL {
+        let rule = Rule { signal, ..rule() };
+        for values in [&[1][..], &[1, 1, 1, 51], &[1, 51, 51, 51], &[51, 51, 51, 1]] {
+            let rule = Rule {
+                hold: Duration::from_secs(9),
+                ..rule.clone()
+            };
+            let (trigger, series) = run(&rule, values);
+            let wanted = trigger.wants_samples(&series);
+            assert_eq!(wanted, signal.can_be_hurried(), "{signal}: {values:?}");
+        }
+        let mut held = Trigger::new(rule.clone(), at(0));
+        held.resume(State::Firing, at(0), at(0));
+        let wanted = held.wants_samples(&Series::default());
+        assert_eq!(wanted, signal.can_be_hurried(), "{signal}");
+    }
+}
+
 #[derive(Clone, Debug)]
 enum Step {
     Value(u64),
@@ -222,6 +242,11 @@ proptest! {
 
 /// Above the limit at each second, with what others say to it.
 fn corroborated(said: &[Corroboration]) -> Trigger {
+    waiting(said).0
+}
+
+/// The same, and whether it wants more samples.
+fn waiting(said: &[Corroboration]) -> (Trigger, bool) {
     let others = Corroborator {
         name: "SoftirqDelay".to_owned(),
         signal: Some(Signal::SoftirqDelay),
@@ -237,7 +262,17 @@ fn corroborated(said: &[Corroboration]) -> Trigger {
         series.add(at(second), Reading::Trusted(51));
         trigger.evaluate(at(second), &series, *others);
     }
-    trigger
+    let wanted = trigger.wants_samples(&series);
+    (trigger, wanted)
+}
+
+#[test]
+fn what_others_do_not_bear_out_hurries_nothing_once_it_is_ripe() {
+    let denied = Corroboration::Denied(Known::default());
+    for others in [denied, Corroboration::Unknown] {
+        assert!(waiting(&[others]).1, "not for long enough: {others:?}");
+        assert!(!waiting(&[others, others]).1, "{others:?}");
+    }
 }
 
 #[test]
@@ -300,6 +335,22 @@ fn what_an_earlier_run_said_holds_until_there_are_samples() {
     let (mut trigger, _) = resumed(State::Clear);
     trigger.evaluate(at(61), &Series::default(), Corroboration::Given);
     assert_eq!((trigger.state(), trigger.since()), (State::Clear, at(5)));
+}
+
+#[test]
+fn what_takes_its_time_holds_until_it_can_have_come() {
+    let slow = Rule {
+        signal: Signal::ZombieMemcgGrowth,
+        samples: 10,
+        ..rule()
+    };
+    let mut trigger = Trigger::new(slow, at(0));
+    trigger.resume(State::Firing, at(0), at(0));
+    // Ten minutes until the first is told, and ten more of them.
+    trigger.evaluate(at(1_320), &Series::default(), Corroboration::Given);
+    assert_eq!(trigger.state(), State::Firing);
+    trigger.evaluate(at(1_620), &Series::default(), Corroboration::Given);
+    assert_eq!(trigger.state(), State::Unknown);
 }
 
 #[test]

@@ -23,7 +23,7 @@ use super::status::{Facts, Inputs, Now, status};
 use crate::cli::duration;
 use crate::host_state::{HostFiles, SentinelPath};
 use crate::jitter::Jitter;
-use crate::judge::{Judge, Proof, Thresholds};
+use crate::judge::{Judge, Thresholds};
 use crate::log;
 use crate::metrics::{Address, Metrics, Moment, Page, listen, serve};
 use crate::pace::{Mode, Pace};
@@ -311,9 +311,7 @@ impl Probe {
     fn mode(&self) -> Mode {
         let verifying = self.errand.ended().is_some_and(|ended| {
             let rules = rules(&self.asked);
-            rules
-                .iter()
-                .any(|rule| matches!(self.judge.proof(rule, ended), Proof::Waiting { .. }))
+            rules.iter().any(|rule| self.judge.wants_proof(rule, ended))
         });
         if verifying || self.errand.is_at_work() {
             Mode::Fast
