@@ -14,6 +14,11 @@ const SPACING: Duration = Duration::from_secs(60);
 const SPAN_MIN: Duration = Duration::from_secs(600);
 /// and over at most this.
 const SPAN_MAX: Duration = Duration::from_secs(3600);
+/// A fall is a cleaning, by somebody or by the kernel, if it is by more than this
+/// many,
+const FALL_MIN: u64 = 64;
+/// and by more than this part, one in twenty.
+const FALL_PART: u64 = 20;
 /// As many counts as fit into the longest span.
 const KEPT: usize = 61;
 
@@ -36,10 +41,13 @@ impl Default for Growth {
 impl Growth {
     /// Takes in the count of `at`; gives the growth per hour since the oldest
     /// count of the last hour, zero if they became fewer. `None` until there is
-    /// one that is ten minutes old.
+    /// one that is ten minutes old. A cleaning begins anew: against a count from
+    /// before it there would be no growth for an hour, whatever grows.
     pub fn add(&mut self, at: MonotonicTime, count: u64) -> Option<u64> {
         let is_gap = |last: &MonotonicTime| at < *last || at.since(*last) > self.gap;
-        if self.counts.back().is_some_and(|(last, _)| is_gap(last)) {
+        let is_new =
+            |(last, before): &(MonotonicTime, u64)| is_gap(last) || has_fallen(*before, count);
+        if self.counts.back().is_some_and(is_new) {
             self.counts.clear();
         }
         while self
@@ -75,6 +83,11 @@ impl Growth {
     }
 }
 
+fn has_fallen(before: u64, now: u64) -> bool {
+    let fall = before.saturating_sub(now);
+    fall > FALL_MIN && fall > before / FALL_PART
+}
+
 /// `rise` over `span` as a rate per hour, to the nearest whole.
 #[must_use]
 pub fn per_hour(rise: u64, span: Duration) -> u64 {
@@ -96,7 +109,7 @@ mod tests {
     fn nothing_is_told_before_ten_minutes() {
         let mut growth = Growth::default();
         for second in (0..600).step_by(20) {
-            assert_eq!(growth.add(at(second), 20 * second), None, "{second}");
+            assert_eq!(growth.add(at(second), second / 2), None, "{second}");
         }
         assert_eq!(growth.add(at(600), 500), Some(3_000));
     }
@@ -117,14 +130,40 @@ mod tests {
     }
 
     #[test]
-    fn fewer_is_no_growth_and_a_gap_begins_anew() {
+    fn a_few_fewer_are_no_growth_and_a_gap_begins_anew() {
         let mut growth = Growth::default();
         for minute in 0..=10 {
             growth.add(at(60 * minute), 9_000);
         }
-        assert_eq!(growth.add(at(660), 10), Some(0));
+        assert_eq!(growth.add(at(660), 8_550), Some(0));
         let later = 660 + GAP_MAX.as_secs() + 1;
         assert_eq!(growth.add(at(later), 9_000), None);
+    }
+
+    #[test]
+    fn a_cleaning_begins_anew_and_hides_no_growth_after_it() {
+        let mut growth = Growth::default();
+        for minute in 0..=20 {
+            growth.add(at(60 * minute), 9_000);
+        }
+        for minute in 21..=30 {
+            assert_eq!(growth.add(at(60 * minute), 50 * (minute - 20)), None);
+        }
+        assert_eq!(growth.add(at(60 * 31), 50 * 11), Some(3_000));
+    }
+
+    #[test]
+    fn a_fall_within_the_noise_is_no_cleaning() {
+        let cases = [
+            (9_000, 8_550, false),
+            (9_000, 8_549, true),
+            (100, 36, false),
+            (100, 35, true),
+            (100, 200, false),
+        ];
+        for (before, now, expected) in cases {
+            assert_eq!(has_fallen(before, now), expected, "{before} to {now}");
+        }
     }
 
     #[test]
