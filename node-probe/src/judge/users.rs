@@ -8,7 +8,7 @@ use std::collections::VecDeque;
 use std::fmt;
 use std::time::Duration;
 
-use crate::sample::{SLOW_READ, Uses};
+use crate::sample::{ProcessUse, SLOW_READ, Uses};
 
 /// Intervals kept of each kind.
 const KEPT: usize = 8;
@@ -27,7 +27,8 @@ pub struct User {
     /// The share of a CPU that it used in the kernel while reads were slow, in
     /// hundredths of a percent.
     pub slow: u64,
-    /// The same while they were fast; `None` if that was not seen.
+    /// The same while they were fast; `None` if that was not seen, or too little to
+    /// be told among others.
     pub fast: Option<u64>,
 }
 
@@ -74,46 +75,55 @@ impl Users {
         }
     }
 
-    /// Those whose use rose the most, the most first.
+    /// Those whose use rose the most, the most first: a rise is what is left of it
+    /// if they used as much before as they can have.
     #[must_use]
     pub fn risen(&self) -> Vec<User> {
-        let mut users: Vec<User> = Vec::new();
+        let mut users: Vec<(u64, User)> = Vec::new();
         for process in self.slow.iter().flat_map(|uses| &uses.top) {
             let key = (process.pid, process.started);
-            if users.iter().any(|user| user.pid == process.pid) {
+            if users.iter().any(|(_, user)| user.pid == process.pid) {
                 continue;
             }
-            users.push(User {
+            let (slow, _) = shares(&self.slow, key);
+            let (known, at_most) = shares(&self.fast, key);
+            let is_known = !self.fast.is_empty() && known == at_most;
+            let user = User {
                 pid: process.pid,
                 name: process.name.clone(),
-                slow: share(&self.slow, key),
-                fast: (!self.fast.is_empty()).then(|| share(&self.fast, key)),
-            });
+                slow,
+                fast: is_known.then_some(known),
+            };
+            users.push((slow.saturating_sub(at_most), user));
         }
-        let rise = |user: &User| user.slow.saturating_sub(user.fast.unwrap_or(0));
-        users.retain(|user| rise(user) >= RISE_MIN);
-        users.sort_by_key(|user| std::cmp::Reverse(rise(user)));
+        users.retain(|(rise, _)| *rise >= RISE_MIN);
+        users.sort_by_key(|(rise, _)| std::cmp::Reverse(*rise));
         users.truncate(NAMED);
-        users
+        users.into_iter().map(|(_, user)| user).collect()
     }
 }
 
-/// Hundredths of a percent of a CPU that the process `key` used in all of it.
-fn share(intervals: &VecDeque<Uses>, key: (u32, u64)) -> u64 {
+/// Hundredths of a percent of a CPU that the process `key` used in all of it, as far
+/// as that was told, and the most that it can have used.
+fn shares(intervals: &VecDeque<Uses>, key: (u32, u64)) -> (u64, u64) {
     let whole: Duration = intervals.iter().map(|uses| uses.over).sum();
-    let of_it = intervals.iter().flat_map(|uses| &uses.top);
-    let used: Duration = of_it
-        .filter(|process| (process.pid, process.started) == key)
-        .map(|process| process.system)
-        .sum();
-    let share = used.as_nanos() * 10_000 / whole.as_nanos().max(1);
-    u64::try_from(share).unwrap_or(u64::MAX)
+    let (mut known, mut at_most) = (Duration::ZERO, Duration::ZERO);
+    for uses in intervals {
+        let is_it = |process: &&ProcessUse| (process.pid, process.started) == key;
+        let told = uses.top.iter().find(is_it).map(|process| process.system);
+        known += told.unwrap_or_default();
+        at_most += told.unwrap_or(uses.rest);
+    }
+    let share = |used: Duration| {
+        let share = used.as_nanos() * 10_000 / whole.as_nanos().max(1);
+        u64::try_from(share).unwrap_or(u64::MAX)
+    };
+    (share(known), share(at_most))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sample::ProcessUse;
 
     fn uses(used: &[(&str, u64)]) -> Uses {
         let process = |(pid, (name, ms)): (u32, &(&str, u64))| ProcessUse {
@@ -125,6 +135,7 @@ mod tests {
         Uses {
             over: Duration::from_secs(10),
             top: (1..).zip(used).map(process).collect(),
+            rest: Duration::ZERO,
         }
     }
 
@@ -143,6 +154,19 @@ mod tests {
             fast: Some(20),
         };
         assert_eq!(users.risen(), [kubelet], "the database is busy anyway");
+    }
+
+    #[test]
+    fn what_was_not_told_while_reads_were_fast_is_not_taken_for_nothing() {
+        let mut users = Users::default();
+        let mut fast = uses(&[]);
+        // 1.5 % of a CPU each in ten seconds.
+        fast.rest = Duration::from_millis(150);
+        users.add(&fast, Duration::ZERO);
+        users.add(&uses(&[("steady", 160), ("risen", 900)]), SLOW_READ);
+        let risen = users.risen();
+        let told: Vec<_> = risen.iter().map(|user| (&*user.name, user.fast)).collect();
+        assert_eq!(told, [("risen", None)]);
     }
 
     #[test]

@@ -45,6 +45,8 @@ pub struct Uses {
     pub over: Duration,
     /// The most first.
     pub top: Vec<ProcessUse>,
+    /// The most that one which is not told of used; nothing where all are.
+    pub rest: Duration,
 }
 
 /// Looks at all processes now and then.
@@ -55,6 +57,8 @@ pub struct ProcessWatch {
     tick: Duration,
     known: HashMap<(u32, u64), u64>,
     looked: Option<MonotonicTime>,
+    /// Whether reads were slow at the last look.
+    was_slow: bool,
     text: Vec<u8>,
 }
 
@@ -72,29 +76,33 @@ impl ProcessWatch {
             tick: Duration::from_secs(1) / hertz.unwrap_or(100).max(1),
             known: HashMap::new(),
             looked: None,
+            was_slow: false,
             text: Vec::new(),
         }
     }
 
     /// Looks, if it is time to after a root read that took `root` of CPU. Tells
-    /// nothing at the first look.
+    /// nothing at the first look, nor at the first one after reads became slow: what
+    /// was used until then was used while they were fast, or nobody knows.
     pub fn look(&mut self, at: MonotonicTime, root: Duration) -> Option<Uses> {
-        let spacing = if root >= SLOW_READ {
-            SLOW_SPACING
-        } else {
-            FAST_SPACING
-        };
+        let is_slow = root >= SLOW_READ;
+        let spacing = if is_slow { SLOW_SPACING } else { FAST_SPACING };
         let before = self.looked;
         if before.is_some_and(|before| at.since(before) < spacing) {
             return None;
         }
         self.looked = Some(at);
+        let was_slow = std::mem::replace(&mut self.was_slow, is_slow);
         let known = std::mem::take(&mut self.known);
         let mut top = self.scan(&known);
         let over = at.since(before?);
+        if is_slow && !was_slow {
+            return None;
+        }
         top.sort_unstable_by_key(|process| std::cmp::Reverse(process.system));
+        let rest = top.get(TOLD).map_or(Duration::ZERO, |next| next.system);
         top.truncate(TOLD);
-        Some(Uses { over, top })
+        Some(Uses { over, top, rest })
     }
 
     /// Remembers every process; gives those that used something since `known`.
@@ -185,6 +193,38 @@ mod tests {
             ("systemd", ticks(1)),
         ];
         assert_eq!(told, all);
+    }
+
+    #[test]
+    fn what_was_used_before_reads_became_slow_is_not_booked_as_slow() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut watch = ProcessWatch::of(dir.path());
+        write(dir.path(), 7, "backup", 100, 9);
+        assert_eq!(watch.look(at(0), Duration::ZERO), None);
+        write(dir.path(), 7, "backup", 9_100, 9);
+        assert_eq!(watch.look(at(590), SLOW_READ), None);
+        write(dir.path(), 7, "backup", 9_101, 9);
+        let uses = watch.look(at(595), SLOW_READ).unwrap();
+        assert_eq!(uses.over, Duration::from_secs(5));
+        assert_eq!(uses.top[0].system, Duration::from_millis(10));
+    }
+
+    #[test]
+    fn of_those_that_are_not_told_the_most_is() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut watch = ProcessWatch::of(dir.path());
+        watch.look(at(0), SLOW_READ);
+        for pid in 1..=8 {
+            write(dir.path(), pid, "busy", 20, 9);
+        }
+        let uses = watch.look(at(5), SLOW_READ).unwrap();
+        assert_eq!((uses.top.len(), uses.rest), (8, Duration::ZERO));
+        write(dir.path(), 9, "other", 3, 9);
+        for pid in 1..=8 {
+            write(dir.path(), pid, "busy", 40, 9);
+        }
+        let uses = watch.look(at(10), SLOW_READ).unwrap();
+        assert_eq!((uses.top.len(), uses.rest), (8, Duration::from_millis(30)));
     }
 
     #[test]
