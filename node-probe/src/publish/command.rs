@@ -12,7 +12,7 @@ use unstall_crds::health::{CommandState, CommandStatus};
 
 use super::errand::{Orders, Said, after_waiting, is_for_later};
 use super::object;
-use crate::actuator::{ActuatorClient, ClientError};
+use crate::actuator::{ActuatorClient, ClientError, CommandOutcome};
 use crate::log;
 
 /// The actuator answers as soon as its journal is on the disk; before a reboot
@@ -82,7 +82,7 @@ pub async fn serve(
         };
         let (wait, answer) = match (fresh, unfinished) {
             (Some(order), unfinished) => match hand_over(&client, &order).await {
-                Some(status) if is_for_later(&status) => {
+                Ok(status) if is_for_later(&status) => {
                     let why = status.message.unwrap_or_default();
                     if waiting.as_ref().is_none_or(|(other, _)| *other != order) {
                         log::info("command waits", &[("id", &status.id), ("why", &why)]);
@@ -93,34 +93,28 @@ pub async fn serve(
                         Some(id) => follow(&client, id).await,
                         None => Said::Presence(Ok(())),
                     };
-                    (OFFER_EVERY, Some(answer))
+                    (OFFER_EVERY, answer)
                 }
-                Some(mut status) => {
+                Ok(mut status) => {
                     if let Some((_, why)) = waiting.take().filter(|(other, _)| *other == order) {
                         status = after_waiting(status, &why);
                     }
                     if status.state != CommandState::Accepted {
                         done = Some(order);
                     }
-                    (ASK_EVERY, Some(Said::Command(Box::new(status))))
+                    (ASK_EVERY, Said::Command(Box::new(status)))
                 }
-                None => (ASK_EVERY, None),
+                // The order stands, and is given again.
+                Err(silence) => (ASK_EVERY, Said::Presence(Err(silence))),
             },
-            (None, Some(id)) => (ASK_EVERY, Some(follow(&client, id).await)),
-            (None, None) => {
-                let presence = presence(&client).await;
-                let news = reboots.look(&client, presence.is_ok()).await;
-                if news.is_some_and(|news| said.send(news).is_err()) {
-                    return;
-                }
-                let wait = match &presence {
-                    Ok(()) => PRESENCE_EVERY,
-                    Err(_) => ABSENCE_EVERY,
-                };
-                (wait, Some(Said::Presence(presence)))
-            }
+            (None, Some(id)) => (ASK_EVERY, follow(&client, id).await),
+            (None, None) => at_rest(&client, &mut reboots, &said).await,
         };
-        if answer.is_some_and(|answer| said.send(answer).is_err()) {
+        if matches!(answer, Said::Presence(Err(_))) {
+            // The next one may be another.
+            reboots.asked = None;
+        }
+        if said.send(answer).is_err() {
             return;
         }
         tokio::select! {
@@ -139,12 +133,7 @@ struct Reboots {
 impl Reboots {
     /// Asks it, if that is due. Without an answer what it said before stands.
     async fn look(&mut self, client: &ActuatorClient, is_there: bool) -> Option<Said> {
-        if !is_there {
-            // The next one may be another.
-            self.asked = None;
-            return None;
-        }
-        if self.asked.is_some_and(|at| at.elapsed() < REBOOTS_EVERY) {
+        if !is_there || self.asked.is_some_and(|at| at.elapsed() < REBOOTS_EVERY) {
             return None;
         }
         self.asked = Some(Instant::now());
@@ -153,17 +142,34 @@ impl Reboots {
     }
 }
 
+/// Asks an actuator that does nothing whether it is there, and now and then whether it
+/// would reboot the node.
+async fn at_rest(
+    client: &ActuatorClient,
+    reboots: &mut Reboots,
+    said: &mpsc::UnboundedSender<Said>,
+) -> (Duration, Said) {
+    let presence = presence(client).await;
+    if let Some(news) = reboots.look(client, presence.is_ok()).await {
+        // Whoever hears it no more hears the answer below neither.
+        let _ = said.send(news);
+    }
+    let wait = match &presence {
+        Ok(()) => PRESENCE_EVERY,
+        Err(_) => ABSENCE_EVERY,
+    };
+    (wait, Said::Presence(presence))
+}
+
 /// Gives the actuator `order`. Without an answer nothing is known of it: the
 /// same id is never carried out twice, so it is given again.
-async fn hand_over(client: &ActuatorClient, order: &SignedCommand) -> Option<CommandStatus> {
+async fn hand_over(
+    client: &ActuatorClient,
+    order: &SignedCommand,
+) -> Result<CommandStatus, String> {
     let sent = order.clone();
-    match ask(client, move |client| client.execute(&sent)).await {
-        Ok(outcome) => Some(outcome.into_status()),
-        Err(error) => {
-            log::warn("actuator", &[("error", &error)]);
-            None
-        }
-    }
+    let answer = ask(client, move |client| client.execute(&sent)).await;
+    answer.map(CommandOutcome::into_status)
 }
 
 /// Asks after the command `id`.

@@ -9,7 +9,6 @@ use serde_json::json;
 use unstall_crds::command::SIGNATURE_BYTES;
 
 use super::*;
-use crate::actuator::CommandOutcome;
 use crate::actuator::wire::{MAX_REQUEST_BYTES, Reply, Request, read_line, write_line};
 
 struct Always(bool);
@@ -99,6 +98,43 @@ fn a_command_waits_for_another_which_goes_on_being_told() {
             "b Accepted being carried out"
         ]
     );
+}
+
+#[test]
+fn an_actuator_that_is_gone_is_told_while_an_order_stands_which_it_gets_later() {
+    let dir = tempfile::tempdir().unwrap();
+    let socket = dir.path().join("actuator.sock");
+    let orders = Orders {
+        command: Some(SignedCommand::new("{}".to_owned(), &[0; SIGNATURE_BYTES])),
+        unfinished: None,
+    };
+    let (_keep, ordered) = watch::channel(orders);
+    let (said, mut answers) = mpsc::unbounded_channel();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    runtime.block_on(async {
+        let serving = tokio::spawn(serve(socket.clone(), Always(true), ordered, said));
+        let mut next = async || {
+            let next = tokio::time::timeout(Duration::from_secs(60), answers.recv());
+            next.await.unwrap()
+        };
+        let silence = next().await;
+        assert!(
+            matches!(&silence, Some(Said::Presence(Err(why))) if why.contains("cannot be reached")),
+            "{silence:?}"
+        );
+        actuator(&socket, vec![outcome("b", "Accepted", None, "")]);
+        loop {
+            match next().await {
+                Some(Said::Presence(Err(_))) => {}
+                Some(Said::Command(status)) => break assert_eq!(status.id, "b"),
+                other => panic!("{other:?}"),
+            }
+        }
+        serving.abort();
+    });
 }
 
 #[test]
