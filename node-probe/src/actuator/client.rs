@@ -96,12 +96,12 @@ impl ActuatorClient {
         }
     }
 
-    /// Why it would not reboot the node, if it would not.
+    /// Why it would not reboot the node, whose object has `node_uid`, if it would not.
     ///
     /// # Errors
     /// When there is no answer.
-    pub fn no_reboot(&self) -> Result<Option<String>, ClientError> {
-        match self.exchange(&Request::Reboots {})? {
+    pub fn no_reboot(&self, node_uid: Option<String>) -> Result<Option<String>, ClientError> {
+        match self.exchange(&Request::Reboots { node_uid })? {
             Reply::Reboots(why) => Ok(why),
             Reply::Error(message) => Err(self.rejected(&message)),
             Reply::Outcome(_) | Reply::UnknownCommand => Err(self.rejected(OTHER)),

@@ -143,15 +143,6 @@ impl Actuator {
         Ok(record.find(id).map(|entry| entry.outcome(false)))
     }
 
-    /// Why a reboot would be refused as the host is now, if it would.
-    #[must_use]
-    pub fn no_reboot(&self) -> Option<String> {
-        let Some(settings) = &self.settings.reboot else {
-            return Some(verify::REBOOTS_OFF.to_owned());
-        };
-        settings.check().err().map(|refusal| refusal.message)
-    }
-
     /// Ends what a predecessor left behind: a reboot by the boot ID, everything else as
     /// `Interrupted`. A shutdown that is still under way is waited for.
     ///

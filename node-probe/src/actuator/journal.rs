@@ -114,6 +114,27 @@ impl JournalFile {
     /// When any step fails; the disk then holds the old journal or the new one.
     pub fn save(&self, record: &Record) -> Result<(), JournalError> {
         let path = self.dir.join(FILE_NAME);
+        let (temporary, file) = self.write_beside(record)?;
+        file.sync_all().map_err(at(&temporary, "syncing"))?;
+        fs::rename(&temporary, &path).map_err(at(&path, "replacing"))?;
+        File::open(&self.dir)
+            .and_then(|dir| dir.sync_all())
+            .map_err(at(&self.dir, "syncing the directory"))
+    }
+
+    /// Whether `record` could be saved: all of that but the syncs, which cost a disk its life
+    /// when nothing is to be kept.
+    ///
+    /// # Errors
+    /// When a step fails.
+    pub fn check_writable(&self, record: &Record) -> Result<(), JournalError> {
+        let (temporary, _) = self.write_beside(record)?;
+        fs::remove_file(&temporary).map_err(at(&temporary, "removing"))
+    }
+
+    /// Writes `record` into a file beside the journal.
+    fn write_beside(&self, record: &Record) -> Result<(PathBuf, File), JournalError> {
+        let path = self.dir.join(FILE_NAME);
         let temporary = self.dir.join("journal.json.tmp");
         let mut bytes = serde_json::to_vec_pretty(record)
             .map_err(|error| at(&path, "encoding")(error.into()))?;
@@ -126,11 +147,7 @@ impl JournalFile {
             .open(&temporary)
             .map_err(at(&temporary, "creating"))?;
         file.write_all(&bytes).map_err(at(&temporary, "writing"))?;
-        file.sync_all().map_err(at(&temporary, "syncing"))?;
-        fs::rename(&temporary, &path).map_err(at(&path, "replacing"))?;
-        File::open(&self.dir)
-            .and_then(|dir| dir.sync_all())
-            .map_err(at(&self.dir, "syncing the directory"))
+        Ok((temporary, file))
     }
 }
 

@@ -60,6 +60,14 @@ pub fn check(entries: &[Entry], now: &Moment, limits: &Limits) -> Result<(), Ref
             too_soon(past, entry, now, limits),
         ));
     }
+    check_cap(entries, now, limits)
+}
+
+/// Refuses when an action now would break the daily cap.
+///
+/// # Errors
+/// A refusal for `DailyCap`.
+pub fn check_cap(entries: &[Entry], now: &Moment, limits: &Limits) -> Result<(), Refusal> {
     let cap = usize::try_from(limits.daily_cap).unwrap_or(usize::MAX);
     let today = entries
         .iter()

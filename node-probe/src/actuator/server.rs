@@ -107,7 +107,9 @@ fn answer(stream: &mut UnixStream, actuator: &Arc<Actuator>) -> Reply {
             Ok(None) => Reply::UnknownCommand,
             Err(error) => Reply::Error(error.to_string()),
         },
-        Ok(Request::Reboots {}) => Reply::Reboots(actuator.no_reboot()),
+        Ok(Request::Reboots { node_uid }) => {
+            Reply::Reboots(actuator.no_reboot(node_uid.as_deref()))
+        }
         Err(error) => {
             log::warn("request not understood", &[("error", &error)]);
             Reply::Error(error.to_string())

@@ -108,17 +108,23 @@ pub fn verify(command: &SignedCommand, situation: &Situation<'_>) -> Verdict {
     }
 }
 
-fn signer<'k>(command: &SignedCommand, keys: &'k KeySet) -> Result<&'k PublicKey, Refusal> {
-    if keys.keys.is_empty() {
-        let mut message = "no usable public key is mounted: put the controller's as a *.pub file \
-                           into the keys directory"
-            .to_owned();
-        for problem in &keys.problems {
-            message.push_str("; ");
-            message.push_str(problem);
-        }
-        return Err(Refusal::new(RefusalReason::NoKeys, message));
+/// Refuses where nobody's command could be verified.
+pub(super) fn check_keys(keys: &KeySet) -> Result<(), Refusal> {
+    if !keys.keys.is_empty() {
+        return Ok(());
     }
+    let mut message = "no usable public key is mounted: put the controller's as a *.pub file \
+                       into the keys directory"
+        .to_owned();
+    for problem in &keys.problems {
+        message.push_str("; ");
+        message.push_str(problem);
+    }
+    Err(Refusal::new(RefusalReason::NoKeys, message))
+}
+
+fn signer<'k>(command: &SignedCommand, keys: &'k KeySet) -> Result<&'k PublicKey, Refusal> {
+    check_keys(keys)?;
     let bad = |what: &str| {
         let known: Vec<_> = keys.keys.iter().map(|key| key.id.as_str()).collect();
         let message = format!("{what}; keys known here: {}", known.join(", "));
@@ -163,13 +169,17 @@ fn check_addressee(payload: &CommandPayload, situation: &Situation<'_>) -> Resul
             ),
         ));
     }
-    match situation.record.node_uid() {
-        Some(pinned) if pinned != payload.node_uid => Err(Refusal::new(
+    check_node_uid(situation.record, &payload.node_uid)
+}
+
+/// Refuses what is for another Node object than the one that this machine serves.
+pub(super) fn check_node_uid(record: &Record, node_uid: &str) -> Result<(), Refusal> {
+    match record.node_uid() {
+        Some(pinned) if pinned != node_uid => Err(Refusal::new(
             RefusalReason::OtherNodeUID,
             format!(
-                "made for the Node object {}, this machine serves {pinned} since its first \
-                 command; if the Node was created anew, remove the journal on this node",
-                payload.node_uid
+                "made for the Node object {node_uid}, this machine serves {pinned} since its \
+                 first command; if the Node was created anew, remove the journal on this node"
             ),
         )),
         _ => Ok(()),

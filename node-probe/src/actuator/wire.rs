@@ -33,9 +33,12 @@ pub enum Request {
         /// Its id.
         id: String,
     },
-    /// Would it reboot the node, if it was ordered to now? With braces: serde lets
-    /// a variant without any have fields that nobody knows.
-    Reboots {},
+    /// Would it reboot the node, if it was ordered to now?
+    Reboots {
+        /// The UID of the Node object that the order would be for, where it is known.
+        #[serde(default, rename = "nodeUID", skip_serializing_if = "Option::is_none")]
+        node_uid: Option<String>,
+    },
 }
 
 /// What the actuator answers.
@@ -163,6 +166,21 @@ mod tests {
     }
 
     #[test]
+    fn whether_it_would_reboot_is_asked_with_and_without_a_node() {
+        for (line, node_uid) in [
+            ("{\"verb\":\"reboots\"}", None),
+            (
+                "{\"verb\":\"reboots\",\"nodeUID\":\"u\"}",
+                Some("u".to_owned()),
+            ),
+        ] {
+            let request = Request::Reboots { node_uid };
+            assert_eq!(serde_json::to_string(&request).unwrap(), line);
+            assert_eq!(read(format!("{line}\n").as_bytes(), 100).unwrap(), request);
+        }
+    }
+
+    #[test]
     fn a_bad_line_is_named() {
         assert!(matches!(read(b"", 100), Err(WireError::Cut)));
         assert!(matches!(read(b"{\"verb\":\"sta", 100), Err(WireError::Cut)));
@@ -175,6 +193,7 @@ mod tests {
             "{\"verb\":\"reboot\"}\n",
             "{\"verb\":\"status\",\"id\":\"a\",\"more\":1}\n",
             "{\"verb\":\"status\"}\n",
+            "{\"verb\":\"reboots\",\"more\":1}\n",
             "\u{0}\n",
         ] {
             assert!(

@@ -75,6 +75,7 @@ pub async fn serve(
         let Orders {
             command,
             unfinished,
+            node_uid,
         } = orders.borrow_and_update().clone();
         let fresh = match command.filter(|order| done.as_ref() != Some(order)) {
             Some(order) if live.holds(&order).await => Some(order),
@@ -108,7 +109,7 @@ pub async fn serve(
                 Err(silence) => (ASK_EVERY, Said::Presence(Err(silence))),
             },
             (None, Some(id)) => (ASK_EVERY, follow(&client, id).await),
-            (None, None) => at_rest(&client, &mut reboots, &said).await,
+            (None, None) => at_rest(&client, &mut reboots, node_uid, &said).await,
         };
         if matches!(answer, Said::Presence(Err(_))) {
             // The next one may be another.
@@ -128,16 +129,20 @@ pub async fn serve(
 #[derive(Default)]
 struct Reboots {
     asked: Option<Instant>,
+    /// The UID of the node's object that it was asked for.
+    node_uid: Option<String>,
 }
 
 impl Reboots {
     /// Asks it, if that is due. Without an answer what it said before stands.
-    async fn look(&mut self, client: &ActuatorClient, is_there: bool) -> Option<Said> {
-        if !is_there || self.asked.is_some_and(|at| at.elapsed() < REBOOTS_EVERY) {
+    async fn look(&mut self, client: &ActuatorClient, node_uid: Option<String>) -> Option<Said> {
+        let is_same = self.node_uid == node_uid;
+        if is_same && self.asked.is_some_and(|at| at.elapsed() < REBOOTS_EVERY) {
             return None;
         }
         self.asked = Some(Instant::now());
-        let answer = ask(client, |client| client.no_reboot()).await;
+        self.node_uid.clone_from(&node_uid);
+        let answer = ask(client, |client| client.no_reboot(node_uid)).await;
         answer.ok().map(Said::Reboots)
     }
 }
@@ -147,10 +152,13 @@ impl Reboots {
 async fn at_rest(
     client: &ActuatorClient,
     reboots: &mut Reboots,
+    node_uid: Option<String>,
     said: &mpsc::UnboundedSender<Said>,
 ) -> (Duration, Said) {
     let presence = presence(client).await;
-    if let Some(news) = reboots.look(client, presence.is_ok()).await {
+    if presence.is_ok()
+        && let Some(news) = reboots.look(client, node_uid).await
+    {
         // Whoever hears it no more hears the answer below neither.
         let _ = said.send(news);
     }

@@ -28,6 +28,8 @@ pub struct Orders {
     /// is known. It is asked after also when its command is taken back: what
     /// was begun goes on.
     pub unfinished: Option<String>,
+    /// The UID of the node's object, for which a command would be made.
+    pub node_uid: Option<String>,
 }
 
 /// What comes back.
@@ -171,6 +173,7 @@ impl Errand {
         Orders {
             command,
             unfinished: unfinished.map(|command| command.id.clone()),
+            node_uid: None,
         }
     }
 

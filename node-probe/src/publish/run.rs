@@ -298,8 +298,12 @@ impl Probe {
 
     /// Tells whoever speaks with the actuator, if anything changed.
     fn order(&self) {
-        let command = self.object.as_ref().and_then(|o| o.spec.command.clone());
-        let next = self.errand.orders(command);
+        let spec = self.object.as_ref().map(|object| &object.spec);
+        let command = spec.and_then(|spec| spec.command.clone());
+        let next = Orders {
+            node_uid: spec.map(|spec| spec.node_uid.clone()),
+            ..self.errand.orders(command)
+        };
         self.orders.send_if_modified(|orders| {
             let is_new = *orders != next;
             *orders = next;

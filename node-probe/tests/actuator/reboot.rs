@@ -7,7 +7,7 @@ use unstall_crds::command::{CommandAction, CommandPayload};
 use unstall_crds::health::{CommandState, RefusalReason as Reason};
 
 use super::logind::{Logind, Reply, inhibitor, lacking, silent_bus};
-use super::rig::{BOOT, Rig, payload};
+use super::rig::{BOOT, Rig, UID, payload};
 
 const NEXT_BOOT: &str = "77f8c9b0-0f0e-4b0e-9a53-3f2e1d4c5b6a";
 
@@ -115,6 +115,30 @@ fn a_block_inhibitor_is_named_and_nothing_is_begun() {
     logind.script().can_reboot = "yes";
     assert_eq!(rig.execute(&reboot("one")).state, CommandState::Accepted);
     logind.wait_for("Reboot", 1);
+}
+
+#[test]
+fn whether_it_would_reboot_is_told_before_it_is_ordered_to() {
+    if lacking() {
+        return;
+    }
+    let logind = Logind::new();
+    let rig = started(&logind, &["--daily-cap", "1", "--min-interval", "1s"]);
+    let would = |uid: &str| rig.client().no_reboot(Some(uid.to_owned())).unwrap();
+    assert_eq!(would(UID), None);
+    logind.script().can_reboot = "na";
+    assert!(would(UID).unwrap().contains("CanReboot says \"na\""));
+    logind.script().can_reboot = "yes";
+    logind.script().reply = Reply::Refuse;
+    rig.execute(&reboot("one"));
+    assert_eq!(rig.end_of("one").state, CommandState::Failed);
+    let cap = "for now, as 1 actions were begun in the last 24 hours; this node allows 1";
+    assert_eq!(would(UID).as_deref(), Some(cap));
+    let other = would("5e6f7a8b-0000-4000-8000-000000000000").unwrap();
+    assert!(other.contains("if the Node was created anew"), "{other}");
+    let key = rig.path("keys/current.pub");
+    std::fs::remove_file(key).unwrap();
+    assert!(would(UID).unwrap().contains("no usable public key"));
 }
 
 #[test]

@@ -8,11 +8,14 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 use unstall_crds::health::{CommandState, RefusalReason};
 
-use super::Actuator;
+use super::{Actuator, unusable};
 use crate::actuator::expiry::Expiry;
+use crate::actuator::keys;
+use crate::actuator::limit;
 use crate::actuator::logind::{Asked, Inhibitor, Logind, Readiness, inhibitor};
 use crate::actuator::outcome::{Ending, Refusal};
 use crate::actuator::record::Entry;
+use crate::actuator::verify;
 use crate::log;
 use crate::sample::monotonic;
 use crate::text;
@@ -70,6 +73,40 @@ pub(super) enum Wait {
 }
 
 impl Actuator {
+    /// Why a reboot would be refused as things are now, if it would. `node_uid` is what its
+    /// command would carry, where that is known.
+    #[must_use]
+    pub fn no_reboot(&self, node_uid: Option<&str>) -> Option<String> {
+        let Some(settings) = &self.settings.reboot else {
+            return Some(verify::REBOOTS_OFF.to_owned());
+        };
+        let refusal = self.check_own(node_uid).and_then(|()| settings.check());
+        refusal.err().map(|refusal| match refusal.reason {
+            // These pass by themselves.
+            RefusalReason::Busy | RefusalReason::DailyCap => {
+                format!("for now, as {}", refusal.message)
+            }
+            _ => refusal.message,
+        })
+    }
+
+    /// What this process itself has against any reboot. That it would be too soon is left out: a
+    /// command waits for that.
+    fn check_own(&self, node_uid: Option<&str>) -> Result<(), Refusal> {
+        verify::check_keys(&keys::read_keys(&self.settings.keys_dir))?;
+        let mut work = self.lock();
+        let (_, now) = self.host_now()?;
+        let record = self.journal.load().map_err(unusable)?;
+        self.journal.check_writable(&record).map_err(unusable)?;
+        if let Some(uid) = node_uid {
+            verify::check_node_uid(&record, uid)?;
+        }
+        if let Some(busy) = self.busy(&mut work) {
+            return Err(Refusal::new(RefusalReason::Busy, busy));
+        }
+        limit::check_cap(record.commands(), &now, &self.settings.limits)
+    }
+
     /// Asks logind and waits. `None` when told to stop meanwhile: whoever starts next finds out
     /// what became of it.
     pub(super) fn reboot(&self, entry: &Entry, expiry: Expiry) -> Option<Ending> {
@@ -219,3 +256,6 @@ fn ended(state: CommandState, message: String) -> Ending {
         finished_at: Timestamp::now(),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -46,7 +46,7 @@ fn actuator(socket: &Path, orders: Vec<CommandOutcome>) {
                     let state = if asked > 1 { "Succeeded" } else { "Accepted" };
                     Reply::Outcome(Box::new(outcome("a", state, None, "")))
                 }
-                Ok(Request::Reboots {}) => Reply::Reboots(Some("not enabled".to_owned())),
+                Ok(Request::Reboots { node_uid }) => Reply::Reboots(node_uid),
                 Err(_) => return,
             };
             // The probe may have gone.
@@ -63,6 +63,7 @@ fn heard(answers: Vec<CommandOutcome>, unfinished: Option<&str>, count: usize) -
     let orders = Orders {
         command: Some(SignedCommand::new("{}".to_owned(), &[0; SIGNATURE_BYTES])),
         unfinished: unfinished.map(str::to_owned),
+        node_uid: None,
     };
     let (_keep, ordered) = watch::channel(orders);
     let (said, mut answers) = mpsc::unbounded_channel();
@@ -107,6 +108,7 @@ fn an_actuator_that_is_gone_is_told_while_an_order_stands_which_it_gets_later() 
     let orders = Orders {
         command: Some(SignedCommand::new("{}".to_owned(), &[0; SIGNATURE_BYTES])),
         unfinished: None,
+        node_uid: None,
     };
     let (_keep, ordered) = watch::channel(orders);
     let (said, mut answers) = mpsc::unbounded_channel();
@@ -134,6 +136,37 @@ fn an_actuator_that_is_gone_is_told_while_an_order_stands_which_it_gets_later() 
             }
         }
         serving.abort();
+    });
+}
+
+#[test]
+fn whether_it_would_reboot_is_asked_for_the_node_as_soon_as_that_is_known() {
+    let dir = tempfile::tempdir().unwrap();
+    let socket = dir.path().join("actuator.sock");
+    actuator(&socket, Vec::new());
+    let (order, ordered) = watch::channel(Orders::default());
+    let (said, mut answers) = mpsc::unbounded_channel();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    runtime.block_on(async {
+        let serving = tokio::spawn(serve(socket, Always(true), ordered, said));
+        let both = async {
+            let mut told = Vec::new();
+            while told.len() < 2 {
+                if let Some(Said::Reboots(why)) = answers.recv().await {
+                    told.push(why);
+                    let node_uid = Some("uid-1".to_owned());
+                    order.send_modify(|order| order.node_uid = node_uid);
+                }
+            }
+            told
+        };
+        // Sooner than it is asked again anyway.
+        let told = tokio::time::timeout(REBOOTS_EVERY / 2, both).await.unwrap();
+        serving.abort();
+        assert_eq!(told, [None, Some("uid-1".to_owned())]);
     });
 }
 
