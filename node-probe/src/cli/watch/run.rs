@@ -4,7 +4,7 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{Receiver, channel};
+use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Duration;
 
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
@@ -13,7 +13,7 @@ use super::args::WatchArgs;
 use super::frame::frame;
 use super::terminal::Terminal;
 use crate::judge::{Judge, READS, Signal, Verdict};
-use crate::pace::Pace;
+use crate::pace::{Mode, Pace};
 use crate::sample::{Buffer, Host, Observation, Roots, monotonic};
 use crate::sampler::Sampler;
 use crate::text::duration;
@@ -40,15 +40,8 @@ fn watch(args: &WatchArgs) -> io::Result<()> {
     }
     let roots = Roots::under(&args.root);
     let host = Host::discover(&roots, &mut Buffer::default());
-    let pace = Pace {
-        quiet: args.interval,
-        fast: args.interval,
-    };
     let (send, samples) = channel();
-    let sampler = Sampler::start(roots, pace, move |observation| {
-        // The receiver is gone only when the watch ends.
-        let _ = send.send(observation);
-    })?;
+    let sampler = start(roots, args.interval, send)?;
     let mut watch = Watch {
         samples,
         judge: Judge::default(),
@@ -61,6 +54,21 @@ fn watch(args: &WatchArgs) -> io::Result<()> {
         Some(terminal) => watch.pictures(&terminal, &sampler, &host, is_over),
         None => watch.lines(is_over),
     }
+}
+
+/// Samples as fast as the duty allows and `interval` asks for: who watches waits for the
+/// next one, also after a dear one.
+fn start(roots: Roots, interval: Duration, send: Sender<Observation>) -> io::Result<Sampler> {
+    let pace = Pace {
+        fast: interval,
+        ..Pace::default()
+    };
+    let sampler = Sampler::start(roots, pace, move |observation| {
+        // The receiver is gone only when the watch ends.
+        let _ = send.send(observation);
+    })?;
+    sampler.set_mode(Mode::Fast);
+    Ok(sampler)
 }
 
 /// So many of them, in words.
@@ -150,5 +158,25 @@ impl Watch {
             "{:<9} root {root:>7}  leaf {leaf:>7}  zombies {zombies:>7}",
             verdict.level.name()
         )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    #[test]
+    fn who_watches_does_not_wait_as_a_quiet_probe_does() {
+        let host = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/v1");
+        let interval = Duration::from_millis(200);
+        let (send, samples) = channel();
+        let sampler = start(Roots::under(&host), interval, send).unwrap();
+        let quiet = Pace::default().quiet / 2;
+        let next = || samples.recv_timeout(quiet).unwrap().at;
+        let (first, second) = (next(), next());
+        sampler.stop();
+        assert!(second.since(first) >= interval, "the least time");
     }
 }
