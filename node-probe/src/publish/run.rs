@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use kube::Client;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, watch};
+use tokio::time::{Instant, Interval, MissedTickBehavior};
 use unstall_crds::health::{NodeHealth, NodeHealthStatus};
 use unstall_crds::units::KernelVersion;
 
@@ -137,6 +138,7 @@ async fn probe(args: ProbeArgs, pace: Pace) -> Result<(), String> {
             ("version", &env!("CARGO_PKG_VERSION")),
         ],
     );
+    let mut ticks = ticks(TICK);
     loop {
         tokio::select! {
             Some(observation) = observed.recv() => probe.observe(&observation),
@@ -148,12 +150,20 @@ async fn probe(args: ProbeArgs, pace: Pace) -> Result<(), String> {
                 probe.answer(page, sampler.in_flight());
                 continue;
             }
-            () = tokio::time::sleep(TICK) => {}
+            _ = ticks.tick() => {}
             _ = terminate.recv() => return Ok(()),
         }
         sampler.set_mode(probe.mode());
         probe.publish(sampler.in_flight());
     }
+}
+
+/// Ticks that come whatever else happens in between: a wait that is given up for a page
+/// goes on at the next turn.
+fn ticks(every: Duration) -> Interval {
+    let mut ticks = tokio::time::interval_at(Instant::now() + every, every);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    ticks
 }
 
 /// A write that has ended.
@@ -447,4 +457,28 @@ fn interval(text: &str) -> Result<Duration, String> {
         return Err(format!("{text} is not between 1s and 10m"));
     }
     Ok(interval)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tick_comes_however_often_its_wait_is_given_up() {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap();
+        let came = runtime.block_on(async {
+            let mut ticks = ticks(Duration::from_millis(500));
+            for _ in 0..1_000 {
+                let turn = Duration::from_millis(20);
+                if tokio::time::timeout(turn, ticks.tick()).await.is_ok() {
+                    return true;
+                }
+            }
+            false
+        });
+        assert!(came);
+    }
 }
