@@ -68,7 +68,12 @@ impl Metrics {
             let label = OfSignal {
                 signal: signal.name(),
             };
-            let said = reading(signal, observation);
+            // The growth is judged of a series of counts: a single one tells whether there
+            // will be any.
+            let said = match signal {
+                Signal::ZombieMemcgGrowth => reading(Signal::ZombieMemcgs, observation),
+                _ => reading(signal, observation),
+            };
             let is_readable = !matches!(said, Reading::Unreadable(_));
             families
                 .readable
@@ -105,17 +110,17 @@ impl Metrics {
                 families.zombies.get_or_create(&[]).set(count);
             }
             (Signal::ZombieMemcgs, Reading::Unreadable(_)) => families.zombies.clear(),
-            (Signal::SoftirqDelay, said) => set(&families.softirq_delay, said, 1e-9),
-            (Signal::MemoryPressure, said) => set(&families.memory_pressure, said, 1e-4),
-            (Signal::IrqPressure, said) => set(&families.irq_pressure, said, 1e-4),
-            (Signal::CpuSteal, said) => set(&families.steal, said, 1e-4),
+            (Signal::SoftirqDelay, said) => set(&families.softirq_delay, said, seconds),
+            (Signal::MemoryPressure, said) => set(&families.memory_pressure, said, ratio),
+            (Signal::IrqPressure, said) => set(&families.irq_pressure, said, ratio),
+            (Signal::CpuSteal, said) => set(&families.steal, said, ratio),
             _ => {}
         }
     }
 
     fn read(&self, cgroup: &'static str, clock: &'static str, nanos: u64) {
         let reads = self.families.reads.get_or_create(&Read { cgroup, clock });
-        reads.observe(Duration::from_nanos(nanos).as_secs_f64());
+        reads.observe(seconds(nanos));
     }
 
     /// Counts a write of the NodeHealth.
@@ -185,12 +190,20 @@ impl Metrics {
     }
 }
 
-/// Sets the value in its unit, or takes it away where it is not known.
-fn set(family: &Family<Alone, Value>, said: &Reading, unit: f64) {
+fn seconds(nanos: u64) -> f64 {
+    Duration::from_nanos(nanos).as_secs_f64()
+}
+
+/// Of hundredths of a percent, which are ten thousand at most.
+fn ratio(hundredths: u64) -> f64 {
+    f64::from(u32::try_from(hundredths).unwrap_or(u32::MAX)) * 1e-4
+}
+
+/// Sets the value in its base unit, or takes it away where it is not known.
+fn set(family: &Family<Alone, Value>, said: &Reading, base: fn(u64) -> f64) {
     match said {
         Reading::Trusted(value) => {
-            let value = u32::try_from(*value).map_or(f64::from(u32::MAX), f64::from);
-            family.get_or_create(&[]).set(value * unit);
+            family.get_or_create(&[]).set(base(*value));
         }
         Reading::Unreadable(_) => family.clear(),
         Reading::Untrusted(_) | Reading::Awaited => {}
@@ -292,7 +305,21 @@ mod tests {
             assert!(!page.contains(absent), "{absent} is in\n{page}");
         }
         assert!(page.contains("unstall_signal_readable{signal=\"ZombieMemcgs\"} 0\n"));
+        assert!(page.contains("unstall_signal_readable{signal=\"ZombieMemcgGrowth\"} 0\n"));
         assert!(page.contains("unstall_signal_readable{signal=\"MemoryStatReadCPU\"} 1\n"));
+    }
+
+    #[test]
+    fn a_wait_of_many_seconds_is_told_whole() {
+        let metrics = Metrics::default();
+        let mut seen = observation(1, Duration::from_millis(80));
+        seen.surroundings.softirq_delay = Ok(Some(Duration::from_millis(7_500)));
+        metrics.observe(&seen);
+        let page = page(&metrics, &Judge::default());
+        assert!(
+            page.contains("unstall_softirq_delay_seconds{} 7.5\n"),
+            "{page}"
+        );
     }
 
     #[test]
