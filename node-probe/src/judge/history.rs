@@ -141,6 +141,25 @@ impl History {
         self.over(statistic, count, Some(start))
     }
 
+    /// As [`History::statistic_after`], of samples each of which is of the time since
+    /// the one before it: the first after `start` began before it.
+    ///
+    /// # Errors
+    /// [`TooFew`] if there are not that many yet, or none was asked for.
+    pub fn statistic_of_windows_after(
+        &self,
+        statistic: Statistic,
+        count: usize,
+        start: MonotonicTime,
+    ) -> Result<u64, TooFew> {
+        let later = self.samples.iter().rev().take_while(|(at, _)| *at >= start);
+        let have = later.count().saturating_sub(1);
+        if have < count {
+            return Err(TooFew { have });
+        }
+        self.over(statistic, count, Some(start))
+    }
+
     /// All statistics over at most the last `count` samples; `None` if there
     /// are none.
     #[must_use]
@@ -241,6 +260,19 @@ mod tests {
             history.statistic_after(Statistic::Max, 1, at(6)),
             Err(TooFew { have: 0 })
         );
+    }
+
+    #[test]
+    fn only_windows_that_began_after_the_remedy_count() {
+        let history = history(&[80, 81, 82, 40, 2, 3]);
+        let of = |count, start| history.statistic_of_windows_after(Statistic::Max, count, start);
+        // The remedy came within the window that ended at second 4.
+        let remedied = at(3).after(Duration::from_millis(500));
+        assert_eq!(of(2, remedied), Ok(3));
+        assert_eq!(of(3, remedied), Err(TooFew { have: 2 }));
+        assert_eq!(of(3, at(3)), Ok(40), "as one window ended");
+        assert_eq!(of(1, at(7)), Err(TooFew { have: 0 }));
+        assert_eq!(of(0, at(1)), Err(TooFew { have: 0 }));
     }
 
     #[test]

@@ -31,7 +31,7 @@ pub enum Proof {
 
 impl Proof {
     /// The same statistic over as many samples as `rule` fires by, all of them
-    /// taken after `remedied`. A minimum of a few early samples would pass where
+    /// taken after `remedied`, and of the time after it. A minimum of a few early samples would pass where
     /// the rule's own statistic does not.
     #[must_use]
     pub fn of(rule: &Rule, series: &Series, remedied: MonotonicTime) -> Self {
@@ -39,7 +39,12 @@ impl Proof {
             return Self::Unreadable(why.to_owned());
         }
         let history = series.history();
-        match history.statistic_after(rule.statistic, rule.samples, remedied) {
+        let statistic = if rule.signal.has_window() {
+            history.statistic_of_windows_after(rule.statistic, rule.samples, remedied)
+        } else {
+            history.statistic_after(rule.statistic, rule.samples, remedied)
+        };
+        match statistic {
             Ok(value) if value < rule.clear_below => Self::Good { value },
             Ok(value) => Self::Bad { value },
             Err(few) => Self::Waiting {
@@ -52,7 +57,10 @@ impl Proof {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
+    use crate::judge::signal::Signal;
     use crate::judge::testing::{at, rule};
     use crate::judge::trust::Reading;
 
@@ -76,6 +84,21 @@ mod tests {
             Proof::Waiting { have: 2, need: 3 }
         );
         assert_eq!(Proof::of(&rule, &series, at(2)), Proof::Good { value: 1 });
+    }
+
+    #[test]
+    fn what_a_window_saw_before_the_remedy_proves_nothing() {
+        let rule = Rule {
+            samples: 1,
+            signal: Signal::SoftnetDrop,
+            ..rule()
+        };
+        let remedied = at(1).after(Duration::from_millis(500));
+        let seen = series(&[90, 1]);
+        let waiting = Proof::Waiting { have: 0, need: 1 };
+        assert_eq!(Proof::of(&rule, &seen, remedied), waiting);
+        let seen = series(&[90, 60, 1]);
+        assert_eq!(Proof::of(&rule, &seen, remedied), Proof::Good { value: 1 });
     }
 
     #[test]
