@@ -176,6 +176,14 @@ impl Observer {
         self.background.set_window(window);
     }
 
+    /// From now on measures as for a run of seconds: what the node goes through is
+    /// told when it ends, by [`Observer::end_window`], and processes, 10 us each, are
+    /// looked at only once a read is slow.
+    pub fn be_brief(&mut self) {
+        self.set_window(Duration::MAX);
+        self.processes.be_brief();
+    }
+
     /// What the node went through since the window began, where nobody will measure
     /// again, and when that was told.
     pub fn end_window(&mut self) -> (MonotonicTime, Surroundings) {

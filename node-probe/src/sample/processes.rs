@@ -59,6 +59,8 @@ pub struct ProcessWatch {
     looked: Option<MonotonicTime>,
     /// Whether reads were slow at the last look.
     was_slow: bool,
+    /// Whether nobody is to be compared with how it was while they were fast.
+    is_brief: bool,
     text: Vec<u8>,
 }
 
@@ -77,8 +79,15 @@ impl ProcessWatch {
             known: HashMap::new(),
             looked: None,
             was_slow: false,
+            is_brief: false,
             text: Vec::new(),
         }
+    }
+
+    /// From now on looks only while reads are slow: the run ends before there is
+    /// anything to compare with.
+    pub fn be_brief(&mut self) {
+        self.is_brief = true;
     }
 
     /// Looks, if it is time to after a root read that took `root` of CPU. Tells
@@ -87,6 +96,9 @@ impl ProcessWatch {
     pub fn look(&mut self, at: MonotonicTime, root: Duration) -> Option<Uses> {
         let is_slow = root >= SLOW_READ;
         let spacing = if is_slow { SLOW_SPACING } else { FAST_SPACING };
+        if self.is_brief && !is_slow {
+            return None;
+        }
         let before = self.looked;
         if before.is_some_and(|before| at.since(before) < spacing) {
             return None;
@@ -207,6 +219,24 @@ mod tests {
         let uses = watch.look(at(595), SLOW_READ).unwrap();
         assert_eq!(uses.over, Duration::from_secs(5));
         assert_eq!(uses.top[0].system, Duration::from_millis(10));
+    }
+
+    #[test]
+    fn a_brief_run_looks_at_nobody_until_a_read_is_slow() {
+        let dir = tempfile::tempdir().unwrap();
+        write(dir.path(), 7, "backup", 100, 9);
+        let mut watch = ProcessWatch::of(dir.path());
+        watch.be_brief();
+        assert_eq!(watch.look(at(0), Duration::ZERO), None);
+        assert!(watch.known.is_empty());
+        assert_eq!(
+            watch.look(at(1), SLOW_READ),
+            None,
+            "nothing to compare with"
+        );
+        write(dir.path(), 7, "backup", 150, 9);
+        let uses = watch.look(at(6), SLOW_READ).unwrap();
+        assert_eq!(uses.top[0].system, Duration::from_millis(500));
     }
 
     #[test]

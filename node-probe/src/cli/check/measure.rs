@@ -47,9 +47,7 @@ pub fn measure(
     mut progress: impl FnMut(&Observation, usize, Duration),
 ) -> Measured {
     let mut observer = Observer::open(roots);
-    // A check is too short for windows: what the node goes through is told over all
-    // of it.
-    observer.set_window(Duration::MAX);
+    observer.be_brief();
     let mut judge = Judge::new(thresholds);
     let mut jitter = Jitter::seeded();
     let started = monotonic();
