@@ -138,10 +138,13 @@ fn progress(
         !facts.at_work.contains(node.name.as_str())
             && forbid::not_staged(facts.view, facts.trigger, node).is_some()
     };
-    let (halted_at, halted_by, message) = match halt {
+    let (halted_at, mut halted_by, message) = match halt {
         Some(halt) => (Some(halt.at), halt.nodes, Some(halt.text)),
         None => (None, Vec::new(), stage.text.clone()),
     };
+    // A node may have failed twice, and the API server refuses a status that names it twice.
+    let mut named = BTreeSet::new();
+    halted_by.retain(|node| named.insert(node.clone()));
     RolloutProgress {
         trigger: facts.trigger.name.clone(),
         target,
