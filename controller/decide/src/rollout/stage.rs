@@ -111,10 +111,11 @@ fn is_wave_over(facts: &Facts<'_, '_>) -> bool {
         index.is_some_and(|index| facts.policy.state(node, index) == TriggerState::Clear)
     };
     let outcome = |it: &NodeRemediation| it.status.as_ref().and_then(|status| status.outcome);
-    let mut left = facts
-        .incidents
-        .iter()
-        .filter(|it| outcome(it) != Some(Outcome::Fixed) && !has_it(&it.spec.node_name));
+    let mut left = facts.incidents.iter().filter(|it| {
+        let node = &it.spec.node_name;
+        // Of a node that is gone nothing more is awaited.
+        outcome(it) != Some(Outcome::Fixed) && facts.policy.covers(node) && !has_it(node)
+    });
     facts.trigger.kernel.is_none() && left.next().is_none()
 }
 
