@@ -115,9 +115,11 @@ fn was_approved(incident: &NodeRemediation) -> bool {
 }
 
 /// Records of incidents that ended too long ago, or are too many. What still
-/// matters of them is in the ledger; one whose node is held stays.
+/// matters of them is in the ledger; one whose node is held stays, and so does what the
+/// stage of a roll-out follows from: more nodes would be canaries without it.
 fn records(view: &View<'_>) -> Vec<Action> {
     let limits = view.snapshot.limits;
+    let rollouts: Vec<_> = view.policies().iter().flat_map(|it| &it.rollouts).collect();
     let mut ended: Vec<(Timestamp, &NodeRemediation)> = view
         .incidents()
         .filter_map(|it| Some((incident::completed_at(it)?, it)))
@@ -126,7 +128,8 @@ fn records(view: &View<'_>) -> Vec<Action> {
             let is_held = node.is_some_and(|node| node.cordoned_by() == Some(&it.name_any()));
             let slot = view.slot(&it.spec.node_name);
             let has_slot = slot.is_some_and(|slot| slot.remediation == it.name_any());
-            !incident::is_open(it) && !is_held && !has_slot
+            let is_awaited = rollouts.iter().any(|rollout| rollout.rests_on(it));
+            !incident::is_open(it) && !is_held && !has_slot && !is_awaited
         })
         .collect();
     ended.sort_by_key(|(at, it)| (*at, it.name_any()));

@@ -33,6 +33,28 @@ pub struct Rollout<'a> {
     pub canary: Option<&'a str>,
 }
 
+impl Rollout<'_> {
+    /// Whether the stage follows from the record `it`: of a canary that has it, or of a node
+    /// that failed. Each of them took a reboot, so that there are few.
+    #[must_use]
+    pub fn rests_on(&self, it: &NodeRemediation) -> bool {
+        let counted = [
+            Outcome::Fixed,
+            Outcome::NotFixed,
+            Outcome::Failed,
+            Outcome::Recurred,
+        ];
+        let outcome = it.status.as_ref().and_then(|status| status.outcome);
+        let since = self.progress.started_at.as_ref().map(|time| time.0);
+        matches!(
+            self.progress.stage,
+            RolloutStage::Canary | RolloutStage::Baking | RolloutStage::Halted
+        ) && outcome.is_some_and(|outcome| counted.contains(&outcome))
+            && belongs(it, self.policy, self.trigger)
+            && (self.progress.target.is_some() || is_of_wave(it, since))
+    }
+}
+
 /// What is known of a roll-out while its stage is worked out.
 pub struct Facts<'a, 'v> {
     pub view: &'v View<'a>,
