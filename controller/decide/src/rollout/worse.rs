@@ -1,6 +1,7 @@
 //! Whether nodes measure worse after a roll-out than before, beside the nodes
 //! that it has not touched yet.
 
+use kube::ResourceExt;
 use unstall_crds::health::NodeHealth;
 use unstall_crds::policy::{HaltOnWorse, NodeHealthPolicy, RolloutStage};
 use unstall_crds::remediation::{NodeRemediation, Rung, SignalComparison};
@@ -20,7 +21,7 @@ pub fn remember(view: &View<'_>, policy: &PolicyView<'_>, node: &Node) -> Vec<Si
         .map(|name| SignalComparison {
             name: *name,
             before: median_of(view, node, *name),
-            rest_before: rest(view, policy, node, *name),
+            rest_before: rest(view, policy, &node.name, *name),
             after: None,
             rest_after: None,
         })
@@ -37,52 +38,92 @@ pub fn compare(
 ) -> Vec<SignalComparison> {
     let compared = before.iter().map(|it| SignalComparison {
         after: median_of(view, node, it.name),
-        rest_after: rest(view, policy, node, it.name),
+        rest_after: rest(view, policy, &node.name, it.name),
         ..it.clone()
     });
     compared.collect()
 }
 
 /// Every incident after which its node measures worse, with the numbers. While
-/// the canaries bake they are looked at as they are now.
+/// the canaries bake they are looked at as they are now; nodes that got it after them are
+/// not, where a roll-out bakes again because a human resumed it.
 pub fn all<'a, 'f>(
     facts: &'f Facts<'a, 'f>,
 ) -> impl Iterator<Item = (&'a NodeRemediation, String)> + 'f {
     let limit = &facts.policy.policy.spec.rollout.halt_on_worse;
+    let mut watched: Vec<String> = canaries(facts).map(ResourceExt::name_any).collect();
+    watched.retain(|_| is_baking(facts));
+    // No canary is among the rest, so that it is the same for all of them.
+    let names = limit.signals.iter().filter(|_| !watched.is_empty());
+    let rest: Vec<_> = names
+        .map(|name| (*name, rest(facts.view, facts.policy, "", *name)))
+        .collect();
     fixed(facts).into_iter().filter_map(move |it| {
-        let compared = now(facts, it);
+        let compared = if watched.contains(&it.name_any()) {
+            now(facts, it, &rest)
+        } else {
+            recorded(facts, it)
+        };
         let text = compared.iter().find_map(|signal| text(limit, signal))?;
         Some((it, format!("{}: {text}", it.spec.node_name)))
     })
 }
 
-/// A canary, and the signal of it that is not known now. Of one that is gone
-/// nothing more will be known.
+/// Whether the canaries are looked at as they are now.
+fn is_baking(facts: &Facts<'_, '_>) -> bool {
+    let stage = facts.before.map(|before| before.stage);
+    matches!(stage, Some(RolloutStage::Canary | RolloutStage::Baking))
+}
+
+/// The first nodes that got it, as many as there are to be canaries, and are there still. Of
+/// one that is gone nothing more will be known.
+fn canaries<'a>(facts: &Facts<'a, '_>) -> impl Iterator<Item = &'a NodeRemediation> {
+    let wanted = usize::from(facts.policy.policy.spec.rollout.canaries);
+    let first = fixed(facts).into_iter().take(wanted);
+    first.filter(|it| facts.view.node(&it.spec.node_name).is_some())
+}
+
+/// A canary, and the signal of it that is not known now.
 pub fn unknown(facts: &Facts<'_, '_>) -> Option<String> {
-    let fixed = fixed(facts).into_iter();
-    let mut there = fixed.filter(|it| facts.view.node(&it.spec.node_name).is_some());
-    there.find_map(|it| {
-        let compared = now(facts, it);
+    canaries(facts).find_map(|it| {
+        let compared = if is_baking(facts) {
+            now(facts, it, &[])
+        } else {
+            recorded(facts, it)
+        };
         let signal = compared.iter().find(|signal| signal.after.is_none())?;
         Some(format!("{} of {}", signal.name, it.spec.node_name))
     })
 }
 
-fn now(facts: &Facts<'_, '_>, it: &NodeRemediation) -> Vec<SignalComparison> {
-    let Some(rung) = last_compared(it) else {
-        return Vec::new();
+/// What was compared after the incident, beside `rest` and as it is now.
+fn now(
+    facts: &Facts<'_, '_>,
+    it: &NodeRemediation,
+    rest: &[(SignalName, Option<Reading>)],
+) -> Vec<SignalComparison> {
+    let mut compared = recorded(facts, it);
+    let Some(node) = facts.view.node(&it.spec.node_name) else {
+        return compared;
     };
-    let limit = &facts.policy.policy.spec.rollout.halt_on_worse;
-    let bakes = facts
-        .before
-        .is_some_and(|before| matches!(before.stage, RolloutStage::Canary | RolloutStage::Baking));
-    let mut compared = match facts.view.node(&it.spec.node_name) {
-        Some(node) if bakes => compare(facts.view, facts.policy, node, &rung.comparison),
-        _ => rung.comparison.clone(),
-    };
-    // What the policy names no more is not waited for either.
-    compared.retain(|signal| limit.signals.contains(&signal.name));
+    for signal in &mut compared {
+        let of_rest = rest.iter().find(|(name, _)| *name == signal.name);
+        signal.after = median_of(facts.view, node, signal.name);
+        signal.rest_after = of_rest.and_then(|(_, reading)| *reading);
+    }
     compared
+}
+
+/// What was compared at the end of the incident. What the policy names no more is not
+/// waited for either.
+fn recorded(facts: &Facts<'_, '_>, it: &NodeRemediation) -> Vec<SignalComparison> {
+    let limit = &facts.policy.policy.spec.rollout.halt_on_worse;
+    let compared = last_compared(it).map(|rung| rung.comparison.iter());
+    let compared = compared.into_iter().flatten();
+    compared
+        .filter(|signal| limit.signals.contains(&signal.name))
+        .cloned()
+        .collect()
 }
 
 /// A signal that is to be compared and that the node does not tell now.
@@ -145,16 +186,10 @@ fn p50(health: &NodeHealth, name: SignalName) -> Option<Reading> {
     judge::signal(health, name)?.p50
 }
 
-/// The median of the covered nodes that no roll-out of the policy has touched.
-fn rest(
-    view: &View<'_>,
-    policy: &PolicyView<'_>,
-    node: &Node,
-    name: SignalName,
-) -> Option<Reading> {
+/// The median of the covered nodes that no roll-out of the policy has touched, but for `node`.
+fn rest(view: &View<'_>, policy: &PolicyView<'_>, node: &str, name: SignalName) -> Option<Reading> {
     let covered = policy.covered.iter();
-    let untouched =
-        covered.filter(|other| other.name != node.name && !is_touched(view, policy, other));
+    let untouched = covered.filter(|other| other.name != node && !is_touched(view, policy, other));
     let mut readings: Vec<Reading> = untouched
         .filter_map(|other| median_of(view, other, name))
         .collect();
