@@ -24,7 +24,7 @@ pub struct Call<'v, 'a> {
 
 /// What calls for a remedy on `node`, among the policies in `mode`: the first
 /// firing trigger with a ladder of the policy that speaks first. What makes it
-/// sick comes before what it is only due for; of that each policy calls, for where
+/// sick comes before what it is only due for; of that every trigger calls, for where
 /// one roll-out may not go on another may.
 #[must_use]
 pub fn calls<'v, 'a>(view: &'v View<'a>, node: &Node, mode: Mode) -> Vec<Call<'v, 'a>> {
@@ -32,17 +32,16 @@ pub fn calls<'v, 'a>(view: &'v View<'a>, node: &Node, mode: Mode) -> Vec<Call<'v
         let policies = view
             .covering(node)
             .filter(|policy| policy.policy.spec.mode == mode && policy.problem.is_none());
-        policies.filter_map(move |policy| {
+        policies.flat_map(move |policy| {
             let triggers = policy.policy.spec.triggers.iter();
-            let mut calling = triggers
+            let calling = triggers
                 .zip(policy.states(&node.name))
-                .filter(|(it, state)| {
+                .filter(move |(it, state)| {
                     it.is_rollout() == is_rollout
                         && !it.remedies.is_empty()
                         && **state == TriggerState::Firing
                 });
-            let (trigger, _) = calling.next()?;
-            Some(Call { policy, trigger })
+            calling.map(move |(trigger, _)| Call { policy, trigger })
         })
     };
     match of_kind(false).next() {

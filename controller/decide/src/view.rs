@@ -342,10 +342,4 @@ impl<'a> PolicyView<'a> {
         let mut triggers = self.policy.spec.triggers.iter().enumerate();
         triggers.find(|(_, trigger)| trigger.name == name)
     }
-
-    /// The roll-out of the trigger of this name.
-    #[must_use]
-    pub fn rollout(&self, trigger: &str) -> Option<&Rollout<'a>> {
-        self.rollouts.iter().find(|it| it.trigger.name == trigger)
-    }
 }

@@ -80,9 +80,17 @@ fn all<'x>(
 }
 
 fn rolled_out(view: &View<'_>, ask: &Ask<'_>) -> Vec<No> {
-    let policy = view.policy(ask.policy);
-    let rollout = policy.and_then(|policy| policy.rollout(&ask.trigger?.name));
-    rollout.map_or_else(Vec::new, |rollout| {
-        rollout::forbids(view, rollout, ask.node, ask.is_begun)
-    })
+    let (Some(policy), Some(trigger)) = (view.policy(ask.policy), ask.trigger) else {
+        return Vec::new();
+    };
+    let mut rollouts = policy.rollouts.iter();
+    let Some(place) = rollouts.position(|it| it.trigger.name == trigger.name) else {
+        return Vec::new();
+    };
+    let (rollout, earlier) = (&policy.rollouts[place], &policy.rollouts[..place]);
+    let mut reasons = rollout::forbids(view, rollout, ask.node, ask.is_begun);
+    if !ask.is_begun {
+        reasons.extend(rollout::by_earlier(view, policy, earlier, ask.node));
+    }
+    reasons
 }

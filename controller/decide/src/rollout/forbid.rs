@@ -1,23 +1,59 @@
 //! What a roll-out forbids on a node.
 
 use unstall_crds::condition::BlockedReason;
+use unstall_crds::health::TriggerState;
 use unstall_crds::policy::{RolloutStage, Trigger};
 use unstall_crds::units::KernelVersion;
 
 use super::{Rollout, worse};
 use crate::Node;
 use crate::no::No;
-use crate::view::View;
+use crate::view::{PolicyView, View};
 
 /// What `rollout` forbids on `node` now. A node on which something was done already
 /// gets its next remedy whatever the others wait for: it may be why they do.
 #[must_use]
 pub fn forbids(view: &View<'_>, rollout: &Rollout<'_>, node: &Node, is_begun: bool) -> Vec<No> {
+    let staged = not_staged(view, rollout.trigger, node);
+    let stage = by_stage(view, rollout, node).or_else(|| {
+        let is_canary = rollout.progress.stage == RolloutStage::Canary;
+        not_comparable(view, rollout, node).filter(|_| is_canary)
+    });
+    staged
+        .into_iter()
+        .chain(stage.filter(|_| !is_begun))
+        .collect()
+}
+
+/// What those of `earlier` forbid that `node` is due for too: a reboot for another roll-out
+/// of the policy would carry them out as well, while their canaries bake or a human is to
+/// look at them.
+#[must_use]
+pub fn by_earlier(
+    view: &View<'_>,
+    policy: &PolicyView<'_>,
+    earlier: &[Rollout<'_>],
+    node: &Node,
+) -> Option<No> {
+    let is_due = |rollout: &&Rollout<'_>| {
+        let known = policy.trigger(&rollout.trigger.name);
+        known.is_some_and(|(index, _)| policy.state(&node.name, index) == TriggerState::Firing)
+    };
+    let mut due = earlier.iter().filter(is_due);
+    due.find_map(|rollout| {
+        let kernel = rollout.trigger.kernel.as_ref();
+        let is_other_boot = kernel
+            .zip(staged(view, node))
+            .is_some_and(|(kernel, staged)| *staged < kernel.at_least);
+        by_stage(view, rollout, node).filter(|_| !is_other_boot)
+    })
+}
+
+/// What the stage of `rollout` forbids on `node`.
+fn by_stage(view: &View<'_>, rollout: &Rollout<'_>, node: &Node) -> Option<No> {
     let progress = &rollout.progress;
     let text = progress.message.clone().unwrap_or_default();
-    let staged = not_staged(view, rollout.trigger, node);
-    let stage = match progress.stage {
-        _ if is_begun => None,
+    match progress.stage {
         RolloutStage::Halted => {
             let text = format!(
                 "roll-out {} is halted: {text}; resume it in the ledger (resumeRollouts)",
@@ -36,10 +72,8 @@ pub fn forbids(view: &View<'_>, rollout: &Rollout<'_>, node: &Node, is_begun: bo
         RolloutStage::Canary if rollout.canary != Some(node.name.as_str()) => {
             Some(No::new(BlockedReason::CanariesFirst, text))
         }
-        RolloutStage::Canary => not_comparable(view, rollout, node),
-        RolloutStage::Rolling | RolloutStage::Complete => None,
-    };
-    staged.into_iter().chain(stage).collect()
+        RolloutStage::Canary | RolloutStage::Rolling | RolloutStage::Complete => None,
+    }
 }
 
 /// Why nobody could tell whether a canary got worse.
@@ -58,11 +92,7 @@ fn not_comparable(view: &View<'_>, rollout: &Rollout<'_>, node: &Node) -> Option
 #[must_use]
 pub fn not_staged(view: &View<'_>, trigger: &Trigger, node: &Node) -> Option<No> {
     let kernel = trigger.kernel.as_ref().filter(|it| it.require_staged)?;
-    let health = view.health(node).and_then(|it| it.status.as_ref());
-    let staged: Option<&KernelVersion> = health
-        .and_then(|status| status.kernel.as_ref())
-        .and_then(|kernel| kernel.staged.as_ref());
-    let text = match staged {
+    let text = match staged(view, node) {
         Some(staged) if *staged >= kernel.at_least => return None,
         Some(staged) => format!(
             "the next boot would run {staged}, older than {}: install the kernel on the node",
@@ -74,4 +104,10 @@ pub fn not_staged(view: &View<'_>, trigger: &Trigger, node: &Node) -> Option<No>
         ),
     };
     Some(No::new(BlockedReason::KernelNotStaged, text))
+}
+
+/// The kernel that the node's next boot would run, if that is known.
+fn staged<'a>(view: &View<'a>, node: &Node) -> Option<&'a KernelVersion> {
+    let status = view.health(node)?.status.as_ref()?;
+    status.kernel.as_ref()?.staged.as_ref()
 }

@@ -14,6 +14,6 @@ mod pace;
 
 mod forbid;
 
-pub use forbid::forbids;
+pub use forbid::{by_earlier, forbids};
 pub use progress::{Rollout, all};
 pub use worse::{compare, remember};

@@ -68,23 +68,29 @@ pub struct Facts<'a, 'v> {
     pub at_work: BTreeSet<&'a str>,
     /// What the status said before.
     pub before: Option<&'a RolloutProgress>,
+    /// The roll-outs of the policy that come before it.
+    pub earlier: &'v [Rollout<'a>],
 }
 
 /// The roll-outs of `policy`.
 #[must_use]
 pub fn all<'a>(view: &View<'a>, policy: &PolicyView<'a>) -> Vec<Rollout<'a>> {
     let triggers = policy.policy.spec.triggers.iter().enumerate();
-    triggers
-        .filter(|(_, trigger)| trigger.is_rollout() && !trigger.remedies.is_empty())
-        .map(|(index, trigger)| one(view, policy, index, trigger))
-        .collect()
+    let triggers =
+        triggers.filter(|(_, trigger)| trigger.is_rollout() && !trigger.remedies.is_empty());
+    let mut rollouts = Vec::new();
+    for (index, trigger) in triggers {
+        let rollout = one(view, policy, (index, trigger), &rollouts);
+        rollouts.push(rollout);
+    }
+    rollouts
 }
 
 fn one<'a>(
     view: &View<'a>,
     policy: &PolicyView<'a>,
-    index: usize,
-    trigger: &'a Trigger,
+    (index, trigger): (usize, &'a Trigger),
+    earlier: &[Rollout<'a>],
 ) -> Rollout<'a> {
     let in_state = |state| {
         let covered = policy.covered.iter().copied();
@@ -122,6 +128,7 @@ fn one<'a>(
         incidents,
         at_work,
         before,
+        earlier,
     };
     let halt = if before.is_none() && !is_new_wave {
         // Of a status that is gone, as a policy's that was made again, nobody knows which

@@ -9,7 +9,7 @@ use unstall_crds::remediation::{NodeRemediation, Outcome};
 
 use super::halt::Halt;
 use super::progress::{Facts, fixed};
-use super::worse;
+use super::{forbid, worse};
 use crate::judge::{add, signed};
 use crate::{Node, incident};
 
@@ -179,7 +179,8 @@ fn is_waiting(facts: &Facts<'_, '_>, node: &Node) -> bool {
     let last = ended.filter_map(|it| incident::completed_at(it)).max();
     let cooldown = signed(facts.policy.policy.spec.disruption.cooldown_per_node.get());
     last.is_some_and(|last| add(last, cooldown) > facts.view.snapshot.now)
-        || super::forbid::not_staged(facts.view, facts.trigger, node).is_some()
+        || forbid::not_staged(facts.view, facts.trigger, node).is_some()
+        || forbid::by_earlier(facts.view, facts.policy, facts.earlier, node).is_some()
         || !node.is_available()
         || !facts.view.open_on(&node.name).is_empty()
         || crate::select::opted_out(node).is_some()

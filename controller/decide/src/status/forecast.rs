@@ -38,8 +38,13 @@ pub fn of<'a>(view: &'a View<'a>, policy: &'a PolicyView<'a>, usage: &Usage<'a>)
     let own = calls
         .into_iter()
         .filter(|(_, call)| call.policy.name == policy.name);
-    let mut all = Vec::new();
+    let mut all: Vec<Foreseen> = Vec::new();
     for (node, call) in own.take(WORKED_OUT) {
+        let mut foreseen = all.iter().filter(|it| it.is_next);
+        if foreseen.any(|it| it.forecast.node == node.name) {
+            // Another roll-out of the policy takes it.
+            continue;
+        }
         let Some((remedy, kind)) = incident::first_remedy(&call) else {
             continue;
         };
