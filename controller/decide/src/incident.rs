@@ -11,7 +11,7 @@ use unstall_crds::remediation::{
 };
 
 use crate::view::{PolicyView, View};
-use crate::{Node, order};
+use crate::{Node, ladder, order};
 
 /// A trigger that fires on a node, with the policy that supplies the ladder.
 #[derive(Clone, Copy)]
@@ -25,7 +25,8 @@ pub struct Call<'v, 'a> {
 /// What calls for a remedy on `node`, among the policies in `mode`: the first
 /// firing trigger with a ladder of the policy that speaks first. What makes it
 /// sick comes before what it is only due for; of that every trigger calls, for where
-/// one roll-out may not go on another may.
+/// one roll-out may not go on another may. A trigger whose ladder is used up calls only where
+/// nothing else does: an incident that waits for a day keeps all others off the node.
 #[must_use]
 pub fn calls<'v, 'a>(view: &'v View<'a>, node: &Node, mode: Mode) -> Vec<Call<'v, 'a>> {
     let of_kind = |is_rollout: bool| {
@@ -44,10 +45,18 @@ pub fn calls<'v, 'a>(view: &'v View<'a>, node: &Node, mode: Mode) -> Vec<Call<'v
             calling.map(move |(trigger, _)| Call { policy, trigger })
         })
     };
-    match of_kind(false).next() {
-        Some(sick) => vec![sick],
-        None => of_kind(true).collect(),
+    let is_left = |call: &Call<'_, '_>| {
+        let remedies = call.policy.policy.spec.ladder(call.trigger);
+        ladder::leads_on(view, node, remedies)
+    };
+    if let Some(sick) = of_kind(false).find(is_left) {
+        return vec![sick];
     }
+    let mut due: Vec<_> = of_kind(true).collect();
+    if due.is_empty() {
+        due.extend(of_kind(false).next());
+    }
+    due
 }
 
 /// The incident on `node` that `name` must let go first: whoever holds the
@@ -221,7 +230,7 @@ pub fn adoption(
             policy.name, problem.text
         ));
     }
-    let remedies = ladder(&policy.policy.spec, &spec.remedies)
+    let remedies = named(&policy.policy.spec, &spec.remedies)
         .map_err(|name| format!("spec.remedies: policy {} has no remedy {name}", policy.name))?;
     if remedies.is_empty() {
         return Err("spec.remedies: write the remedies to try, such as [reboot]".to_owned());
@@ -229,12 +238,12 @@ pub fn adoption(
     Ok(taken_over(policy, None, remedies))
 }
 
-fn ladder(spec: &NodeHealthPolicySpec, names: &[String]) -> Result<Vec<Remedy>, String> {
-    let named = |name: &String| {
+fn named(spec: &NodeHealthPolicySpec, names: &[String]) -> Result<Vec<Remedy>, String> {
+    let one = |name: &String| {
         let remedy = spec.remedies.iter().find(|remedy| remedy.name == *name);
         remedy.cloned().ok_or_else(|| name.clone())
     };
-    names.iter().map(named).collect()
+    names.iter().map(one).collect()
 }
 
 /// The remedy that a ladder begins with, and what it does.

@@ -69,7 +69,7 @@ pub fn next<'a>(
     let Some(used_up) = used_up(view, node, remedy) else {
         return Next::Try(remedy);
     };
-    if !record::was_tried(status) && !leads_on(view, node, left) {
+    if !record::was_tried(status) && !leads_on(view, node, left.iter()) {
         return Next::Wait(used_up);
     }
     match remedy.when_exhausted {
@@ -79,12 +79,16 @@ pub fn next<'a>(
 }
 
 /// Whether the rungs that are `left` come to one that may be used.
-fn leads_on(view: &View<'_>, node: &Node, left: &[Remedy]) -> bool {
+#[must_use]
+pub fn leads_on<'r>(
+    view: &View<'_>,
+    node: &Node,
+    mut left: impl Iterator<Item = &'r Remedy>,
+) -> bool {
     let stops = |remedy: &&Remedy| {
         used_up(view, node, remedy).is_none() || remedy.when_exhausted == WhenExhausted::Stop
     };
-    left.iter()
-        .find(stops)
+    left.find(stops)
         .is_some_and(|remedy| used_up(view, node, remedy).is_none())
 }
 
