@@ -98,6 +98,7 @@ pub fn is_held_by_its_node(status: &NodeRemediationStatus) -> bool {
                 | BlockedReason::ActuatorUnavailable
                 | BlockedReason::ProbeSilent
                 | BlockedReason::NoProbe
+                | BlockedReason::SignalUnknown
                 | BlockedReason::RebootLimit
                 | BlockedReason::RemedyExhausted
                 | BlockedReason::CoolingDown
@@ -105,6 +106,14 @@ pub fn is_held_by_its_node(status: &NodeRemediationStatus) -> bool {
     };
     let mut blockers = status.blockers.iter();
     status.phase == Phase::Pending && blockers.any(|it| is_of_node(it.reason))
+}
+
+/// Whether an incident waits for nodes of its own zone or rack, while those elsewhere may go.
+#[must_use]
+pub fn is_held_by_its_group(status: &NodeRemediationStatus) -> bool {
+    let mut blockers = status.blockers.iter();
+    let is_of_group = |reason| reason == BlockedReason::TopologyBudgetExhausted;
+    status.phase == Phase::Pending && blockers.any(|it| is_of_group(it.reason))
 }
 
 /// When it ended.

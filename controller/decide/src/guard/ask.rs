@@ -59,6 +59,22 @@ pub fn first(view: &View<'_>, usage: &Usage<'_>, ask: &Ask<'_>) -> Option<No> {
     all(view, usage, ask).find(|no| no.reason != BlockedReason::ApprovalRequired)
 }
 
+/// What forbids it because of the node alone, or of its zone or rack: another node may go
+/// while this one waits, maybe for as long as nobody looks after it. Of a roll-out's stage it
+/// knows nothing.
+#[must_use]
+pub fn of_node(view: &View<'_>, usage: Option<&Usage<'_>>, ask: &Ask<'_>) -> Vec<No> {
+    let mut reasons = node::forbids(view, ask);
+    reasons.extend(fleet::blocking_pods(view, ask));
+    reasons.extend(time::of_node(view, ask));
+    reasons.extend(
+        usage
+            .into_iter()
+            .flat_map(|it| room::of_group(view, it, ask)),
+    );
+    reasons
+}
+
 /// Each group is looked at when those before it are through.
 fn all<'x>(
     view: &'x View<'_>,

@@ -19,13 +19,21 @@ pub fn forbids(view: &View<'_>, ask: &Ask<'_>) -> Vec<No> {
         if !is_storm_allowed {
             reasons.extend(breaker_of(policy));
         }
-        let blocked_by = &policy.policy.spec.disruption.blocked_by;
         reasons.extend(alert(policy, ask));
-        if !blocked_by.pods.is_empty() {
-            reasons.extend(pods(view, ask, &blocked_by.pods));
-        }
+        reasons.extend(pods_of(view, policy, ask));
     }
     reasons
+}
+
+/// What the pods on the node forbid.
+pub fn blocking_pods<'v>(view: &'v View<'_>, ask: &'v Ask<'_>) -> impl Iterator<Item = No> + 'v {
+    view.covering(ask.node)
+        .filter_map(move |policy| pods_of(view, policy, ask))
+}
+
+fn pods_of(view: &View<'_>, policy: &PolicyView<'_>, ask: &Ask<'_>) -> Option<No> {
+    let rules = &policy.policy.spec.disruption.blocked_by.pods;
+    (!rules.is_empty()).then(|| pods(view, ask, rules))?
 }
 
 /// Of its own policy that cannot be carried out the incident knows already.

@@ -14,7 +14,7 @@ mod time;
 mod replicas;
 mod room;
 
-pub use ask::{Ask, first, forbids};
+pub use ask::{Ask, first, forbids, of_node};
 pub use replicas::left_behind;
 pub use room::in_place_limit;
 pub use switches::ledger;

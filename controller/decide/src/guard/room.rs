@@ -25,6 +25,17 @@ pub fn forbids(view: &View<'_>, usage: &Usage<'_>, ask: &Ask<'_>) -> Vec<No> {
     reasons
 }
 
+/// What the nodes that are away in the same zone or rack forbid.
+pub fn of_group(view: &View<'_>, usage: &Usage<'_>, ask: &Ask<'_>) -> Vec<No> {
+    if !ask.kind.is_disruptive() {
+        return Vec::new();
+    }
+    let policies = view.covering(ask.node);
+    policies
+        .flat_map(|policy| topologies(view, usage, policy, ask.node))
+        .collect()
+}
+
 /// How many in-place slots `policy` allows.
 #[must_use]
 pub fn in_place_limit(policy: &PolicyView<'_>) -> u32 {

@@ -40,6 +40,15 @@ pub fn forbids(view: &View<'_>, ask: &Ask<'_>) -> Vec<No> {
     reasons
 }
 
+/// What was done to the node before.
+pub fn of_node(view: &View<'_>, ask: &Ask<'_>) -> Vec<No> {
+    let reboots = rebooted(view, ask.node).filter(|_| ask.kind == RemedyKind::Reboot);
+    cooling_down(view, ask.node)
+        .into_iter()
+        .chain(reboots)
+        .collect()
+}
+
 /// Every covering policy's windows bind.
 fn shut(view: &View<'_>, ask: &Ask<'_>) -> Option<No> {
     view.covering(ask.node).find_map(|policy| {

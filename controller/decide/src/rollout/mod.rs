@@ -6,6 +6,8 @@ mod progress;
 
 mod stage;
 
+mod canary;
+
 mod worse;
 
 mod halt;

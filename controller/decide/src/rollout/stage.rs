@@ -1,20 +1,15 @@
 //! Which stage a roll-out is in.
 
-use std::collections::BTreeMap;
-
 use jiff::Timestamp;
 use unstall_crds::health::TriggerState;
 use unstall_crds::policy::RolloutStage;
-use unstall_crds::remediation::{NodeRemediation, Outcome};
+use unstall_crds::remediation::{NodeRemediation, Outcome, Phase};
 
 use super::halt::Halt;
 use super::progress::{Facts, fixed};
-use super::{forbid, worse};
+use super::{canary, worse};
 use crate::judge::{add, signed};
-use crate::{Node, incident};
-
-/// The label by which canaries are spread.
-const ZONE: &str = "topology.kubernetes.io/zone";
+use crate::{incident, record};
 
 /// A stage, and what belongs to it.
 pub struct Stage<'a> {
@@ -139,54 +134,17 @@ fn bake<'a>(facts: &Facts<'a, '_>) -> Option<Stage<'a>> {
     )))
 }
 
-/// The canary that is at work, unless its node cannot go, else the node that goes next: of
-/// the zone with the fewest canaries, not of the control plane, then by name.
+/// The canary that is at work, or waits and can go, else the node that goes next.
 fn next<'a>(facts: &Facts<'a, '_>) -> Option<&'a str> {
-    let mut incidents = facts.incidents.iter();
     let is_held = |it: &NodeRemediation| {
-        let status = it.status.as_ref();
-        status.is_some_and(incident::is_held_by_its_node)
+        it.status.as_ref().is_some_and(|status| {
+            incident::is_held_by_its_node(status) || incident::is_held_by_its_group(status)
+        })
     };
-    if let Some(open) = incidents.find(|it| incident::is_open(it) && !is_held(it)) {
-        return Some(open.spec.node_name.as_str());
+    let open = facts.incidents.iter();
+    let open = open.filter(|it| incident::is_open(it) && !is_held(it));
+    match open.min_by_key(|it| record::phase(it) == Phase::Pending) {
+        Some(first) => Some(first.spec.node_name.as_str()),
+        None => canary::choose(facts),
     }
-    let mut by_zone: BTreeMap<&str, usize> = BTreeMap::new();
-    for canary in fixed(facts) {
-        let node = facts.view.node(&canary.spec.node_name);
-        *by_zone.entry(node.map_or("", zone)).or_default() += 1;
-    }
-    let selector = &facts.policy.policy.spec.rollout.canary_selector;
-    let allowed = facts
-        .due
-        .iter()
-        .copied()
-        .filter(|node| selector.is_empty() || selector.matches(&node.labels));
-    let chosen = allowed.min_by_key(|node: &&'a Node| {
-        let canaries = by_zone.get(zone(node)).copied().unwrap_or(0);
-        (
-            is_waiting(facts, node),
-            canaries,
-            node.is_control_plane(),
-            node.name.as_str(),
-        )
-    })?;
-    Some(chosen.name.as_str())
-}
-
-/// A node that could not be treated a moment ago lets others go first.
-fn is_waiting(facts: &Facts<'_, '_>, node: &Node) -> bool {
-    let ended = facts.view.ended_on(&node.name).iter();
-    let last = ended.filter_map(|it| incident::completed_at(it)).max();
-    let cooldown = signed(facts.policy.policy.spec.disruption.cooldown_per_node.get());
-    last.is_some_and(|last| add(last, cooldown) > facts.view.snapshot.now)
-        || forbid::not_staged(facts.view, facts.trigger, node).is_some()
-        || forbid::by_earlier(facts.view, facts.policy, facts.earlier, node).is_some()
-        || !node.is_available()
-        || !facts.view.open_on(&node.name).is_empty()
-        || crate::select::opted_out(node).is_some()
-        || crate::select::owner(node).is_some()
-}
-
-fn zone(node: &Node) -> &str {
-    node.labels.get(ZONE).map_or("", String::as_str)
 }
