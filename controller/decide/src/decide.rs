@@ -196,7 +196,7 @@ impl<'a> Pass<'a> {
             let is_disruptive = next.and_then(unstall_crds::policy::Remedy::kind);
             if trigger.is_some_and(unstall_crds::policy::Trigger::is_rollout)
                 && !is_held
-                && !incident::is_held_by_its_group(status)
+                && !incident::is_held_with_some(status)
                 && is_disruptive.is_some_and(|kind| kind.is_disruptive())
                 && let Some(node) = self.view.node(&incident.spec.node_name)
             {

@@ -108,12 +108,20 @@ pub fn is_held_by_its_node(status: &NodeRemediationStatus) -> bool {
     status.phase == Phase::Pending && blockers.any(|it| is_of_node(it.reason))
 }
 
-/// Whether an incident waits for nodes of its own zone or rack, while those elsewhere may go.
+/// Whether an incident waits, and what keeps it from going may be true of some nodes only: those
+/// of its zone or rack, or those that are due for an earlier roll-out of the policy too.
 #[must_use]
-pub fn is_held_by_its_group(status: &NodeRemediationStatus) -> bool {
+pub fn is_held_with_some(status: &NodeRemediationStatus) -> bool {
+    let is_of_some = |reason| {
+        matches!(
+            reason,
+            BlockedReason::TopologyBudgetExhausted
+                | BlockedReason::RolloutHalted
+                | BlockedReason::CanaryBaking
+        )
+    };
     let mut blockers = status.blockers.iter();
-    let is_of_group = |reason| reason == BlockedReason::TopologyBudgetExhausted;
-    status.phase == Phase::Pending && blockers.any(|it| is_of_group(it.reason))
+    status.phase == Phase::Pending && blockers.any(|it| is_of_some(it.reason))
 }
 
 /// When it ended.

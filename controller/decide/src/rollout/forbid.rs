@@ -15,14 +15,13 @@ use crate::view::{PolicyView, View};
 #[must_use]
 pub fn forbids(view: &View<'_>, rollout: &Rollout<'_>, node: &Node, is_begun: bool) -> Vec<No> {
     let staged = not_staged(view, rollout.trigger, node);
-    let stage = by_stage(view, rollout, node).or_else(|| {
-        let is_canary = rollout.progress.stage == RolloutStage::Canary;
-        not_comparable(view, rollout, node).filter(|_| is_canary)
-    });
-    staged
-        .into_iter()
-        .chain(stage.filter(|_| !is_begun))
-        .collect()
+    // Also of one that is none now: what it waits for decides whether it is one again.
+    let compared = (rollout.progress.stage == RolloutStage::Canary)
+        .then(|| not_comparable(view, rollout, node))
+        .flatten();
+    let stage = by_stage(view, rollout, node).into_iter().chain(compared);
+    let stage = stage.filter(|_| !is_begun);
+    staged.into_iter().chain(stage).collect()
 }
 
 /// What those of `earlier` forbid that `node` is due for too: a reboot for another roll-out

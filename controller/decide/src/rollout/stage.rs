@@ -138,7 +138,7 @@ fn bake<'a>(facts: &Facts<'a, '_>) -> Option<Stage<'a>> {
 fn next<'a>(facts: &Facts<'a, '_>) -> Option<&'a str> {
     let is_held = |it: &NodeRemediation| {
         it.status.as_ref().is_some_and(|status| {
-            incident::is_held_by_its_node(status) || incident::is_held_by_its_group(status)
+            incident::is_held_by_its_node(status) || incident::is_held_with_some(status)
         })
     };
     let open = facts.incidents.iter();
