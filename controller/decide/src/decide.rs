@@ -47,6 +47,7 @@ pub fn plan<'a>(view: &'a View<'a>) -> Plan {
     }
     pass.advance();
     pass.open();
+    pass.tell_passed_over();
     let left_over = left_over::actions(view, &pass.actions);
     pass.actions.extend(left_over);
     pass.mark();
@@ -165,6 +166,22 @@ impl<'a> Pass<'a> {
             usage.take(self.view, node, slot);
             *waiting.entry(call.policy.name.clone()).or_default() += 1;
             self.begin(node, &call);
+        }
+    }
+
+    /// Of nodes that are left to another trigger, why the one that makes them sick calls for
+    /// nothing.
+    fn tell_passed_over(&mut self) {
+        for node in self.view.nodes() {
+            let is_opened = self.opened.contains(&node.name.as_str());
+            if is_opened || !self.view.open_on(&node.name).is_empty() {
+                continue;
+            }
+            if let Some((call, used_up)) = incident::passed_over(self.view, node) {
+                let no = No::new(BlockedReason::RemedyExhausted, used_up.text);
+                let no = used_up.until.map_or(no.clone(), |until| no.until(until));
+                self.wait(node, &call, no);
+            }
         }
     }
 

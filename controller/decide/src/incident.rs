@@ -28,35 +28,60 @@ pub struct Call<'v, 'a> {
 /// one roll-out may not go on another may. A trigger whose ladder is used up calls only where
 /// nothing else does: an incident that waits for a day keeps all others off the node.
 #[must_use]
-pub fn calls<'v, 'a>(view: &'v View<'a>, node: &Node, mode: Mode) -> Vec<Call<'v, 'a>> {
-    let of_kind = |is_rollout: bool| {
-        let policies = view
-            .covering(node)
-            .filter(|policy| policy.policy.spec.mode == mode && policy.problem.is_none());
-        policies.flat_map(move |policy| {
-            let triggers = policy.policy.spec.triggers.iter();
-            let calling = triggers
-                .zip(policy.states(&node.name))
-                .filter(move |(it, state)| {
-                    it.is_rollout() == is_rollout
-                        && !it.remedies.is_empty()
-                        && **state == TriggerState::Firing
-                });
-            calling.map(move |(trigger, _)| Call { policy, trigger })
-        })
-    };
-    let is_left = |call: &Call<'_, '_>| {
-        let remedies = call.policy.policy.spec.ladder(call.trigger);
-        ladder::leads_on(view, node, remedies)
-    };
-    if let Some(sick) = of_kind(false).find(is_left) {
+pub fn calls<'v, 'a>(view: &'v View<'a>, node: &'v Node, mode: Mode) -> Vec<Call<'v, 'a>> {
+    let mut sick = firing(view, node, mode, false);
+    if let Some(sick) = sick.find(|call| is_left(view, node, call)) {
         return vec![sick];
     }
-    let mut due: Vec<_> = of_kind(true).collect();
+    let mut due: Vec<_> = firing(view, node, mode, true).collect();
     if due.is_empty() {
-        due.extend(of_kind(false).next());
+        due.extend(firing(view, node, mode, false).next());
     }
     due
+}
+
+/// What makes `node` sick and calls for nothing, for its remedies are used up and something
+/// else calls; and until when, in words.
+#[must_use]
+pub fn passed_over<'v, 'a>(
+    view: &'v View<'a>,
+    node: &'v Node,
+) -> Option<(Call<'v, 'a>, ladder::UsedUp)> {
+    let mut sick = firing(view, node, Mode::Enforce, false);
+    let first = sick.next().filter(|call| !is_left(view, node, call))?;
+    let is_other = sick.any(|call| is_left(view, node, &call))
+        || firing(view, node, Mode::Enforce, true).next().is_some();
+    let mut remedies = first.policy.policy.spec.ladder(first.trigger);
+    let used_up = remedies.find_map(|it| ladder::used_up(view, node, it));
+    Some((first, used_up.filter(|_| is_other)?))
+}
+
+fn firing<'v, 'a>(
+    view: &'v View<'a>,
+    node: &'v Node,
+    mode: Mode,
+    is_rollout: bool,
+) -> impl Iterator<Item = Call<'v, 'a>> {
+    let policies = view
+        .covering(node)
+        .filter(move |policy| policy.policy.spec.mode == mode && policy.problem.is_none());
+    policies.flat_map(move |policy| {
+        let triggers = policy.policy.spec.triggers.iter();
+        let calling = triggers
+            .zip(policy.states(&node.name))
+            .filter(move |(it, state)| {
+                it.is_rollout() == is_rollout
+                    && !it.remedies.is_empty()
+                    && **state == TriggerState::Firing
+            });
+        calling.map(move |(trigger, _)| Call { policy, trigger })
+    })
+}
+
+/// Whether the ladder of what calls leads to anything now.
+fn is_left(view: &View<'_>, node: &Node, call: &Call<'_, '_>) -> bool {
+    let remedies = call.policy.policy.spec.ladder(call.trigger);
+    ladder::leads_on(view, node, remedies)
 }
 
 /// The incident on `node` that `name` must let go first: whoever holds the

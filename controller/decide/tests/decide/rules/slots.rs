@@ -80,7 +80,12 @@ pub fn taking(snapshot: &Snapshot, request: &SlotRequest, taken: &Taken<'_>) -> 
             say("for a boot that is not known");
         }
     }
-    if is_halted(snapshot, asks) {
+    // What has begun goes on with its next remedy.
+    let rungs = asks.status.iter().flat_map(|it| &it.rungs);
+    let is_begun = rungs
+        .into_iter()
+        .any(|rung| rung.result != Some(RungResult::Skipped));
+    if !is_begun && is_halted(snapshot, asks) {
         say("of a roll-out on which a node failed");
     }
     broken
