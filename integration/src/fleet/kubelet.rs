@@ -24,6 +24,7 @@ const POD_ENDS_AFTER: Duration = Duration::from_millis(500);
 
 /// Writes a node's status.
 pub async fn report(shared: &Shared, name: &str) -> Result<(), kube::Error> {
+    let _turn = shared.turn(name).await;
     let Some(facts) = shared.facts(name) else {
         return Ok(());
     };

@@ -53,6 +53,7 @@ pub async fn beat(shared: Arc<Shared>) {
 
 /// Writes what is true of the node, if its probe reports.
 pub async fn say(shared: &Shared, name: &str) {
+    let _turn = shared.turn(name).await;
     let Some(facts) = shared.facts(name).filter(|facts| facts.is_heard) else {
         return;
     };

@@ -46,6 +46,9 @@ struct Played {
     spec: Option<Value>,
     command: Option<Value>,
     said: Option<Timestamp>,
+    /// Held while something is said of the node: what was known earlier must not be
+    /// written last.
+    turn: Arc<tokio::sync::Mutex<()>>,
 }
 
 impl Fleet {
@@ -146,6 +149,12 @@ impl Shared {
         if let Some(played) = self.lock().get_mut(name) {
             change(&mut played.facts);
         }
+    }
+
+    /// Waits for the turn to say something of a node.
+    pub async fn turn(&self, name: &str) -> Option<tokio::sync::OwnedMutexGuard<()>> {
+        let turn = self.lock().get(name).map(|it| Arc::clone(&it.turn))?;
+        Some(turn.lock_owned().await)
     }
 
     /// Takes in a spec; whether it is another one than before.
