@@ -13,6 +13,7 @@ use unstall_crds::remediation::{NodeRemediation, Phase};
 use unstall_decide::{About, Event, Plan, Snapshot, View, plan, wanted};
 
 use crate::act::{Actor, Carried, Herald, carry_out};
+use crate::lead::LeadershipLost;
 use crate::machine;
 use crate::metrics::{Metrics, Turn, figures};
 use crate::observe::{Memory, Nearby, Stores, snapshot};
@@ -229,10 +230,13 @@ fn still_leading(seen: &Snapshot) -> Result<()> {
     let stored = ledger.status.as_ref().map_or(0, |status| status.epoch);
     match stored.cmp(&seen.epoch) {
         cmp::Ordering::Equal => Ok(()),
-        cmp::Ordering::Greater => bail!(
-            "another controller leads (epoch {stored}, this one led {}): ending so as not to act beside it",
-            seen.epoch
-        ),
+        cmp::Ordering::Greater => {
+            let why = format!(
+                "another controller leads (epoch {stored}, this one led {}): ending so as not to act beside it",
+                seen.epoch
+            );
+            Err(LeadershipLost::new(why).into())
+        }
         cmp::Ordering::Less => bail!(
             "the DisruptionLedger was made anew (epoch {stored}, this one led {}): ending, the next start leads by it",
             seen.epoch

@@ -19,6 +19,8 @@ const SPAN_MAX: Duration = Duration::from_secs(3600);
 const FALL_MIN: u64 = 64;
 /// and by more than this part, one in twenty.
 const FALL_PART: u64 = 20;
+/// So many counts in a row may be a moment's: pods that end leave cgroups for seconds.
+const PEAK: usize = 2;
 /// As many counts as fit into the longest span.
 const KEPT: usize = 61;
 
@@ -42,13 +44,17 @@ impl Growth {
     /// Takes in the count of `at`; gives the growth per hour since the oldest
     /// count of the last hour, zero if they became fewer. `None` until there is
     /// one that is ten minutes old. A cleaning begins anew: against a count from
-    /// before it there would be no growth for an hour, whatever grows.
+    /// before it there would be no growth for an hour, whatever grows. A peak is
+    /// left out.
     pub fn add(&mut self, at: MonotonicTime, count: u64) -> Option<u64> {
         let is_gap = |last: &MonotonicTime| at < *last || at.since(*last) > self.gap;
-        let is_new =
-            |(last, before): &(MonotonicTime, u64)| is_gap(last) || has_fallen(*before, count);
-        if self.counts.back().is_some_and(is_new) {
+        let counts = self.counts.iter().rev();
+        let above = counts.take_while(|(_, before)| has_fallen(*before, count));
+        let above = above.count();
+        if self.counts.back().is_some_and(|(last, _)| is_gap(last)) || above > PEAK {
             self.counts.clear();
+        } else {
+            self.counts.truncate(self.counts.len() - above);
         }
         while self
             .counts
@@ -150,6 +156,20 @@ mod tests {
             assert_eq!(growth.add(at(60 * minute), 50 * (minute - 20)), None);
         }
         assert_eq!(growth.add(at(60 * 31), 50 * 11), Some(3_000));
+    }
+
+    #[test]
+    fn a_peak_hides_no_growth() {
+        let mut growth = Growth::default();
+        for minute in 0..=30_u64 {
+            // Every fifth count meets pods that end.
+            let peak = if minute % 5 == 4 { 200 } else { 0 };
+            let told = growth.add(at(60 * minute), 1_000 + 30 * minute + peak);
+            if peak == 0 {
+                let expected = (minute >= 10).then_some(1_800);
+                assert_eq!(told, expected, "minute {minute}");
+            }
+        }
     }
 
     #[test]

@@ -20,6 +20,8 @@ use crate::time::MonotonicTime;
 const SLOW_SPACING: Duration = Duration::from_secs(5);
 /// Looks for comparison, while reads are fast.
 const FAST_SPACING: Duration = Duration::from_secs(600);
+/// So many fast reads in a row are no contention, which has both: reads are fast again.
+const FAST_AGAIN: u32 = 3;
 /// The processes that one look tells of.
 const TOLD: usize = 8;
 /// Processes beyond this many are not looked at.
@@ -57,8 +59,10 @@ pub struct ProcessWatch {
     tick: Duration,
     known: HashMap<(u32, u64), u64>,
     looked: Option<MonotonicTime>,
-    /// Whether reads were slow at the last look.
+    /// Whether reads have been slow since the last look.
     was_slow: bool,
+    /// Fast reads in a row.
+    fast: u32,
     /// Whether nobody is to be compared with how it was while they were fast.
     is_brief: bool,
     text: Vec<u8>,
@@ -79,6 +83,7 @@ impl ProcessWatch {
             known: HashMap::new(),
             looked: None,
             was_slow: false,
+            fast: 0,
             is_brief: false,
             text: Vec::new(),
         }
@@ -95,6 +100,11 @@ impl ProcessWatch {
     /// was used until then was used while they were fast, or nobody knows.
     pub fn look(&mut self, at: MonotonicTime, root: Duration) -> Option<Uses> {
         let is_slow = root >= SLOW_READ;
+        self.fast = if is_slow { 0 } else { self.fast + 1 };
+        if self.fast >= FAST_AGAIN {
+            // Also where no look is due: what is used from now on is used while they are fast.
+            (self.was_slow, self.fast) = (false, FAST_AGAIN);
+        }
         let spacing = if is_slow { SLOW_SPACING } else { FAST_SPACING };
         if self.is_brief && !is_slow {
             return None;
@@ -219,6 +229,25 @@ mod tests {
         let uses = watch.look(at(595), SLOW_READ).unwrap();
         assert_eq!(uses.over, Duration::from_secs(5));
         assert_eq!(uses.top[0].system, Duration::from_millis(10));
+    }
+
+    #[test]
+    fn what_was_used_while_reads_were_fast_again_is_not_booked_as_slow() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut watch = ProcessWatch::of(dir.path());
+        write(dir.path(), 7, "backup", 100, 9);
+        for second in [0, 5] {
+            watch.look(at(second), SLOW_READ);
+        }
+        // Contention has fast reads as well.
+        watch.look(at(8), Duration::ZERO);
+        assert!(watch.look(at(10), SLOW_READ).is_some());
+        for second in [70, 130, 190] {
+            assert_eq!(watch.look(at(second), Duration::ZERO), None);
+        }
+        write(dir.path(), 7, "backup", 9_100, 9);
+        assert_eq!(watch.look(at(515), SLOW_READ), None);
+        assert!(watch.look(at(520), SLOW_READ).is_some());
     }
 
     #[test]
