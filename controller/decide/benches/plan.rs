@@ -1,7 +1,7 @@
 //! How much CPU a plan takes, pure, at the sizes of real fleets: `make bench-plan`.
 //!
-//! Each fleet is looked at as it is at rest, with one node in a hundred sick, and in
-//! the middle of a kernel roll-out that all nodes are due for.
+//! Each fleet is looked at as it is at rest, with one node in a hundred sick, when a canary
+//! of a kernel roll-out is chosen that all nodes are due for, and in the middle of it.
 #![allow(
     clippy::unwrap_used,
     clippy::print_stdout,
@@ -33,12 +33,13 @@ fn main() {
         "nodes", "fleet", "median", "longest", "actions"
     );
     for nodes in [1000, 5000, 15_000] {
-        for (fleet, sick_every, kernel) in [
-            ("at rest", 0, "6.1.0-40"),
-            ("1 % sick", 100, "6.1.0-40"),
-            ("roll-out, all due", 0, "6.1.0-30"),
+        for (fleet, sick_every, kernel, canaries) in [
+            ("at rest", 0, "6.1.0-40", 0),
+            ("1 % sick", 100, "6.1.0-40", 0),
+            ("roll-out, its canary", 0, "6.1.0-30", 3),
+            ("roll-out, all due", 0, "6.1.0-30", 0),
         ] {
-            let snapshot = settled(fleet_of(nodes, sick_every, kernel));
+            let snapshot = settled(fleet_of(nodes, sick_every, kernel, canaries));
             let (median, longest, actions) = measure(&snapshot);
             println!("{nodes:>6} {fleet:<24} {median:>9.1?} {longest:>9.1?} {actions:>8}");
         }
@@ -95,13 +96,13 @@ fn settled(mut snapshot: Snapshot) -> Snapshot {
     snapshot
 }
 
-fn fleet_of(nodes: usize, sick_every: usize, kernel: &str) -> Snapshot {
+fn fleet_of(nodes: usize, sick_every: usize, kernel: &str, canaries: u8) -> Snapshot {
     let now: Timestamp = "2026-03-02T12:00:00Z".parse().unwrap();
     let names: Vec<String> = (0..nodes)
         .map(|number| format!("node-{number:05}"))
         .collect();
     let is_sick = |number: usize| sick_every > 0 && number.is_multiple_of(sick_every);
-    let policies: Vec<NodeHealthPolicy> = [curing(), conditions(), rolling()]
+    let policies: Vec<NodeHealthPolicy> = [curing(), conditions(), rolling(canaries)]
         .into_iter()
         .map(|it| serde_json::from_value(it).unwrap())
         .collect();
@@ -232,7 +233,7 @@ fn conditions() -> Value {
     })
 }
 
-fn rolling() -> Value {
+fn rolling(canaries: u8) -> Value {
     json!({
         "apiVersion": "unstall.dev/v1alpha1", "kind": "NodeHealthPolicy", "metadata": metadata("rolling"),
         "spec": {
@@ -241,7 +242,7 @@ fn rolling() -> Value {
             "triggers": [{"name": "kernel", "kernel": {"atLeast": "6.1.0-40"}, "remedies": ["reboot"]}],
             "remedies": [{"name": "reboot", "reboot": {}}],
             "disruption": {"windows": {"allow": [{"timeZone": "Europe/Berlin", "start": "10:00", "end": "16:00"}]}},
-            "rollout": {"canaries": 0, "haltOnWorse": {"signals": ["MemoryStatReadCPU"]}},
+            "rollout": {"canaries": canaries, "haltOnWorse": {"signals": ["MemoryStatReadCPU"]}},
         },
     })
 }

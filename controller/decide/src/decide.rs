@@ -129,15 +129,7 @@ impl<'a> Pass<'a> {
             let Some((remedy, kind)) = incident::first_remedy(&call) else {
                 continue;
             };
-            let ask = Ask {
-                node,
-                policy: &call.policy.name,
-                trigger: Some(call.trigger),
-                remedy,
-                kind,
-                incident: None,
-                is_begun: false,
-            };
+            let ask = Ask::beginning(node, &call, (remedy, kind));
             if call.trigger.is_rollout() {
                 // A node that is due is no incident until its turn has come.
                 let used_up = ladder::used_up(self.view, node, remedy);
@@ -213,7 +205,8 @@ impl<'a> Pass<'a> {
             let is_disruptive = next.and_then(unstall_crds::policy::Remedy::kind);
             if trigger.is_some_and(unstall_crds::policy::Trigger::is_rollout)
                 && !is_held
-                && !incident::is_held_with_some(status)
+                && !incident::is_held_with_its_zone(status)
+                && !incident::is_held_by_a_rollout(status)
                 && is_disruptive.is_some_and(|kind| kind.is_disruptive())
                 && let Some(node) = self.view.node(&incident.spec.node_name)
             {

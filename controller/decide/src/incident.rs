@@ -79,7 +79,8 @@ fn firing<'v, 'a>(
 }
 
 /// Whether the ladder of what calls leads to anything now.
-fn is_left(view: &View<'_>, node: &Node, call: &Call<'_, '_>) -> bool {
+#[must_use]
+pub fn is_left(view: &View<'_>, node: &Node, call: &Call<'_, '_>) -> bool {
     let remedies = call.policy.policy.spec.ladder(call.trigger);
     ladder::leads_on(view, node, remedies)
 }
@@ -133,20 +134,28 @@ pub fn is_held_by_its_node(status: &NodeRemediationStatus) -> bool {
     status.phase == Phase::Pending && blockers.any(|it| is_of_node(it.reason))
 }
 
-/// Whether an incident waits, and what keeps it from going may be true of some nodes only: those
-/// of its zone or rack, or those that are due for an earlier roll-out of the policy too.
+/// Whether an incident waits, and what keeps it from going is true of its zone or rack.
 #[must_use]
-pub fn is_held_with_some(status: &NodeRemediationStatus) -> bool {
-    let is_of_some = |reason| {
+pub fn is_held_with_its_zone(status: &NodeRemediationStatus) -> bool {
+    let mut blockers = status.blockers.iter();
+    let is_of_zone = |reason| reason == BlockedReason::TopologyBudgetExhausted;
+    status.phase == Phase::Pending && blockers.any(|it| is_of_zone(it.reason))
+}
+
+/// Whether an incident waits for the stage of a roll-out, of its own or of an earlier one of
+/// the policy.
+#[must_use]
+pub fn is_held_by_a_rollout(status: &NodeRemediationStatus) -> bool {
+    let is_of_stage = |reason| {
         matches!(
             reason,
-            BlockedReason::TopologyBudgetExhausted
-                | BlockedReason::RolloutHalted
+            BlockedReason::RolloutHalted
                 | BlockedReason::CanaryBaking
+                | BlockedReason::CanariesFirst
         )
     };
     let mut blockers = status.blockers.iter();
-    status.phase == Phase::Pending && blockers.any(|it| is_of_some(it.reason))
+    status.phase == Phase::Pending && blockers.any(|it| is_of_stage(it.reason))
 }
 
 /// When it ended.

@@ -123,6 +123,7 @@ fn records(view: &View<'_>) -> Vec<Action> {
     let mut ended: Vec<(Timestamp, &NodeRemediation)> = view
         .incidents()
         .filter_map(|it| Some((incident::completed_at(it)?, it)))
+        .filter(|(_, it)| it.metadata.deletion_timestamp.is_none())
         .filter(|(_, it)| {
             let node = view.node(&it.spec.node_name);
             let is_held = node.is_some_and(|node| node.cordoned_by() == Some(&it.name_any()));

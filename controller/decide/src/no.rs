@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 use unstall_crds::condition::BlockedReason;
+use unstall_crds::remediation::Blocker;
 
 use crate::drain::Blocked;
 
@@ -23,6 +24,16 @@ pub struct No {
 impl From<Blocked> for No {
     fn from(blocked: Blocked) -> Self {
         Self::new(blocked.reason, blocked.message).on(blocked.object)
+    }
+}
+
+impl From<&Blocker> for No {
+    fn from(blocker: &Blocker) -> Self {
+        let no = Self::new(blocker.reason, &blocker.message);
+        Self {
+            object: blocker.object.clone(),
+            ..no
+        }
     }
 }
 

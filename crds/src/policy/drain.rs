@@ -30,8 +30,8 @@ use crate::units::GoDuration;
     ),
 )]
 pub struct Drain {
-    /// How long the whole drain may take. At least as long as the steps of any
-    /// rule together. 1m to 24h, default 45m.
+    /// How long the whole drain may take, once load balancers had their time. At
+    /// least as long as the steps of any rule together. 1m to 24h, default 45m.
     #[schemars(transform = duration_between("drain.timeout", "1m", "24h", "45m"))]
     pub timeout: GoDuration,
 
@@ -64,8 +64,8 @@ pub struct Drain {
 
     /// Before the first eviction the node is labelled
     /// node.kubernetes.io/exclude-from-external-load-balancers, and this long is
-    /// waited for load balancers to notice. 0s to 15m, default 30s; 0s does not
-    /// label the node.
+    /// waited for load balancers to notice; the drain's own times begin then. 0s to
+    /// 15m, default 30s; 0s does not label the node.
     #[schemars(transform = duration_between("drain.excludeFromLoadBalancers", "0s", "15m", "30s"))]
     pub exclude_from_load_balancers: GoDuration,
 
@@ -100,8 +100,8 @@ pub struct DrainRule {
     #[schemars(length(min = 1, max = 32), inner(length(min = 1, max = 63)), transform = set)]
     pub namespaces: Option<Vec<String>>,
 
-    /// The steps, one after the other, counted from the beginning of the drain,
-    /// also for a pod that comes later. A pod that is gone needs no further step,
+    /// The steps, one after the other, counted from the beginning of the drain
+    /// (after excludeFromLoadBalancers), also for a pod that comes later. A pod that is gone needs no further step,
     /// nor one that is terminating and in time. 1 to 8.
     #[schemars(
         length(min = 1, max = 8),

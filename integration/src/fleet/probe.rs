@@ -70,6 +70,9 @@ pub async fn say(shared: &Shared, name: &str) {
     match written {
         Ok(_) => shared.said(name, now),
         Err(kube::Error::Api(status)) if status.code == 404 => {}
-        Err(error) => eprintln!("NodeHealth of {name}: {error}"),
+        Err(error) => {
+            eprintln!("NodeHealth of {name}: {error}");
+            shared.not_said(name);
+        }
     }
 }

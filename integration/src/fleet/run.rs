@@ -198,6 +198,13 @@ impl Shared {
         }
     }
 
+    /// Notes that a report is owed: it is due at once.
+    pub fn not_said(&self, name: &str) {
+        if let Some(played) = self.lock().get_mut(name) {
+            played.said = None;
+        }
+    }
+
     /// The nodes whose next report is due.
     pub fn due(&self, now: Timestamp) -> Vec<String> {
         let nodes = self.lock();

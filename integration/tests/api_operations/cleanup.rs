@@ -78,10 +78,13 @@ fn epoch(bed: &Bed) -> i64 {
     bed.kubectl.run(&args).unwrap().parse().unwrap_or_default()
 }
 
+/// The types of a node's conditions, but for those that the node lifecycle controller adds to
+/// a node without a kubelet after a while.
 fn conditions(node: &Value) -> Vec<&str> {
     let conditions = node["status"]["conditions"].as_array().unwrap();
     conditions
         .iter()
+        .filter(|it| it["reason"] != "NodeStatusNeverUpdated")
         .map(|it| it["type"].as_str().unwrap())
         .collect()
 }

@@ -4,6 +4,7 @@ use unstall_crds::condition::BlockedReason;
 use unstall_crds::policy::{Remedy, RemedyKind, Trigger};
 
 use super::{fleet, node, room, switches, time};
+use crate::incident::Call;
 use crate::no::No;
 use crate::usage::Usage;
 use crate::view::View;
@@ -29,7 +30,26 @@ pub struct Ask<'a> {
     pub is_begun: bool,
 }
 
-impl Ask<'_> {
+impl<'a> Ask<'a> {
+    /// Whether an incident may be opened on `node` for `call`, and its ladder begun with
+    /// `remedy`.
+    #[must_use]
+    pub fn beginning(
+        node: &'a Node,
+        call: &'a Call<'_, 'a>,
+        (remedy, kind): (&'a Remedy, RemedyKind),
+    ) -> Self {
+        Self {
+            node,
+            policy: &call.policy.name,
+            trigger: Some(call.trigger),
+            remedy,
+            kind,
+            incident: None,
+            is_begun: false,
+        }
+    }
+
     /// Whether a human asked for it, who is not bound to windows, cool-downs and
     /// approval: asking is the approval.
     #[must_use]

@@ -4,6 +4,7 @@
 use unstall_crds::policy::RemedyKind;
 use unstall_crds::remediation::{GatePoint, Outcome, Phase, RungResult};
 
+use super::draining::begins;
 use super::step::Step;
 use crate::judge::{add, signed};
 use crate::{record, select};
@@ -43,8 +44,9 @@ impl Step<'_, '_> {
             return;
         };
         let drain = self.remediation.spec.policy.as_ref().map(|it| &it.drain);
-        let limit = drain.map(|drain| signed(drain.timeout.get()));
-        let deadline = add(self.now(), limit.unwrap_or_default());
+        let deadline = drain.map_or(self.now(), |drain| {
+            add(begins(drain, self.now()), signed(drain.timeout.get()))
+        });
         let text = format!("evicting the node's pods{passed}");
         self.enter(Phase::Draining, Some(deadline), &text);
         if let Some(no) = drain.and_then(|drain| self.is_leaving(drain)) {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use jiff::Timestamp;
 use unstall_crds::condition::BlockedReason;
 use unstall_crds::policy::{Drain, DrainTimeoutAction};
 use unstall_crds::remediation::{GatePoint, Outcome, Phase, RungResult};
@@ -13,6 +14,12 @@ use crate::no::No;
 use crate::plan::PodOrder;
 use crate::pods::Pod;
 use crate::{Action, guard, record};
+
+/// When the time of a drain begins whose phase was entered at `entered`: what load
+/// balancers are given is none of it.
+pub(super) fn begins(drain: &Drain, entered: Timestamp) -> Timestamp {
+    add(entered, signed(drain.exclude_from_load_balancers.get()))
+}
 
 impl Step<'_, '_> {
     pub(super) fn draining(&mut self) {
@@ -51,8 +58,7 @@ impl Step<'_, '_> {
     /// Whether load balancers are still given time, from the beginning of the drain
     /// on.
     pub(super) fn is_leaving(&self, drain: &Drain) -> Option<No> {
-        let notice = signed(drain.exclude_from_load_balancers.get());
-        let leaves = add(self.since(), notice);
+        let leaves = begins(drain, self.since());
         (self.now() < leaves).then(|| {
             let text = format!("load balancers are given until {leaves:.0} to notice");
             No::new(BlockedReason::LeavingLoadBalancers, text)
@@ -101,7 +107,7 @@ impl Step<'_, '_> {
             drain,
             pods,
             answers: &snapshot.evictions,
-            started: self.since(),
+            started: begins(drain, self.since()),
             now: self.now(),
             parallel: snapshot.limits.evictions_per_node,
             before: self.status.drain.as_ref(),

@@ -4,7 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 use kube::ResourceExt;
 use unstall_crds::condition::BlockedReason;
 use unstall_crds::health::TriggerState;
-use unstall_crds::policy::{DrainTimeoutAction, Remedy, RemedyKind};
+use unstall_crds::policy::{DrainTimeoutAction, Mode, Remedy, RemedyKind};
 use unstall_crds::remediation::{Outcome, Phase, Rung, RungResult};
 
 use super::step::Step;
@@ -16,6 +16,12 @@ use crate::{drain, incident, judge, ladder, record};
 
 /// What an incident asks for is there within this.
 const YOUNG: SignedDuration = SignedDuration::from_secs(10);
+/// What holds a drain up until a human looks after it.
+const FOR_GOOD: [BlockedReason; 3] = [
+    BlockedReason::EmptyDirData,
+    BlockedReason::UnmanagedPod,
+    BlockedReason::DoNotDisrupt,
+];
 
 impl Step<'_, '_> {
     pub(super) fn pending(&mut self) {
@@ -57,6 +63,13 @@ impl Step<'_, '_> {
             }
             Next::Stop(text) => self.close(&text),
             Next::Wait(used_up) => {
+                if let Some(call) = self.gives_way() {
+                    let text = format!(
+                        "gives way to trigger {} of policy {}: {}",
+                        call.trigger.name, call.policy.name, used_up.text
+                    );
+                    return self.give_back(&record::cut(&text, 512));
+                }
                 let no = No::new(BlockedReason::RemedyExhausted, used_up.text);
                 let first = used_up.until.map_or(no.clone(), |until| no.until(until));
                 let remedy = &ladder::of(self.remediation)[self.status.rungs.len()];
@@ -97,6 +110,16 @@ impl Step<'_, '_> {
             ));
         }
         self.no_mandate()
+    }
+
+    /// What calls on the node while this one has nothing left to try: it would keep it off for
+    /// a day.
+    fn gives_way(&self) -> Option<incident::Call<'_, '_>> {
+        let calls = incident::calls(self.view, self.node, Mode::Enforce);
+        let mut left = calls
+            .into_iter()
+            .filter(|call| incident::is_left(self.view, self.node, call));
+        left.next().filter(|_| self.trigger.is_some())
     }
 
     /// Ends without a further remedy. A node that is still cordoned for a rung that
@@ -176,6 +199,7 @@ impl Step<'_, '_> {
             let pods = self.undrainable().into_iter();
             reasons.extend(pods.filter(|no| is_first || no.reason != BlockedReason::PodsUnknown));
         }
+        self.recall(&mut reasons);
         if let Some(other) = incident::before(self.view, self.node, &self.name) {
             let mut open = self.view.open_on(&self.node.name).iter();
             let is_open = open.any(|it| it.name_any() == other);
@@ -192,6 +216,23 @@ impl Step<'_, '_> {
             }
         }
         reasons
+    }
+
+    /// Pods that held it up when they were looked at do so until they are again: behind many
+    /// nodes that wait, that is done in turns.
+    fn recall(&self, reasons: &mut Vec<No>) {
+        let is_unknown = |no: &No| no.reason == BlockedReason::PodsUnknown;
+        let Some(at) = reasons.iter().position(is_unknown) else {
+            return;
+        };
+        let before = self.remediation.status.iter().flat_map(|it| &it.blockers);
+        let by_pods = before
+            .filter(|it| FOR_GOOD.contains(&it.reason) || it.reason == BlockedReason::BlockedByPod);
+        let recalled: Vec<No> = by_pods.map(No::from).collect();
+        if !recalled.is_empty() {
+            reasons.retain(|no| !is_unknown(no));
+            reasons.splice(at..at, recalled);
+        }
     }
 
     /// What a heard probe does not know of the trigger.
@@ -234,15 +275,10 @@ impl Step<'_, '_> {
         let Some(drain) = drain.filter(|it| it.on_timeout == DrainTimeoutAction::Abort) else {
             return Vec::new();
         };
-        let for_good = [
-            BlockedReason::EmptyDirData,
-            BlockedReason::UnmanagedPod,
-            BlockedReason::DoNotDisrupt,
-        ];
         let held_up = drain::forecast(drain, pods, None).into_iter();
         held_up
             .map(No::from)
-            .filter(|no| for_good.contains(&no.reason))
+            .filter(|no| FOR_GOOD.contains(&no.reason))
             .collect()
     }
 

@@ -7,6 +7,7 @@ use unstall_crds::health::{CommandState, CommandStatus, RefusalReason};
 use unstall_crds::policy::DrainTimeoutAction;
 use unstall_crds::remediation::{Outcome, Phase, RungResult};
 
+use super::draining::begins;
 use super::dropping::{PROOF_LIMIT, refused};
 use super::step::Step;
 use crate::drain::{self, Input, State};
@@ -73,11 +74,12 @@ impl Step<'_, '_> {
         };
         let mut phases = self.status.phases.iter().rev();
         let drained = phases.find(|it| it.phase == Phase::Draining);
+        let entered = drained.map_or_else(|| self.since(), |it| it.started_at.0);
         let outlook = drain::plan(&Input {
             drain,
             pods,
             answers: &self.view.snapshot.evictions,
-            started: drained.map_or_else(|| self.since(), |it| it.started_at.0),
+            started: begins(drain, entered),
             now: self.now(),
             parallel: self.view.snapshot.limits.evictions_per_node,
             before: self.status.drain.as_ref(),

@@ -2,7 +2,7 @@
 
 use kube::ResourceExt;
 use unstall_crds::policy::Trigger;
-use unstall_crds::remediation::{NodeRemediation, NodeRemediationStatus, Outcome, Phase};
+use unstall_crds::remediation::{NodeRemediation, NodeRemediationStatus, Origin, Outcome, Phase};
 
 use super::rewind::rewind;
 use crate::usage::Usage;
@@ -176,6 +176,10 @@ impl Step<'_, '_> {
         if self.remediation.spec.policy.is_none() {
             return self.adopt();
         }
+        if self.brings_its_policy() {
+            let text = "spec.policy: remove it; the controller takes it over from the policy";
+            return self.end(Outcome::Aborted, text);
+        }
         let is_at_work = !matches!(self.status.phase, Phase::Pending | Phase::Ended);
         if is_at_work && self.is_released() {
             return self.released();
@@ -198,6 +202,14 @@ impl Step<'_, '_> {
                 self.end(Outcome::Failed, text);
             }
         }
+    }
+
+    /// Whether whoever made the incident by hand wrote into it what only a policy may say:
+    /// taking that over is another generation.
+    fn brings_its_policy(&self) -> bool {
+        self.remediation.spec.origin == Origin::Manual
+            && self.remediation.metadata.generation == Some(1)
+            && self.status.phase == Phase::Pending
     }
 
     /// Takes over what a human asked for.

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use unstall_crds::condition::BlockedReason;
+use unstall_crds::remediation::Phase;
 
 use super::progress::{Facts, fixed};
 use super::{forbid, worse};
@@ -10,7 +11,7 @@ use crate::guard::{self, Ask};
 use crate::incident::{self, Call};
 use crate::judge::{add, signed};
 use crate::usage::Usage;
-use crate::{Node, ladder};
+use crate::{Node, ladder, record};
 
 /// The label by which canaries are spread.
 const ZONE: &str = "topology.kubernetes.io/zone";
@@ -39,23 +40,30 @@ pub fn choose<'a>(facts: &Facts<'a, '_>) -> Option<&'a str> {
     let mut policies = facts.view.policies().iter();
     let has_groups = policies.any(|it| !it.policy.spec.disruption.per_topology.is_empty());
     let usage = has_groups.then(|| Usage::new(facts.view));
-    let chosen = allowed.min_by_key(|node: &&'a Node| {
+    let mut in_order: Vec<&'a Node> = allowed.collect();
+    in_order.sort_by_cached_key(|node| {
         let canaries = by_zone.get(zone(node)).copied().unwrap_or(0);
-        (
-            chance(facts, usage.as_ref(), node),
-            canaries,
-            node.is_control_plane(),
-            node.name.as_str(),
-        )
-    })?;
-    Some(chosen.name.as_str())
+        (canaries, node.is_control_plane(), node.name.as_str())
+    });
+    // Thousands may be due, of which most can go: the first ends the search.
+    let mut best: Option<(Chance, &'a str)> = None;
+    for node in in_order {
+        let chance = chance(facts, usage.as_ref(), node);
+        if chance == Chance::Free {
+            return Some(&node.name);
+        }
+        if best.as_ref().is_none_or(|(known, _)| chance < *known) {
+            best = Some((chance, &node.name));
+        }
+    }
+    best.map(|(_, name)| name)
 }
 
 fn chance(facts: &Facts<'_, '_>, usage: Option<&Usage<'_>>, node: &Node) -> Chance {
     let view = facts.view;
     if was_treated(facts, node)
         || !node.is_available()
-        || !view.open_on(&node.name).is_empty()
+        || !is_left_to_rollouts(facts, node)
         || forbid::not_staged(view, facts.trigger, node).is_some()
         || forbid::by_earlier(view, facts.policy, facts.earlier, node).is_some()
         || worse::not_told(view, facts.policy.policy, node).is_some()
@@ -69,15 +77,7 @@ fn chance(facts: &Facts<'_, '_>, usage: Option<&Usage<'_>>, node: &Node) -> Chan
     let Some((remedy, kind)) = incident::first_remedy(&call) else {
         return Chance::Free;
     };
-    let ask = Ask {
-        node,
-        policy: &facts.policy.name,
-        trigger: Some(facts.trigger),
-        remedy,
-        kind,
-        incident: None,
-        is_begun: false,
-    };
+    let ask = Ask::beginning(node, &call, (remedy, kind));
     let reasons = guard::of_node(view, usage, &ask);
     let is_unknown = reasons
         .iter()
@@ -89,6 +89,20 @@ fn chance(facts: &Facts<'_, '_>, usage: Option<&Usage<'_>>, node: &Node) -> Chan
     } else {
         Chance::PodsUnknown
     }
+}
+
+/// Whether nothing is open on the node, or only what waits for another roll-out of the policy
+/// and will go once this one lets it: they share the reboot.
+fn is_left_to_rollouts(facts: &Facts<'_, '_>, node: &Node) -> bool {
+    facts.view.open_on(&node.name).iter().all(|it| {
+        let trigger = it.spec.policy.as_ref().and_then(|it| it.trigger.as_ref());
+        let is_same = it.spec.policy_name.as_deref() == Some(&facts.policy.name);
+        let status = it.status.as_ref();
+        record::phase(it) == Phase::Pending
+            && is_same
+            && trigger.is_some_and(|it| it.is_rollout() && it.name != facts.trigger.name)
+            && status.is_none_or(|status| !incident::is_held_by_its_node(status))
+    })
 }
 
 /// A node that could not be treated a moment ago lets others go first.

@@ -7,7 +7,7 @@ use unstall_crds::remediation::{NodeRemediation, Outcome, Phase};
 
 use super::halt::Halt;
 use super::progress::{Facts, fixed};
-use super::{canary, worse};
+use super::{canary, forbid, worse};
 use crate::judge::{add, signed};
 use crate::{incident, record};
 
@@ -65,9 +65,8 @@ pub fn of<'a>(facts: &Facts<'a, '_>, done: usize, halt: Option<&Halt>) -> Stage<
 /// The stage while canaries are on or bake; `None` once they have passed.
 fn canaries<'a>(facts: &Facts<'a, '_>, wanted: usize) -> Option<Stage<'a>> {
     let fixed = fixed(facts);
-    let next = next(facts);
-    let is_short = fixed.len() < wanted && (next.is_some() || fixed.is_empty());
-    if is_short {
+    let next = (fixed.len() < wanted).then(|| next(facts));
+    if let Some(next) = next.filter(|next| next.is_some() || fixed.is_empty()) {
         let text = match next {
             Some(node) => format!(
                 "canary {} of {wanted} is {node}",
@@ -136,10 +135,15 @@ fn bake<'a>(facts: &Facts<'a, '_>) -> Option<Stage<'a>> {
 
 /// The canary that is at work, or waits and can go, else the node that goes next.
 fn next<'a>(facts: &Facts<'a, '_>) -> Option<&'a str> {
+    let is_by_earlier = |it: &NodeRemediation| {
+        let node = facts.view.node(&it.spec.node_name);
+        let by = |node| forbid::by_earlier(facts.view, facts.policy, facts.earlier, node);
+        record::phase(it) == Phase::Pending && node.and_then(by).is_some()
+    };
     let is_held = |it: &NodeRemediation| {
         it.status.as_ref().is_some_and(|status| {
-            incident::is_held_by_its_node(status) || incident::is_held_with_some(status)
-        })
+            incident::is_held_by_its_node(status) || incident::is_held_with_its_zone(status)
+        }) || is_by_earlier(it)
     };
     let open = facts.incidents.iter();
     let open = open.filter(|it| incident::is_open(it) && !is_held(it));

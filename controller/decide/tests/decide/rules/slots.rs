@@ -206,7 +206,13 @@ fn is_forbidden(
     let clears = trigger.filter(|_| is_measured).is_some_and(|trigger| {
         let policy = asks.spec.policy_name.as_deref().unwrap_or_default();
         let judged = judged(snapshot, node, policy, trigger);
-        judged.is_some_and(|it| it.state != TriggerState::Firing)
+        // One that did not come back from an earlier rung is judged already.
+        let is_away = is_begun(asks) && !(is_heard(snapshot, node) && node.is_ready());
+        judged.is_some_and(|it| match it.state {
+            TriggerState::Firing => false,
+            TriggerState::Clear => true,
+            TriggerState::Unknown => !is_away,
+        })
     });
     let broken = |it: &Unreadable| it.kind == UnreadableKind::NodeHealthPolicy;
     holds(&spec.pause)
