@@ -7,7 +7,7 @@ use super::{fleet, node, room, switches, time};
 use crate::incident::Call;
 use crate::no::No;
 use crate::usage::Usage;
-use crate::view::View;
+use crate::view::{PolicyView, View};
 use crate::{Node, rollout};
 
 /// Whether a remedy may begin on a node now.
@@ -102,11 +102,12 @@ fn all<'x>(
     ask: &'x Ask<'_>,
 ) -> impl Iterator<Item = No> + 'x {
     type Group = fn(&View<'_>, &Usage<'_>, &Ask<'_>) -> Vec<No>;
-    let groups: [Group; 6] = [
+    let groups: [Group; 7] = [
         |view, _, ask| switches::forbid(view, ask),
         |view, _, ask| node::forbids(view, ask),
         |view, _, ask| fleet::forbids(view, ask),
         |view, _, ask| rolled_out(view, ask),
+        |view, _, ask| beside_its_stage(view, ask),
         |view, _, ask| time::forbids(view, ask),
         room::forbids,
     ];
@@ -115,18 +116,31 @@ fn all<'x>(
         .flat_map(move |group| group(view, usage, ask))
 }
 
+/// What the stage of the roll-out forbids that asks, if one does.
 fn rolled_out(view: &View<'_>, ask: &Ask<'_>) -> Vec<No> {
-    let (Some(policy), Some(trigger)) = (view.policy(ask.policy), ask.trigger) else {
+    let asking = rollout_of(view, ask);
+    asking.map_or_else(Vec::new, |(policy, place)| {
+        rollout::forbids(view, &policy.rollouts[place], ask.node, ask.is_begun)
+    })
+}
+
+/// What else its policy's roll-outs forbid: that nobody could see a canary get worse, and
+/// the stages of those that come before it.
+fn beside_its_stage(view: &View<'_>, ask: &Ask<'_>) -> Vec<No> {
+    let Some((policy, place)) = rollout_of(view, ask).filter(|_| !ask.is_begun) else {
         return Vec::new();
     };
+    let (earlier, from) = policy.rollouts.split_at(place);
+    let compared = rollout::not_comparable(view, &from[0], ask.node).into_iter();
+    compared
+        .chain(rollout::by_earlier(view, policy, earlier, ask.node))
+        .collect()
+}
+
+/// The policy of the roll-out that asks, and its place in it.
+fn rollout_of<'v, 'a>(view: &'v View<'a>, ask: &Ask<'_>) -> Option<(&'v PolicyView<'a>, usize)> {
+    let (policy, trigger) = view.policy(ask.policy).zip(ask.trigger)?;
     let mut rollouts = policy.rollouts.iter();
-    let Some(place) = rollouts.position(|it| it.trigger.name == trigger.name) else {
-        return Vec::new();
-    };
-    let (rollout, earlier) = (&policy.rollouts[place], &policy.rollouts[..place]);
-    let mut reasons = rollout::forbids(view, rollout, ask.node, ask.is_begun);
-    if !ask.is_begun {
-        reasons.extend(rollout::by_earlier(view, policy, earlier, ask.node));
-    }
-    reasons
+    let place = rollouts.position(|it| it.trigger.name == trigger.name)?;
+    Some((policy, place))
 }

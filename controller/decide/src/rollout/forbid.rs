@@ -15,12 +15,7 @@ use crate::view::{PolicyView, View};
 #[must_use]
 pub fn forbids(view: &View<'_>, rollout: &Rollout<'_>, node: &Node, is_begun: bool) -> Vec<No> {
     let staged = not_staged(view, rollout.trigger, node);
-    // Also of one that is none now: what it waits for decides whether it is one again.
-    let compared = (rollout.progress.stage == RolloutStage::Canary)
-        .then(|| not_comparable(view, rollout, node))
-        .flatten();
-    let stage = by_stage(view, rollout, node).into_iter().chain(compared);
-    let stage = stage.filter(|_| !is_begun);
+    let stage = by_stage(view, rollout, node).filter(|_| !is_begun);
     staged.into_iter().chain(stage).collect()
 }
 
@@ -75,8 +70,13 @@ fn by_stage(view: &View<'_>, rollout: &Rollout<'_>, node: &Node) -> Option<No> {
     }
 }
 
-/// Why nobody could tell whether a canary got worse.
-fn not_comparable(view: &View<'_>, rollout: &Rollout<'_>, node: &Node) -> Option<No> {
+/// Why nobody could tell whether a canary got worse. Also of a node that is none now: what it
+/// waits for decides whether it is one again.
+#[must_use]
+pub fn not_comparable(view: &View<'_>, rollout: &Rollout<'_>, node: &Node) -> Option<No> {
+    if rollout.progress.stage != RolloutStage::Canary {
+        return None;
+    }
     let signal = worse::not_told(view, rollout.policy, node)?;
     let text = format!(
         "rollout.haltOnWorse.signals: the probe does not tell {signal} of {}, so that nobody could see it get worse; \
