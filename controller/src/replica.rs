@@ -23,6 +23,10 @@ const REPLICAS: &str = "app.kubernetes.io/name=unstall,app.kubernetes.io/compone
 /// period is longer.
 const LAST_PASS: Duration = Duration::from_secs(15);
 
+/// How long a leader may take to list what it decides on. One that cannot would keep the
+/// lease for ever and do nothing; another replica may have more luck.
+const LISTED_WITHIN: Duration = Duration::from_mins(2);
+
 /// What a replica is made of.
 pub struct Replica {
     /// The way to the API server.
@@ -84,7 +88,6 @@ impl Replica {
         let (leadership, keeper) = elected;
         let (epoch, key, identity) = (leadership.epoch, self.signer.key_id(), &self.lease.identity);
         tracing::info!(epoch, key, identity, "leading");
-        self.metrics.leads(epoch);
         let mut work = std::pin::pin!(self.lead(leadership.clone(), stop.clone()));
         let ended = tokio::select! {
             biased;
@@ -118,9 +121,12 @@ impl Replica {
         let waiting = Arc::clone(&health);
         tokio::select! {
             biased;
-            () = stores.synced(move || waiting.turned()) => {}
+            listed = stores.synced(LISTED_WITHIN, move || waiting.turned()) => listed?,
             () = stop.told() => return Ok(()),
         }
+        // Not earlier: one that has not seen the cluster decides nothing, and the alert is
+        // to say so.
+        metrics.leads(leadership.epoch);
         let (nodes, policies) = (stores.nodes.count(), stores.policies.count());
         tracing::info!(nodes, policies, "watching");
         let own = OwnPods {
@@ -172,5 +178,86 @@ fn stand(health: &Health, standing: &Standing<'_>) {
             health.is_not_ready(why);
         }
         Standing::Elected => health.is_not_ready("the cluster is being read"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use hyper::Method;
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::metrics::Calls;
+    use crate::testing::{Asked, empty, refusal, served, terms};
+
+    fn replica(client: Client) -> Replica {
+        Replica {
+            client,
+            signer: Signer::from_pem(&Signer::generate_pem().unwrap()).unwrap(),
+            lease: Options {
+                namespace: "n".to_owned(),
+                lease: "l".to_owned(),
+                identity: "i".to_owned(),
+                terms: terms(),
+            },
+            limits: Limits::default(),
+            looks: Looks::default(),
+            prometheus: None,
+            health: Health::new(),
+            metrics: Arc::new(Metrics::new(&Calls::default())),
+        }
+    }
+
+    /// A cluster that refuses to list NodeHealths, and whose lease is written down.
+    fn refusing(lease: &Arc<Mutex<Value>>) -> Client {
+        let lease = Arc::clone(lease);
+        served(move |it: Asked| {
+            if it.path.contains("/leases") && it.method != Method::GET {
+                *lease.lock().unwrap() = it.body.clone();
+            }
+            std::future::ready(match it.path.ends_with("/nodehealths") {
+                true => (
+                    403,
+                    refusal(403, "Forbidden", "no right to list nodehealths"),
+                ),
+                false => empty(&it),
+            })
+        })
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_leader_that_cannot_list_a_kind_ends_and_gives_its_lease_up() {
+        let lease = Arc::default();
+        let replica = replica(refusing(&lease));
+        let metrics = Arc::clone(&replica.metrics);
+        let looks = async {
+            tokio::time::sleep(LISTED_WITHIN / 2).await;
+            assert_eq!(lease.lock().unwrap()["spec"]["holderIdentity"], "i");
+            let page = metrics.render();
+            assert!(page.contains("unstall_controller_leader 0"), "{page}");
+        };
+        let (ended, ()) = tokio::join!(replica.serve(Stop::default()), looks);
+        let why = format!("{:#}", ended.unwrap_err());
+        assert!(
+            why.starts_with("not listed in 120 s: NodeHealths ("),
+            "{why}"
+        );
+        assert!(why.contains("no right to list nodehealths"), "{why}");
+        assert!(!why.contains("Nodes"), "the others were listed: {why}");
+        assert_eq!(lease.lock().unwrap()["spec"]["holderIdentity"], json!(""));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn one_that_has_seen_the_cluster_says_that_it_leads() {
+        let replica = replica(served(|it| std::future::ready(empty(&it))));
+        let metrics = Arc::clone(&replica.metrics);
+        let ended = replica.serve(Stop::default()).await;
+        let why = format!("{:#}", ended.unwrap_err());
+        assert!(
+            why.contains("DisruptionLedger was deleted"),
+            "its first look: {why}"
+        );
+        let page = metrics.render();
+        assert!(page.contains("unstall_controller_leader 1"), "{page}");
     }
 }

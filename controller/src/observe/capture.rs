@@ -25,15 +25,7 @@ const LOOK: Duration = Duration::from_millis(100);
 pub async fn capture(client: Client) -> Result<Snapshot> {
     let metrics = Arc::new(Metrics::new(&Calls::default()));
     let stores = Stores::start(&client, &metrics);
-    if tokio::time::timeout(LIMIT, stores.synced(|| ()))
-        .await
-        .is_err()
-    {
-        bail!(
-            "not all of nodes and our own kinds could be listed in {} s: is the right to list them there?",
-            LIMIT.as_secs()
-        );
-    }
+    stores.synced(LIMIT, || ()).await?;
     let mut nearby = Nearby::new(
         &client,
         &stores.notify(),

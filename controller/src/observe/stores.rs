@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use anyhow::{Result, bail};
 use kube::runtime::watcher;
 use kube::{Api, Client, Resource, ResourceExt};
 use serde::de::DeserializeOwned;
@@ -88,37 +89,61 @@ impl Stores {
 
     /// Waits until every kind was listed once: nothing is decided on a part.
     /// `waits` is told at every look.
-    pub async fn synced(&self, waits: impl Fn()) {
-        while !self.is_synced() {
-            waits();
-            tokio::time::sleep(LOOK).await;
+    ///
+    /// # Errors
+    /// When they are not `within` that time.
+    pub async fn synced(&self, within: Duration, waits: impl Fn()) -> Result<()> {
+        let listed = async {
+            while !self.is_synced() {
+                waits();
+                tokio::time::sleep(LOOK).await;
+            }
+        };
+        if tokio::time::timeout(within, listed).await.is_ok() {
+            return Ok(());
         }
+        bail!(
+            "not listed in {} s: {}; are the right to list them and their definitions there?",
+            within.as_secs(),
+            self.unlisted()
+        )
     }
 
     fn is_synced(&self) -> bool {
-        self.nodes.is_listed()
-            && self.policies.is_listed()
-            && self.healths.is_listed()
-            && self.remediations.is_listed()
-            && self.ledgers.is_listed()
+        self.kinds().iter().all(|kind| kind.is_listed)
+    }
+
+    /// What was not listed yet, and why.
+    fn unlisted(&self) -> String {
+        let kinds = self.kinds().into_iter().filter(|kind| !kind.is_listed);
+        let each = kinds.map(|Kind { name, failing, .. }| match failing {
+            Some((_, why)) => format!("{name} ({why})"),
+            None => format!("{name} (no answer to the end)"),
+        });
+        each.collect::<Vec<_>>().join(", ")
     }
 
     /// What has not been heard of for too long, and why.
     #[must_use]
     pub fn stale(&self) -> Option<String> {
-        let all = [
-            ("Nodes", self.nodes.failing()),
-            ("NodeHealthPolicies", self.policies.failing()),
-            ("NodeHealths", self.healths.failing()),
-            ("NodeRemediations", self.remediations.failing()),
-            ("the DisruptionLedger", self.ledgers.failing()),
-        ];
-        all.into_iter().find_map(|(what, failing)| {
-            let (_, why) = failing.filter(|(time, _)| *time > MAY_FAIL_FOR)?;
-            Some(format!(
-                "{what} cannot be watched, what is seen of them may be old: {why}"
-            ))
-        })
+        self.kinds()
+            .into_iter()
+            .find_map(|Kind { name, failing, .. }| {
+                let (_, why) = failing.filter(|(time, _)| *time > MAY_FAIL_FOR)?;
+                Some(format!(
+                    "{name} cannot be watched, what is seen of them may be old: {why}"
+                ))
+            })
+    }
+
+    fn kinds(&self) -> [Kind; 5] {
+        [
+            Kind::of("Nodes", &self.nodes),
+            Kind::of("NodeHealthPolicies", &self.policies),
+            Kind::of("NodeHealths", &self.healths),
+            Kind::of("NodeRemediations", &self.remediations),
+            Kind::of("the DisruptionLedger", &self.ledgers),
+        ]
     }
 
     /// Waits until something changed since the last call.
@@ -130,6 +155,23 @@ impl Stores {
     #[must_use]
     pub fn notify(&self) -> Arc<Notify> {
         Arc::clone(&self.changed)
+    }
+}
+
+/// How the watch of a kind goes.
+struct Kind {
+    name: &'static str,
+    is_listed: bool,
+    failing: Option<(Duration, String)>,
+}
+
+impl Kind {
+    fn of<T>(name: &'static str, table: &Table<T>) -> Self {
+        Self {
+            name,
+            is_listed: table.is_listed(),
+            failing: table.failing(),
+        }
     }
 }
 
