@@ -2,6 +2,8 @@
 
 mod removal;
 
+mod pages;
+
 mod nodes;
 mod rest;
 

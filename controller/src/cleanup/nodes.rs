@@ -2,42 +2,35 @@
 
 use anyhow::{Result, bail};
 use k8s_openapi::api::core::v1::Node as KubeNode;
-use kube::api::{Api, ListParams, Patch, PatchParams};
+use kube::api::{Api, Patch, PatchParams};
 use kube::{Client, Error};
 use unstall_crds::names::manager;
 
+use super::pages::kept;
 use super::removal::Removal;
 use crate::client::bounded;
 use crate::observe::plain;
 
-/// Nodes of one answer: some megabytes.
-const PAGE: u32 = 200;
 /// A Node is written by others all the time: how often a lost race is run again.
 const TRIES: usize = 5;
 
 /// Removes everything of ours from every Node, or only tells; returns from how many.
 pub async fn clear(client: &Client, tell_only: bool) -> Result<usize> {
     let api: Api<KubeNode> = Api::all(client.clone());
-    let mut params = ListParams::default().limit(PAGE);
-    let mut count = 0;
-    loop {
-        let page = bounded("cannot list the Nodes", api.list(&params)).await?;
-        for node in page.items {
-            let (name, node) = plain(node);
-            let Some(removal) = Removal::of(&node) else {
-                continue;
-            };
-            count += 1;
-            println!("node {name}: {}", removal.sentence());
-            if !tell_only {
-                remove(&api, &name).await?;
-            }
-        }
-        params.continue_token = page.metadata.continue_.filter(|token| !token.is_empty());
-        if params.continue_token.is_none() {
-            return Ok(count);
+    let ours = |node| {
+        let (name, node) = plain(node);
+        Some((name, Removal::of(&node)?.sentence()))
+    };
+    // Listed to the end before anything is written: writes to thousands of nodes take
+    // longer than the API server keeps its place in a list.
+    let all = kept(&api, ours).await?;
+    for (name, what) in &all {
+        println!("node {name}: {what}");
+        if !tell_only {
+            remove(&api, name).await?;
         }
     }
+    Ok(all.len())
 }
 
 async fn remove(api: &Api<KubeNode>, name: &str) -> Result<()> {

@@ -1,57 +1,54 @@
 //! Commands, slots, and what others were asked to do.
 
-use anyhow::{Context, Result};
-use kube::api::{Api, ListParams, Patch, PatchParams, PostParams};
-use kube::core::ObjectList;
-use kube::{Client, Error, Resource, ResourceExt};
-use serde::de::DeserializeOwned;
+use anyhow::Result;
+use kube::api::{Api, Patch, PatchParams, PostParams};
+use kube::{Client, Error, ResourceExt};
 use serde_json::json;
 use unstall_crds::health::NodeHealth;
 use unstall_crds::ledger::DisruptionLedger;
 use unstall_crds::names::{LEDGER, manager};
 use unstall_crds::remediation::{NodeRemediation, Phase};
 
+use super::pages::kept;
 use crate::client::bounded;
 use crate::observe::Perhaps;
 
-/// Objects of one answer.
-const PAGE: u32 = 500;
 /// How often a lost race for the ledger is run again.
 const TRIES: usize = 5;
 
 /// Takes every command back, also of objects that cannot be read; returns how many.
 pub async fn take_commands_back(client: &Client, tell_only: bool) -> Result<usize> {
+    let api: Api<Perhaps<NodeHealth>> = Api::all(client.clone());
+    let commanded = |health: Perhaps<NodeHealth>| match health.0 {
+        Ok(health) => health.spec.command.is_some().then(|| health.name_any()),
+        Err(broken) => Some(broken.metadata.name.unwrap_or_default()),
+    };
+    let names = kept(&api, commanded).await?;
+    for name in &names {
+        println!("node {name}: its command");
+        if !tell_only {
+            take_command_back(client, name).await?;
+        }
+    }
+    Ok(names.len())
+}
+
+async fn take_command_back(client: &Client, name: &str) -> Result<()> {
     let api: Api<NodeHealth> = Api::all(client.clone());
     let params = PatchParams {
         field_manager: Some(manager::CONTROLLER.into()),
         ..PatchParams::default()
     };
-    let mut count = 0;
-    for health in all::<NodeHealth>(client).await? {
-        let (name, has_command) = match health.0 {
-            Ok(health) => (health.name_any(), health.spec.command.is_some()),
-            Err(broken) => (broken.metadata.name.unwrap_or_default(), true),
-        };
-        if !has_command {
-            continue;
+    let patch = json!({"spec": {"command": null}});
+    let call = async {
+        match api.patch(name, &params, &Patch::Merge(&patch)).await {
+            Err(Error::Api(status)) if status.code == 404 => Ok(()),
+            // Where the answer cannot be read the write was taken all the same.
+            Err(Error::SerdeError(_)) => Ok(()),
+            other => other.map(|_| ()),
         }
-        count += 1;
-        println!("node {name}: its command");
-        if tell_only {
-            continue;
-        }
-        let patch = json!({"spec": {"command": null}});
-        let call = async {
-            match api.patch(&name, &params, &Patch::Merge(&patch)).await {
-                Err(Error::Api(status)) if status.code == 404 => Ok(()),
-                // Where the answer cannot be read the write was taken all the same.
-                Err(Error::SerdeError(_)) => Ok(()),
-                other => other.map(|_| ()),
-            }
-        };
-        bounded(&format!("cannot write NodeHealth {name}"), call).await?;
-    }
-    Ok(count)
+    };
+    bounded(&format!("cannot write NodeHealth {name}"), call).await
 }
 
 /// Gives back every slot; what counts for cool-downs stays. Returns how many.
@@ -98,49 +95,17 @@ pub async fn give_slots_back(client: &Client, tell_only: bool) -> Result<usize> 
 
 /// Names what other remediators were asked to do: that is theirs to end.
 pub async fn name_handed_over(client: &Client) -> Result<()> {
-    for incident in all::<NodeRemediation>(client).await? {
-        let Ok(incident) = incident.0 else { continue };
+    let api: Api<Perhaps<NodeRemediation>> = Api::all(client.clone());
+    let handed_over = |incident: Perhaps<NodeRemediation>| {
+        let incident = incident.0.ok()?;
         let phase = incident.status.as_ref().map(|status| status.phase);
-        if phase == Some(Phase::HandedOver) {
-            let node = &incident.spec.node_name;
-            let name = incident.name_any();
-            println!(
-                "left: incident {name} handed node {node} to another remediator; delete that object by hand"
-            );
-        }
+        let is_so = phase == Some(Phase::HandedOver);
+        is_so.then(|| (incident.name_any(), incident.spec.node_name))
+    };
+    for (name, node) in kept(&api, handed_over).await? {
+        println!(
+            "left: incident {name} handed node {node} to another remediator; delete that object by hand"
+        );
     }
     Ok(())
-}
-
-/// Every object of a kind of ours; none where the kind is not there any more.
-async fn all<K>(client: &Client) -> Result<Vec<Perhaps<K>>>
-where
-    K: Resource<Scope = k8s_openapi::ClusterResourceScope>
-        + Clone
-        + std::fmt::Debug
-        + DeserializeOwned,
-    K::DynamicType: Default,
-{
-    let api: Api<Perhaps<K>> = Api::all(client.clone());
-    let mut params = ListParams::default().limit(PAGE);
-    let mut all = Vec::new();
-    loop {
-        let call = async {
-            match api.list(&params).await {
-                Err(Error::Api(status)) if status.code == 404 => Ok(ObjectList {
-                    types: kube::core::TypeMeta::default(),
-                    metadata: Default::default(),
-                    items: Vec::new(),
-                }),
-                other => other,
-            }
-        };
-        let page = bounded("cannot list", call).await;
-        let page = page.with_context(|| K::kind(&K::DynamicType::default()).into_owned())?;
-        all.extend(page.items);
-        params.continue_token = page.metadata.continue_.filter(|token| !token.is_empty());
-        if params.continue_token.is_none() {
-            return Ok(all);
-        }
-    }
 }
