@@ -13,6 +13,7 @@ use crate::config::{Cli, Command, Keys, Report, Simulate, Snapshot};
 use crate::keys::{self, InstallKeys};
 use crate::lead::LeadershipLost;
 use crate::metrics::Calls;
+use crate::observe::OwnPods;
 use crate::operate::operate;
 use crate::{capture, cleanup, client, observe, simulate};
 
@@ -101,10 +102,16 @@ fn is_standard_input(file: &Path) -> bool {
 
 async fn captured(options: Snapshot) -> Result<()> {
     let client = client::connect(&Calls::default()).await?;
-    let mut snapshot = observe::capture(client).await?;
+    let own = options.namespace.map(OwnPods::of_chart);
+    let mut snapshot = observe::capture(client, own).await?;
     let redacted = capture::redact(&mut snapshot);
     print(&capture::document(&snapshot, options.output)?)?;
     eprintln!("{redacted}");
+    if snapshot.replicas.is_none() {
+        eprintln!(
+            "not known: where the controller's replicas run (--namespace says where to look)"
+        );
+    }
     Ok(())
 }
 

@@ -16,9 +16,6 @@ use crate::observe::{Heard, Memory, Nearby, OwnPods, Prometheus, Stores};
 use crate::run::{Looks, Loop, Stop};
 use crate::serve::Health;
 
-/// The label by which the chart's replicas are known.
-const REPLICAS: &str = "app.kubernetes.io/name=unstall,app.kubernetes.io/component=controller";
-
 /// How long the pass that is under way may take to its end. The chart's grace
 /// period is longer.
 const LAST_PASS: Duration = Duration::from_secs(15);
@@ -129,10 +126,7 @@ impl Replica {
         metrics.leads(leadership.epoch);
         let (nodes, policies) = (stores.nodes.count(), stores.policies.count());
         tracing::info!(nodes, policies, "watching");
-        let own = OwnPods {
-            namespace: lease.namespace,
-            selector: REPLICAS.to_owned(),
-        };
+        let own = OwnPods::of_chart(lease.namespace);
         let changed = stores.notify();
         let sights = Arc::default();
         let nearby = Nearby::new(&client, &changed, &metrics, Some(&own), prometheus, &sights);

@@ -44,7 +44,9 @@ pub enum Command {
     Snapshot(Snapshot),
     /// Print what the controller would do about a captured cluster, and every reason.
     ///
-    /// Needs no cluster and changes nothing.
+    /// Needs no cluster and changes nothing. The controller's own options are not in what
+    /// `snapshot` prints: bounds, such as --pod-nodes, are their defaults. Nor are firing
+    /// alerts: what disruption.blockedBy.alerts may hold up waits.
     Simulate(Simulate),
     /// Remove everything of ours from all Nodes: cordons, marks, conditions, slots,
     /// commands.
@@ -89,6 +91,10 @@ pub enum Report {
 /// Options of `snapshot`.
 #[derive(Debug, Args)]
 pub struct Snapshot {
+    /// The namespace of the controller's pods, to see where they run. Without it that is
+    /// not known, and `simulate` makes no node unavailable.
+    #[arg(long, env = "UNSTALL_NAMESPACE", value_name = "NAME", value_parser = name)]
+    pub namespace: Option<String>,
     /// The form in which it is printed.
     #[arg(long, short, value_name = "FORMAT", default_value = "yaml")]
     pub output: Document,

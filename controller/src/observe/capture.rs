@@ -2,14 +2,15 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::{Result, bail};
 use jiff::Timestamp;
 use kube::Client;
-use unstall_decide::{Alerts, Limits, Snapshot, View, Wanted, wanted};
+use tokio::time::Instant;
+use unstall_decide::{Alerts, Limits, Snapshot, View, Wanted, template_key, wanted};
 
-use super::{Heard, Memory, Nearby, Stores, snapshot};
+use super::{Heard, Memory, Nearby, OwnPods, Stores, snapshot};
 use crate::metrics::{Calls, Metrics};
 
 /// How long the lists may take.
@@ -18,11 +19,11 @@ const LIMIT: Duration = Duration::from_secs(60);
 const LOOK: Duration = Duration::from_millis(100);
 
 /// The cluster as the controller sees it now, with the pods, budgets and volumes
-/// that its next decision asks for.
+/// that its next decision asks for, and its own pods if it is said where they are.
 ///
 /// # Errors
-/// When something is not listed in time.
-pub async fn capture(client: Client) -> Result<Snapshot> {
+/// When something is not seen in time.
+pub async fn capture(client: Client, own: Option<OwnPods>) -> Result<Snapshot> {
     let metrics = Arc::new(Metrics::new(&Calls::default()));
     let stores = Stores::start(&client, &metrics);
     stores.synced(LIMIT, || ()).await?;
@@ -30,7 +31,7 @@ pub async fn capture(client: Client) -> Result<Snapshot> {
         &client,
         &stores.notify(),
         &metrics,
-        None,
+        own.as_ref(),
         None,
         &Arc::default(),
     );
@@ -55,10 +56,10 @@ pub async fn capture(client: Client) -> Result<Snapshot> {
     let deadline = Instant::now() + LIMIT;
     loop {
         let seen = look(&nearby);
-        match missing(&seen, &needed) {
+        match missing(&seen, &needed, own.as_ref()) {
             None => return Ok(seen),
             Some(what) if Instant::now() > deadline => {
-                bail!("{what} could not be listed in {} s", LIMIT.as_secs());
+                bail!("{what} could not be read in {} s", LIMIT.as_secs());
             }
             Some(_) => tokio::time::sleep(LOOK).await,
         }
@@ -66,13 +67,13 @@ pub async fn capture(client: Client) -> Result<Snapshot> {
 }
 
 /// What is wanted and not there yet.
-fn missing(seen: &Snapshot, wanted: &Wanted) -> Option<String> {
-    if let Some(node) = wanted
-        .pods
-        .iter()
-        .find(|node| !seen.pods.contains_key(*node))
-    {
+fn missing(seen: &Snapshot, wanted: &Wanted, own: Option<&OwnPods>) -> Option<String> {
+    let mut of_nodes = wanted.pods.iter();
+    if let Some(node) = of_nodes.find(|node| !seen.pods.contains_key(*node)) {
         return Some(format!("pods of node {node}"));
+    }
+    if let Some(own) = own.filter(|_| seen.replicas.is_none()) {
+        return Some(format!("the controller's pods in {}", own.namespace));
     }
     let all = [
         (
@@ -91,8 +92,93 @@ fn missing(seen: &Snapshot, wanted: &Wanted) -> Option<String> {
             "VolumeAttachments",
         ),
     ];
-    let (_, _, what) = all
-        .into_iter()
-        .find(|(is_wanted, is_there, _)| *is_wanted && !is_there)?;
-    Some(what.to_owned())
+    let mut lists = all.into_iter();
+    if let Some((_, _, what)) = lists.find(|(is_wanted, is_there, _)| *is_wanted && !is_there) {
+        return Some(what.to_owned());
+    }
+    let is_seen = |key: &str| seen.handed_over.contains_key(key);
+    let mut objects = wanted.handed_over.iter();
+    if let Some((incident, ..)) = objects.find(|(incident, ..)| !is_seen(incident)) {
+        return Some(format!("what incident {incident} was handed over with"));
+    }
+    let mut templates = wanted.templates.iter();
+    let template = templates.find(|it| !is_seen(&template_key(it)))?;
+    Some(format!("{} {}, a template", template.kind, template.name))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+    use unstall_crds::policy::TemplateReference;
+    use unstall_decide::HandedOver;
+
+    use super::*;
+    use crate::testing::{Asked, empty, served};
+
+    #[tokio::test(start_paused = true)]
+    async fn own_pods_and_what_was_handed_over_are_waited_for() {
+        let own = json!({"metadata": {"resourceVersion": "7"}, "items": [{
+            "metadata": {"name": "c-1"}, "spec": {"nodeName": "n1", "containers": []},
+            "status": {"conditions": [{"type": "Ready", "status": "True"}]},
+        }]});
+        let policy = json!({"metadata": {"resourceVersion": "7"}, "items": [{
+            "metadata": {"name": "p", "uid": "u"},
+            "spec": {
+                "nodeSelector": {"matchLabels": {"a": "b"}},
+                "triggers": [],
+                "remedies": [{"name": "other", "handOver": {"template": {
+                    "apiVersion": "example.com/v1", "kind": "FixTemplate", "name": "t", "namespace": "n",
+                }}}],
+            },
+        }]});
+        let client = served(move |it: Asked| {
+            let (own, policy) = (own.clone(), policy.clone());
+            async move {
+                tokio::time::sleep(LOOK * 5).await;
+                let is_watch = it.query.contains("watch=");
+                match it.path.rsplit_once('/') {
+                    Some(("/api/v1/namespaces/unstall", "pods")) if !is_watch => (200, own),
+                    Some((_, "nodehealthpolicies")) if !is_watch => (200, policy),
+                    _ => empty(&it),
+                }
+            }
+        });
+        let pods = OwnPods::of_chart("unstall".to_owned());
+        let seen = capture(client.clone(), Some(pods)).await.unwrap();
+        let replicas = seen.replicas.unwrap();
+        assert_eq!((replicas[0].pod.as_str(), replicas[0].ready), ("c-1", true));
+        let found: Vec<_> = seen.handed_over.values().collect();
+        assert_eq!(found, [&HandedOver::NoTemplate], "the kind is not known");
+        let seen = capture(client, None).await.unwrap();
+        assert_eq!(seen.replicas, None, "nobody said where to look");
+    }
+
+    #[test]
+    fn what_is_missing_is_named() {
+        let mut seen = Snapshot::default();
+        let mut wanted = Wanted::default();
+        let own = OwnPods::of_chart("unstall".to_owned());
+        assert_eq!(missing(&seen, &wanted, None), None);
+        let what = missing(&seen, &wanted, Some(&own));
+        assert_eq!(what.as_deref(), Some("the controller's pods in unstall"));
+        seen.replicas = Some(Vec::new());
+        assert_eq!(missing(&seen, &wanted, Some(&own)), None);
+        let template = TemplateReference {
+            api_version: "example.com/v1".to_owned(),
+            kind: "FixTemplate".to_owned(),
+            name: "t".to_owned(),
+            namespace: None,
+        };
+        let object = ("n1-1".to_owned(), "n1".to_owned(), template.clone());
+        wanted.handed_over.push(object);
+        let what = missing(&seen, &wanted, None).unwrap();
+        assert!(what.contains("incident n1-1"), "{what}");
+        let present = |key: &str| (key.to_owned(), HandedOver::Present);
+        seen.handed_over.extend([present("n1-1")]);
+        wanted.templates.push(template.clone());
+        let what = missing(&seen, &wanted, None).unwrap();
+        assert_eq!(what, "FixTemplate t, a template");
+        seen.handed_over.extend([present(&template_key(&template))]);
+        assert_eq!(missing(&seen, &wanted, None), None);
+    }
 }

@@ -39,6 +39,9 @@ pub struct Nearby {
     replicas: While<Replica>,
 }
 
+/// The label by which the chart's replicas are known.
+const REPLICAS: &str = "app.kubernetes.io/name=unstall,app.kubernetes.io/component=controller";
+
 /// Where our own replicas are.
 #[derive(Debug, Clone)]
 pub struct OwnPods {
@@ -46,6 +49,17 @@ pub struct OwnPods {
     pub namespace: String,
     /// The label selector by which they are known.
     pub selector: String,
+}
+
+impl OwnPods {
+    /// The chart's in `namespace`.
+    #[must_use]
+    pub fn of_chart(namespace: String) -> Self {
+        Self {
+            namespace,
+            selector: REPLICAS.to_owned(),
+        }
+    }
 }
 
 impl Nearby {
@@ -135,13 +149,10 @@ impl Nearby {
         if let Some(prometheus) = &self.prometheus {
             snapshot.alerts = prometheus.alerts();
         }
-        snapshot.replicas = match &self.replicas {
-            // Nobody asked to look: this process is not one of several.
-            None => Some(Vec::new()),
-            Some((table, _)) => table
-                .known()
-                .map(|all| all.values().map(|it| it.as_ref().clone()).collect()),
-        };
+        snapshot.replicas = self.replicas.as_ref().and_then(|(table, _)| {
+            let all = table.known()?;
+            Some(all.values().map(|it| it.as_ref().clone()).collect())
+        });
     }
 }
 

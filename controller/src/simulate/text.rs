@@ -5,7 +5,7 @@ use std::fmt::{self, Write as _};
 
 use kube::ResourceExt;
 use unstall_crds::remediation::NodeRemediationStatus;
-use unstall_decide::{About, Action, Event, Plan, View};
+use unstall_decide::{About, Action, Alerts, Event, Plan, Snapshot, View};
 
 use super::{action, incident, policy};
 
@@ -29,6 +29,7 @@ fn write(out: &mut String, view: &View<'_>, plan: &Plan) -> fmt::Result {
         snapshot.policies.len(),
         view.open().count()
     )?;
+    unknown(out, snapshot)?;
     match &snapshot.ledger {
         None => writeln!(out, "There is no DisruptionLedger: nothing new begins.")?,
         Some(ledger) => {
@@ -67,6 +68,27 @@ fn write(out: &mut String, view: &View<'_>, plan: &Plan) -> fmt::Result {
     }
     if let Some(at) = plan.look_again {
         writeln!(out, "\nLooks again at {at}.")?;
+    }
+    Ok(())
+}
+
+/// What a file cannot say or does not, and what is taken for it.
+fn unknown(out: &mut String, snapshot: &Snapshot) -> fmt::Result {
+    writeln!(
+        out,
+        "The controller's options are not known: bounds are their defaults."
+    )?;
+    if matches!(snapshot.alerts, Alerts::Unknown { .. }) {
+        writeln!(
+            out,
+            "Firing alerts are not known: what disruption.blockedBy.alerts may hold up waits."
+        )?;
+    }
+    if snapshot.replicas.is_none() {
+        writeln!(
+            out,
+            "Where the controller's replicas run is not known: no node is made unavailable."
+        )?;
     }
     Ok(())
 }
@@ -124,15 +146,35 @@ mod tests {
 
     #[test]
     fn an_empty_cluster_has_a_plan_too() {
-        let snapshot = unstall_decide::Snapshot::default();
+        let snapshot = Snapshot::default();
         let view = View::new(&snapshot);
         let said = text(&view, &plan(&view));
         assert_eq!(
             said,
             "At 1970-01-01T00:00:00Z: 0 nodes, 0 policies, 0 open incidents\n\
+             The controller's options are not known: bounds are their defaults.\n\
+             Where the controller's replicas run is not known: no node is made unavailable.\n\
              There is no DisruptionLedger: nothing new begins.\n\n\
              Done now, in this order:\n   nothing\n"
         );
+    }
+
+    #[test]
+    fn what_a_file_does_not_say_is_told() {
+        let mut snapshot = cluster();
+        let said = |snapshot: &Snapshot| {
+            let view = View::new(snapshot);
+            text(&view, &plan(&view))
+        };
+        snapshot.replicas = Some(Vec::new());
+        snapshot.alerts = Alerts::Firing(Vec::new());
+        let known = said(&snapshot);
+        assert!(!known.contains("replicas run is not known"), "{known}");
+        assert!(!known.contains("alerts are not known"), "{known}");
+        let why = "a snapshot does not ask Prometheus".to_owned();
+        snapshot.alerts = Alerts::Unknown { why };
+        let unknown = said(&snapshot);
+        assert!(unknown.contains("Firing alerts are not known"), "{unknown}");
     }
 
     #[test]
