@@ -25,7 +25,7 @@ pub async fn operate(options: Run) -> Result<()> {
     let prometheus = prometheus(&options)?;
     let calls = Calls::default();
     let client = client::connect(&calls).await?;
-    let (health, metrics) = (Health::new(), Arc::new(Metrics::new(&calls)));
+    let (health, metrics) = (Health::new(lease.terms), Arc::new(Metrics::new(&calls)));
     let listener = serve::listen(options.listen).await?;
     tracing::info!(address = %listener.local_addr()?, "serving /metrics, /livez and /readyz");
     tokio::spawn(serve::serve(listener, health.clone(), metrics.clone()));

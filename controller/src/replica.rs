@@ -58,6 +58,7 @@ impl Replica {
         limits: Limits,
         looks: Looks,
     ) -> Result<Self, crate::keys::KeyError> {
+        let terms = lease.terms;
         Ok(Self {
             prometheus: Some(Prometheus::of(client.clone())),
             client,
@@ -65,7 +66,7 @@ impl Replica {
             lease,
             limits,
             looks,
-            health: Health::new(),
+            health: Health::new(terms),
             metrics: Arc::new(Metrics::new(&crate::metrics::Calls::default())),
         })
     }
@@ -185,6 +186,7 @@ mod tests {
     use crate::testing::{Asked, empty, refusal, served, terms};
 
     fn replica(client: Client) -> Replica {
+        let terms = terms();
         Replica {
             client,
             signer: Signer::from_pem(&Signer::generate_pem().unwrap()).unwrap(),
@@ -192,12 +194,12 @@ mod tests {
                 namespace: "n".to_owned(),
                 lease: "l".to_owned(),
                 identity: "i".to_owned(),
-                terms: terms(),
+                terms,
             },
             limits: Limits::default(),
             looks: Looks::default(),
             prometheus: None,
-            health: Health::new(),
+            health: Health::new(terms),
             metrics: Arc::new(Metrics::new(&Calls::default())),
         }
     }

@@ -3,7 +3,7 @@
 use std::convert::Infallible;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::{Context, Result};
 use http_body_util::Full;
@@ -15,7 +15,9 @@ use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
+use tokio::time::Instant;
 
+use crate::lead::lease::Terms;
 use crate::metrics::Metrics;
 
 /// OpenMetrics 1.0, which Prometheus reads since 2.5.
@@ -31,10 +33,14 @@ const CONNECTION_WITHIN: Duration = Duration::from_secs(60);
 
 /// A loop that did not turn for longer hangs: no call may take half of it.
 const LIVES_FOR: Duration = Duration::from_secs(60);
+/// What a standby may take beside a look at the lease and the pause after it.
+const SPARE: Duration = Duration::from_secs(10);
 
 /// How the process is, as its loop says.
 #[derive(Debug)]
 pub struct Health {
+    /// For how long the loop may not turn.
+    lives_for: Duration,
     state: Mutex<State>,
 }
 
@@ -46,14 +52,15 @@ struct State {
 }
 
 impl Health {
-    /// Alive, and not ready yet.
+    /// Alive, and not ready yet; `terms` are those of the lease that it looks at.
     #[must_use]
-    pub fn new() -> Arc<Self> {
+    pub fn new(terms: Terms) -> Arc<Self> {
         let state = State {
             turned: Instant::now(),
             missing: Some("starting".to_owned()),
         };
         Arc::new(Self {
+            lives_for: lives_for(terms),
             state: Mutex::new(state),
         })
     }
@@ -77,9 +84,13 @@ impl Health {
         change(&mut self.state.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    fn live(&self) -> Result<(), String> {
+    /// Whether the loop turns.
+    ///
+    /// # Errors
+    /// For how long it has not.
+    pub fn live(&self) -> Result<(), String> {
         let idle = self.with(|state| state.turned.elapsed());
-        if idle <= LIVES_FOR {
+        if idle <= self.lives_for {
             return Ok(());
         }
         Err(format!("the loop has not turned for {} s", idle.as_secs()))
@@ -88,6 +99,12 @@ impl Health {
     fn ready(&self) -> Result<(), String> {
         self.with(|state| state.missing.clone().map_or(Ok(()), Err))
     }
+}
+
+/// A standby turns once a look: its calls take as long as a renewal may, and a pause of up
+/// to a fifth more than asked for follows.
+fn lives_for(terms: Terms) -> Duration {
+    LIVES_FOR.max(terms.renew_deadline + terms.retry * 6 / 5 + SPARE)
 }
 
 /// Takes the address. Every address of IPv6 is every one of IPv4 too, on a kernel without
@@ -184,6 +201,7 @@ mod tests {
 
     use super::*;
     use crate::metrics::Calls;
+    use crate::testing::terms;
 
     /// What a server of this health answers.
     async fn get(health: &Arc<Health>, request: &str) -> String {
@@ -202,7 +220,7 @@ mod tests {
 
     #[tokio::test]
     async fn each_page_is_answered() {
-        let health = Health::new();
+        let health = Health::new(terms());
         let metrics = get(&health, "GET /metrics").await;
         assert!(metrics.starts_with("HTTP/1.1 200 OK\r\n"), "{metrics}");
         assert!(metrics.contains("content-type: application/openmetrics-text; version=1.0.0"));
@@ -214,7 +232,7 @@ mod tests {
 
     #[tokio::test]
     async fn it_is_ready_when_its_loop_says_so() {
-        let health = Health::new();
+        let health = Health::new(terms());
         let starting = get(&health, "GET /readyz").await;
         assert!(starting.starts_with("HTTP/1.1 503"), "{starting}");
         assert!(starting.ends_with("\r\n\r\nstarting\n"), "{starting}");
@@ -231,7 +249,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_loop_that_hangs_is_not_alive() {
-        let health = Health::new();
+        let health = Health::new(terms());
         health.with(|state| state.turned -= LIVES_FOR + Duration::from_secs(3));
         let hangs = get(&health, "GET /livez").await;
         assert!(hangs.starts_with("HTTP/1.1 503"), "{hangs}");
@@ -243,9 +261,20 @@ mod tests {
         assert!(get(&health, "GET /livez").await.starts_with("HTTP/1.1 200"));
     }
 
+    #[test]
+    fn a_standby_may_look_for_as_long_as_its_lease_says() {
+        assert_eq!(lives_for(terms()), LIVES_FOR);
+        let longest = Terms {
+            duration: Duration::from_secs(300),
+            renew_deadline: Duration::from_secs(225),
+            retry: Duration::from_secs(60),
+        };
+        assert_eq!(lives_for(longest).as_secs(), 225 + 72 + 10);
+    }
+
     #[tokio::test]
     async fn other_requests_are_told_what_there_is() {
-        let health = Health::new();
+        let health = Health::new(terms());
         let lost = get(&health, "GET /").await;
         assert!(lost.starts_with("HTTP/1.1 404"), "{lost}");
         assert!(lost.contains("/metrics, /livez and /readyz"));

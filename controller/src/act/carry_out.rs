@@ -61,7 +61,7 @@ pub async fn carry_out(
     }
     drop(rest);
     actor.check()?;
-    let left = write_policies(actor, view.snapshot, &plan.policies).await?;
+    let left = write_policies(actor, health, view.snapshot, &plan.policies).await?;
     carried.left.extend(left);
     Ok(carried)
 }

@@ -14,6 +14,7 @@ use unstall_crds::remediation::{NodeRemediation, NodeRemediationStatus};
 use unstall_decide::{Snapshot, Unreadable, UnreadableKind};
 
 use super::actor::{Actor, params};
+use crate::serve::Health;
 
 /// The counts of a drain change with every pod: they are written this often.
 const PROGRESS_PAUSE: Duration = Duration::from_secs(10);
@@ -88,6 +89,7 @@ fn tell(name: &str, before: Option<&NodeRemediationStatus>, after: &NodeRemediat
 /// could not be written.
 pub async fn write_policies(
     actor: &Actor,
+    health: &Health,
     seen: &Snapshot,
     statuses: &BTreeMap<String, NodeHealthPolicyStatus>,
 ) -> Result<BTreeSet<String>> {
@@ -112,10 +114,12 @@ pub async fn write_policies(
         let mut next = policy.clone();
         next.status = Some(status.clone());
         let what = format!("cannot write the status of NodeHealthPolicy {name}");
-        match actor
+        let written = actor
             .call(&what, api.replace_status(&name, &params(), &next))
-            .await
-        {
+            .await;
+        // Many slow ones are no loop that hangs.
+        health.turned();
+        match written {
             Ok(_) => actor.paced.written(&of_policy),
             Err(error) => {
                 tracing::warn!(policy = name, "left for the next pass: {error:#}");
@@ -123,7 +127,7 @@ pub async fn write_policies(
             }
         }
     }
-    unreadable(actor, seen).await?;
+    unreadable(actor, health, seen).await?;
     Ok(left)
 }
 
@@ -148,7 +152,7 @@ fn is_counts(old: Option<&NodeHealthPolicyStatus>, new: &NodeHealthPolicyStatus)
 }
 
 /// Says on a policy that cannot be read why that is, once.
-async fn unreadable(actor: &Actor, seen: &Snapshot) -> Result<()> {
+async fn unreadable(actor: &Actor, health: &Health, seen: &Snapshot) -> Result<()> {
     let key = |broken: &Unreadable| format!("{:?}/{}", broken.kind, broken.name);
     let keys: BTreeSet<String> = seen.unreadable.iter().map(key).collect();
     {
@@ -195,9 +199,71 @@ async fn unreadable(actor: &Actor, seen: &Snapshot) -> Result<()> {
             actor
                 .call(&what, raw.patch_status(&broken.name, &params, &patch))
                 .await?;
+            health.turned();
         }
         let mut said = actor.said.lock().unwrap_or_else(PoisonError::into_inner);
         said.insert(key, broken.why.clone());
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use hyper::Method;
+
+    use super::*;
+    use crate::act::{Evictions, Failures, Pace};
+    use crate::keys::Signer;
+    use crate::lead::{Options, campaign};
+    use crate::testing::{Asked, cluster, empty, served, terms};
+
+    /// How long this API server takes to write a status.
+    const SLOW: Duration = Duration::from_secs(18);
+
+    #[tokio::test(start_paused = true)]
+    async fn many_slow_writes_are_no_loop_that_hangs() {
+        let client = served(async |it: Asked| {
+            if it.method == Method::PUT && it.path.contains("/nodehealthpolicies/") {
+                tokio::time::sleep(SLOW).await;
+            }
+            empty(&it)
+        });
+        let lease = Options {
+            namespace: "n".to_owned(),
+            lease: "l".to_owned(),
+            identity: "i".to_owned(),
+            terms: terms(),
+        };
+        let (leadership, _keeper) = campaign(client.clone(), lease, |_| ()).await.unwrap();
+        let actor = Actor {
+            client,
+            signer: Signer::from_pem(&Signer::generate_pem().unwrap()).unwrap(),
+            leadership,
+            evictions: Evictions::new(Default::default()),
+            sights: Default::default(),
+            failures: Failures::default(),
+            said: Mutex::default(),
+            paced: Pace::default(),
+        };
+        let mut seen = cluster();
+        let policy = seen.policies[0].clone();
+        seen.policies.clear();
+        let mut statuses = BTreeMap::new();
+        for number in 0..5 {
+            let mut policy = policy.clone();
+            policy.metadata.name = Some(format!("p{number}"));
+            statuses.insert(policy.name_any(), NodeHealthPolicyStatus::default());
+            seen.policies.push(policy);
+        }
+        let health = Health::new(terms());
+        let written = write_policies(&actor, &health, &seen, &statuses);
+        let looks = async {
+            tokio::time::sleep(5 * SLOW - Duration::from_secs(1)).await;
+            assert_eq!(health.live(), Ok(()));
+        };
+        let (left, ()) = tokio::join!(written, looks);
+        assert_eq!(left.unwrap(), BTreeSet::new());
+    }
 }
