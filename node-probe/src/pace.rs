@@ -8,6 +8,8 @@
 
 use std::time::Duration;
 
+use crate::sample::WINDOW;
+
 /// The delay after a cycle is at least this many times the cycle's CPU time.
 pub const DELAY_PER_COST: u32 = 100;
 
@@ -18,12 +20,15 @@ pub const DEAR_CYCLE: Duration = Duration::from_millis(500);
 /// The least delay after a [`DEAR_CYCLE`] in quiet mode.
 pub const REST: Duration = Duration::from_secs(600);
 
-/// How eagerly samples are wanted.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+/// How eagerly samples are wanted, the least eager first.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Mode {
     /// The verdict stands, and nothing is being confirmed or verified.
     #[default]
     Quiet,
+    /// What has a window is wanted, or what tells no more where it is looked at more
+    /// often: each cycle comes as a window ends.
+    Windows,
     /// A trigger is being confirmed, a cure verified, or there is no verdict yet:
     /// as fast as the duty bound allows.
     Fast,
@@ -59,13 +64,15 @@ impl Pace {
     /// housekeeping period (10 to 15 s), so that reads fall at every phase of
     /// it, from the second on. The first one comes at once: it is cold, so only a
     /// slow one counts. In fast mode, and where the duty decides, it only ever adds (up to
-    /// 20 %): the bound holds for every `jitter`.
+    /// 20 %): the bound holds for every `jitter`. So it does while windows are waited
+    /// for: a cycle before the end of one would tell nothing of it.
     #[must_use]
     pub fn next_delay(&self, mode: Mode, cost: Duration, jitter: u32) -> Duration {
         let bound = cost.saturating_mul(DELAY_PER_COST);
         let wanted = match mode {
             Mode::Quiet if cost > DEAR_CYCLE => REST.max(spread(self.quiet, 80, jitter)),
             Mode::Quiet => spread(self.quiet, 80, jitter),
+            Mode::Windows => spread(self.quiet.min(WINDOW), 100, jitter),
             Mode::Fast => spread(self.fast, 100, jitter),
         };
         if wanted > bound {
@@ -73,6 +80,16 @@ impl Pace {
         } else {
             spread(bound, 100, jitter)
         }
+    }
+
+    /// The longest that a window takes, beside the cycle that ends it, while they are
+    /// waited for and no cycle is dearer than a [`DEAR_CYCLE`]: it ends with the first
+    /// cycle after [`WINDOW`].
+    #[must_use]
+    pub fn longest_window(&self) -> Duration {
+        let delay = |cost| self.next_delay(Mode::Windows, cost, u32::MAX);
+        let cheap = WINDOW.saturating_add(delay(Duration::ZERO));
+        cheap.max(delay(DEAR_CYCLE))
     }
 }
 
@@ -123,6 +140,52 @@ mod tests {
         assert_eq!(pace.next_delay(Mode::Quiet, MS(501), 0), REST);
         assert_eq!(pace.next_delay(Mode::Quiet, MS(500), 0), MS(50_000));
         assert_eq!(pace.next_delay(Mode::Fast, MS(501), 0), MS(50_100));
+        assert_eq!(pace.next_delay(Mode::Windows, MS(501), 0), MS(50_100));
+    }
+
+    fn quietly(seconds: u64) -> Pace {
+        Pace {
+            quiet: Duration::from_secs(seconds),
+            ..Pace::default()
+        }
+    }
+
+    #[test]
+    fn windows_are_waited_for_no_longer_than_they_take_nor_than_the_interval() {
+        for (interval, least, most) in [(600, 30, 36), (60, 30, 36), (30, 30, 36), (10, 10, 12)] {
+            let delay =
+                |jitter| quietly(interval).next_delay(Mode::Windows, Duration::ZERO, jitter);
+            let delays = (delay(0), delay(u32::MAX));
+            assert_eq!(
+                delays,
+                (MS(least * 1_000), MS(most * 1_000)),
+                "{interval} s"
+            );
+        }
+    }
+
+    /// The longest of 400 windows at `pace`, of cycles that cost `cost` and last as long.
+    fn longest_window(pace: Pace, cost: Duration) -> Duration {
+        let mut lasted = Duration::ZERO;
+        let windows = even(2_000).filter_map(|jitter| {
+            lasted += cost + pace.next_delay(Mode::Windows, cost, jitter);
+            (lasted >= WINDOW).then(|| std::mem::take(&mut lasted))
+        });
+        windows.take(400).max().unwrap()
+    }
+
+    /// The controller gives each sample of a proof 72 s.
+    #[test]
+    fn a_window_is_told_in_time_at_every_interval_up_to_the_cost_of_a_dear_cycle() {
+        for interval in 1..=600 {
+            let pace = quietly(interval);
+            assert!(pace.longest_window() <= MS(66_000), "{interval} s");
+            for cost in [MS(0), MS(100), MS(300), DEAR_CYCLE] {
+                let longest = longest_window(pace, cost);
+                let most = pace.longest_window() + 2 * cost;
+                assert!(longest <= most, "{interval} s, {cost:?}: {longest:?}");
+            }
+        }
     }
 
     /// Numbers that fill the range evenly, as random ones would in the long run.
@@ -164,11 +227,10 @@ mod tests {
             cost in 0..10_000_000_000_000u64,
             quiet in 0..1_000_000_000_000u64,
             fast in 0..10_000_000_000u64,
-            is_fast: bool,
+            mode in prop::sample::select(vec![Mode::Quiet, Mode::Windows, Mode::Fast]),
             jitter: u32,
         ) {
             let pace = Pace { quiet: Duration::from_nanos(quiet), fast: Duration::from_nanos(fast) };
-            let mode = if is_fast { Mode::Fast } else { Mode::Quiet };
             let delay = pace.next_delay(mode, Duration::from_nanos(cost), jitter).as_nanos();
             let cost = u128::from(cost);
             prop_assert!(cost * 100 <= cost + delay, "cost {cost} ns, delay {delay} ns");

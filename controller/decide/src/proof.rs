@@ -1,11 +1,12 @@
 //! Whether a remedy worked: what fired is good again, by measurements that are
 //! all younger than the remedy, and what caused it is gone.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use unstall_crds::health::{NodeHealth, TriggerState};
 use unstall_crds::policy::{ConditionTrigger, Signal, Trigger};
 use unstall_crds::remediation::Measurement;
+use unstall_crds::signal::SignalName;
 use unstall_crds::units::{KernelVersion, Quantity, Reading};
 
 use crate::judge::{self, Hearing};
@@ -15,6 +16,15 @@ use crate::{Node, record};
 /// Fewer zombies than this are everyday life (2 to 60 were seen on an idle
 /// machine, some hundreds while pods churn) and no cause of a stall.
 const ZOMBIES_THAT_MATTER: u64 = 1_000;
+
+/// A proof has this long at least. At 1 % duty ten reads of 1 s take 17 minutes.
+const LIMIT_MIN: SignedDuration = SignedDuration::from_mins(30);
+/// What the probe may take for one sample of what has a window of 30 s: the window ends
+/// with the first cycle after it, 36 s later at most, and a cycle that costs half a
+/// second is followed by a pause of up to 60 s. The rest is for the cycle itself.
+const SAMPLE_MAX: SignedDuration = SignedDuration::from_secs(72);
+/// Growth is not told before there are counts of so long.
+const GROWTH_SPAN: SignedDuration = SignedDuration::from_mins(10);
 
 /// What was measured around a remedy.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -79,6 +89,21 @@ impl<'a> Judged<'a> {
         judge::trigger_status(health, self.policy, &self.trigger.name, &self.hash)?
             .value_since_command
     }
+}
+
+/// How long a proof may take after the remedy has settled, by what fired.
+#[must_use]
+pub fn limit(trigger: Option<&Trigger>) -> SignedDuration {
+    let Some(signal) = trigger.and_then(|it| it.signal.as_ref()) else {
+        return LIMIT_MIN;
+    };
+    let first = match signal.name {
+        SignalName::ZombieMemcgGrowth => GROWTH_SPAN,
+        _ => SignedDuration::ZERO,
+    };
+    // One more: the window in which the remedy ended proves nothing.
+    let samples = i32::from(signal.samples) + 1;
+    LIMIT_MIN.max(first + SAMPLE_MAX * samples)
 }
 
 /// What was measured before the remedy: the statistic, the condition or the

@@ -17,7 +17,7 @@ use super::trigger::{State, Trigger};
 use super::trust::{Reading, leaf_reading, nanos, reading, surrounding};
 use super::users::Users;
 use super::verdict::{Thresholds, Verdict};
-use crate::pace::{DEAR_CYCLE, Mode};
+use crate::pace::{DEAR_CYCLE, Mode, Pace};
 use crate::sample::{Observation, Surroundings};
 use crate::time::MonotonicTime;
 
@@ -37,16 +37,19 @@ pub struct Judge {
     users: Users,
     triggers: Vec<Trigger>,
     thresholds: Thresholds,
+    pace: Pace,
     /// Whether the last cycle was so dear that another one has to be worth it.
     is_dear: bool,
 }
 
 impl Judge {
-    /// A judge without rules or history whose verdicts go by `thresholds`.
+    /// A judge without rules or history whose verdicts go by `thresholds`, of samples
+    /// that are taken at `pace`.
     #[must_use]
-    pub fn new(thresholds: Thresholds) -> Self {
+    pub fn new(thresholds: Thresholds, pace: Pace) -> Self {
         Self {
             thresholds,
+            pace,
             ..Self::default()
         }
     }
@@ -79,7 +82,7 @@ impl Judge {
     pub fn resume(&mut self, rule: &Rule, state: State, since: MonotonicTime, now: MonotonicTime) {
         let mut triggers = self.triggers.iter_mut();
         if let Some(trigger) = triggers.find(|trigger| trigger.rule().is_same_as(rule)) {
-            trigger.resume(state, since, now);
+            trigger.resume(state, since, now, self.pace);
         }
     }
 
@@ -198,12 +201,13 @@ impl Judge {
         Proof::of(rule, self.series(rule.signal), remedied)
     }
 
-    /// Whether `rule` waits for samples since `remedied` that come sooner where more
-    /// are taken.
+    /// How eagerly the samples are wanted that `rule` waits for since `remedied`.
     #[must_use]
-    pub fn wants_proof(&self, rule: &Rule, remedied: MonotonicTime) -> bool {
-        let is_waiting = matches!(self.proof(rule, remedied), Proof::Waiting { .. });
-        is_waiting && rule.signal.can_be_hurried()
+    pub fn mode_of_proof(&self, rule: &Rule, remedied: MonotonicTime) -> Mode {
+        match self.proof(rule, remedied) {
+            Proof::Waiting { .. } => rule.signal.mode(),
+            Proof::Good { .. } | Proof::Bad { .. } | Proof::Unreadable(_) => Mode::Quiet,
+        }
     }
 
     /// How eagerly more samples are wanted: for the triggers' sake, and while there
@@ -215,10 +219,8 @@ impl Judge {
         if self.is_dear && reads.is_empty() {
             return Mode::Fast;
         }
-        let is_wanted = self
-            .triggers
-            .iter()
-            .any(|trigger| trigger.wants_samples(self.series(trigger.rule().signal)));
-        if is_wanted { Mode::Fast } else { Mode::Quiet }
+        let triggers = self.triggers.iter();
+        let wanted = triggers.map(|trigger| trigger.mode(self.series(trigger.rule().signal)));
+        wanted.max().unwrap_or_default()
     }
 }

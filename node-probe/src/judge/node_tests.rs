@@ -9,9 +9,9 @@ use super::rule::Rule;
 use super::signal::{Signal, Statistic};
 use super::testing::{at, observation, rule};
 use super::trigger::State;
-use super::verdict::Level;
-use crate::pace::Mode;
-use crate::sample::SampleError;
+use super::verdict::{Level, Thresholds};
+use crate::pace::{DEAR_CYCLE, Mode, Pace};
+use crate::sample::{SampleError, WINDOW};
 
 const MS: fn(u64) -> Duration = Duration::from_millis;
 
@@ -203,14 +203,77 @@ fn a_cure_is_proven_by_the_statistic_that_fired() {
 fn a_proof_hurries_only_what_can_be_hurried() {
     for signal in Signal::ALL {
         let rule = Rule { signal, ..rule() };
-        let wanted = Judge::default().wants_proof(&rule, at(4));
-        assert_eq!(wanted, signal.can_be_hurried(), "{signal}");
+        let wanted = Judge::default().mode_of_proof(&rule, at(4));
+        assert_eq!(wanted, signal.mode(), "{signal}");
     }
     let mut judge = Judge::default();
     for second in 5..8 {
         judge.observe(&observation(second, MS(1)));
     }
-    assert!(!judge.wants_proof(&slow_reads(), at(4)), "it is there");
+    let wanted = judge.mode_of_proof(&slow_reads(), at(4));
+    assert_eq!(wanted, Mode::Quiet, "it is there");
+}
+
+/// Cycles of `cost` at `pace` from second 0 on, each as late as it may come, until the
+/// trigger of `rule` is known and a cure at second 0 proven; how long that takes.
+fn cycles(judge: &mut Judge, rule: &Rule, pace: Pace, cost: Duration) -> Duration {
+    let mut seen = observation(0, cost);
+    let mut began = seen.at;
+    loop {
+        let is_over = seen.at.since(began) >= WINDOW;
+        seen.surroundings.softirq_delay = Ok(is_over.then_some(Duration::ZERO));
+        if is_over {
+            began = seen.at;
+        }
+        judge.observe(&seen);
+        let mode = judge.mode().max(judge.mode_of_proof(rule, at(0)));
+        if mode == Mode::Quiet {
+            return seen.at.since(at(0));
+        }
+        seen.at = seen.at.after(cost + pace.next_delay(mode, cost, u32::MAX));
+        judge.evaluate(seen.at);
+        assert_ne!(judge.triggers()[0].state(), State::Unknown, "{pace:?}");
+    }
+}
+
+/// 30 samples of `signal` at an interval of so many seconds, beside a judge of an
+/// earlier run's state.
+fn thirty(signal: Signal, interval: u64) -> (Judge, Rule, Pace) {
+    let pace = Pace {
+        quiet: Duration::from_secs(interval),
+        ..Pace::default()
+    };
+    let rule = Rule {
+        signal,
+        samples: 30,
+        ..rule()
+    };
+    let mut judge = Judge::new(Thresholds::default(), pace);
+    judge.set_rules(vec![rule.clone()], at(0));
+    judge.resume(&rule, State::Firing, at(0), at(0));
+    (judge, rule, pace)
+}
+
+/// As long as the controller waits for a proof, at every interval that can be set: see
+/// `limit` in its `proof.rs`.
+#[test]
+fn what_cannot_be_hurried_is_proven_in_time_and_held_until_then() {
+    let limit = Duration::from_secs(72) * 31;
+    for (signal, limit) in [
+        (Signal::SoftirqDelay, limit),
+        (Signal::ZombieMemcgGrowth, limit + Duration::from_mins(10)),
+    ] {
+        for interval in [1, 29, 30, 60, 600] {
+            for cost in [MS(1), DEAR_CYCLE] {
+                let (mut judge, rule, pace) = thirty(signal, interval);
+                let took = cycles(&mut judge, &rule, pace, cost);
+                assert_eq!(judge.triggers()[0].state(), State::Clear);
+                assert!(took <= limit, "{signal}, {interval} s: {took:?}");
+                let proof = judge.proof(&rule, at(0));
+                assert_eq!(proof, Proof::Good { value: 0 }, "{signal}, {interval} s");
+            }
+        }
+    }
 }
 
 #[test]

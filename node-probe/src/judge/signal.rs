@@ -4,6 +4,7 @@
 use std::fmt;
 use std::time::Duration;
 
+use crate::pace::Mode;
 use crate::text;
 
 /// A signal, by its name in the API.
@@ -118,6 +119,16 @@ impl Signal {
     #[must_use]
     pub const fn can_be_hurried(self) -> bool {
         !self.has_window() && !matches!(self, Self::ZombieMemcgGrowth)
+    }
+
+    /// The mode in which its samples come as soon as each tells something new.
+    #[must_use]
+    pub const fn mode(self) -> Mode {
+        if self.can_be_hurried() {
+            Mode::Fast
+        } else {
+            Mode::Windows
+        }
     }
 
     /// The signal of this name in the API, if the probe gives it.

@@ -128,21 +128,20 @@ impl Trigger {
     /// boot, since `since`. It holds until there are samples enough to judge
     /// anew, but not for longer than samples hold, or than they take where they
     /// cannot be hurried: a restart is no news.
-    pub fn resume(&mut self, state: State, since: MonotonicTime, now: MonotonicTime) {
+    pub fn resume(&mut self, state: State, since: MonotonicTime, now: MonotonicTime, pace: Pace) {
         if self.state == State::Unknown && state != State::Unknown {
             self.state = state;
             self.since = since;
-            self.held_until = Some(now.after(self.holds_for()));
+            self.held_until = Some(now.after(self.holds_for(pace)));
         }
     }
 
-    fn holds_for(&self) -> Duration {
+    fn holds_for(&self, pace: Pace) -> Duration {
         if self.rule.signal.can_be_hurried() {
             return GAP_MAX;
         }
         let samples = u32::try_from(self.rule.samples.min(CAPACITY)).unwrap_or(u32::MAX);
-        let longest = Pace::default().next_delay(Mode::Quiet, Duration::ZERO, u32::MAX);
-        GAP_MAX.saturating_add(longest.saturating_mul(samples))
+        GAP_MAX.saturating_add(pace.longest_window().saturating_mul(samples))
     }
 
     /// The rule.
@@ -223,15 +222,39 @@ impl Trigger {
         }
     }
 
-    /// Whether more samples, sooner, would decide something: a limit is being
-    /// crossed, or there are too few samples of a signal that can be read. What
-    /// waits for other signals to bear it out is not decided by more of its own.
+    /// How eagerly more samples are wanted: not at all of a signal that cannot be read;
+    /// window by window while there are too few of what cannot be hurried.
     #[must_use]
-    pub fn wants_samples(&self, series: &Series) -> bool {
-        let is_hurried = self.rule.signal.can_be_hurried();
-        if series.unreadable().is_some() || self.rule.not_here.is_some() || !is_hurried {
-            return false;
+    pub fn mode(&self, series: &Series) -> Mode {
+        if series.unreadable().is_some() || self.rule.not_here.is_some() {
+            return Mode::Quiet;
         }
+        let signal = self.rule.signal;
+        let is_wanted = if signal.can_be_hurried() {
+            self.is_undecided(series)
+        } else {
+            self.has_too_few()
+        };
+        if is_wanted {
+            signal.mode()
+        } else {
+            Mode::Quiet
+        }
+    }
+
+    /// Whether samples are all that it lacks.
+    fn has_too_few(&self) -> bool {
+        let too_few = matches!(
+            self.unknown,
+            Some(UnknownReason::TooFewSamples { .. } | UnknownReason::Stale { .. })
+        );
+        self.is_held() || too_few
+    }
+
+    /// Whether more samples, sooner, would decide something: a limit is being
+    /// crossed, or there are too few. What waits for other signals to bear it out is
+    /// not decided by more of its own.
+    fn is_undecided(&self, series: &Series) -> bool {
         if self.is_held() {
             return true;
         }

@@ -12,6 +12,7 @@ use super::signal::Signal;
 use super::testing::{at, rule};
 use super::trigger::{State, Trigger, UnknownReason};
 use super::trust::{Distrust, Reading};
+use crate::pace::{Mode, Pace};
 use crate::time::MonotonicTime;
 
 /// Feeds one value per second, the first at second 1, and judges after each.
@@ -91,7 +92,8 @@ fn a_signal_that_went_away_is_unknown_and_does_not_stay_firing() {
     trigger.evaluate(at(2), &series, Corroboration::Given);
     assert_eq!((trigger.state(), trigger.value()), (State::Unknown, None));
     assert_eq!(trigger.unknown().unwrap().to_string(), "gone");
-    assert!(!trigger.wants_samples(&series), "it could not give any");
+    let mode = trigger.mode(&series);
+    assert_eq!(mode, Mode::Quiet, "it could not give any");
 }
 
 #[test]
@@ -122,14 +124,14 @@ fn a_rule_that_asks_for_more_samples_than_are_kept_says_so() {
         trigger.unknown().unwrap().to_string(),
         "the rule asks for 129 samples, the probe keeps 128"
     );
-    assert!(!trigger.wants_samples(&series), "more would not help");
+    assert_eq!(trigger.mode(&series), Mode::Quiet, "more would not help");
 }
 
 #[test]
 fn samples_are_wanted_while_something_is_undecided() {
     let wants = |rule: &Rule, values: &[u64]| {
         let (trigger, series) = run(rule, values);
-        trigger.wants_samples(&series)
+        trigger.mode(&series) == Mode::Fast
     };
     assert!(wants(&rule(), &[1]), "too few");
     assert!(!wants(&rule(), &[1, 1, 1]), "clear");
@@ -146,22 +148,33 @@ fn samples_are_wanted_while_something_is_undecided() {
 }
 
 #[test]
-fn nothing_hurries_what_takes_its_time() {
+fn what_takes_its_time_is_waited_for_while_there_is_too_little_and_never_hurried() {
     for signal in Signal::ALL {
         let rule = Rule { signal, ..rule() };
-        for values in [&[1][..], &[1, 1, 1, 51], &[1, 51, 51, 51], &[51, 51, 51, 1]] {
+        let undecided = match signal.can_be_hurried() {
+            true => Mode::Fast,
+            false => Mode::Quiet,
+        };
+        for (values, expected) in [
+            (&[1][..], signal.mode()),
+            (&[1, 1, 1, 51], undecided),
+            (&[1, 51, 51, 51], undecided),
+            (&[51, 51, 51, 1], undecided),
+        ] {
             let rule = Rule {
                 hold: Duration::from_secs(9),
                 ..rule.clone()
             };
             let (trigger, series) = run(&rule, values);
-            let wanted = trigger.wants_samples(&series);
-            assert_eq!(wanted, signal.can_be_hurried(), "{signal}: {values:?}");
+            assert_eq!(trigger.mode(&series), expected, "{signal}: {values:?}");
         }
         let mut held = Trigger::new(rule.clone(), at(0));
-        held.resume(State::Firing, at(0), at(0));
-        let wanted = held.wants_samples(&Series::default());
-        assert_eq!(wanted, signal.can_be_hurried(), "{signal}");
+        held.resume(State::Firing, at(0), at(0), Pace::default());
+        assert_eq!(held.mode(&Series::default()), signal.mode(), "{signal}");
+
+        let (mut stale, series) = run(&rule, &[1, 1, 1]);
+        stale.evaluate(at(4).after(GAP_MAX), &series, Corroboration::Given);
+        assert_eq!(stale.mode(&series), signal.mode(), "{signal}");
     }
 }
 
@@ -262,7 +275,7 @@ fn waiting(said: &[Corroboration]) -> (Trigger, bool) {
         series.add(at(second), Reading::Trusted(51));
         trigger.evaluate(at(second), &series, *others);
     }
-    let wanted = trigger.wants_samples(&series);
+    let wanted = trigger.mode(&series) == Mode::Fast;
     (trigger, wanted)
 }
 
@@ -308,13 +321,13 @@ fn a_rule_that_does_not_count_here_is_clear_and_says_why() {
     assert_eq!(trigger.state(), State::Clear);
     assert_eq!(trigger.note(), Some("only on kernels below 5.2"));
     assert_eq!(trigger.value(), None);
-    assert!(!trigger.wants_samples(&series));
+    assert_eq!(trigger.mode(&series), Mode::Quiet);
 }
 
 /// A trigger that an earlier run had put into `state` at second 5, at second 60.
 fn resumed(state: State) -> (Trigger, Series) {
     let mut trigger = Trigger::new(rule(), at(60));
-    trigger.resume(state, at(5), at(60));
+    trigger.resume(state, at(5), at(60), Pace::default());
     (trigger, Series::default())
 }
 
@@ -325,7 +338,8 @@ fn what_an_earlier_run_said_holds_until_there_are_samples() {
         series.add(at(second), Reading::Trusted(value));
         trigger.evaluate(at(second), &series, Corroboration::Given);
         assert_eq!((trigger.state(), trigger.since()), (State::Firing, at(5)));
-        assert!(trigger.is_held() && trigger.wants_samples(&series));
+        assert!(trigger.is_held());
+        assert_eq!(trigger.mode(&series), Mode::Fast);
     }
     series.add(at(63), Reading::Trusted(40));
     trigger.evaluate(at(63), &series, Corroboration::Given);
@@ -344,13 +358,20 @@ fn what_takes_its_time_holds_until_it_can_have_come() {
         samples: 10,
         ..rule()
     };
-    let mut trigger = Trigger::new(slow, at(0));
-    trigger.resume(State::Firing, at(0), at(0));
-    // Ten minutes until the first is told, and ten more of them.
-    trigger.evaluate(at(1_320), &Series::default(), Corroboration::Given);
-    assert_eq!(trigger.state(), State::Firing);
-    trigger.evaluate(at(1_620), &Series::default(), Corroboration::Given);
-    assert_eq!(trigger.state(), State::Unknown);
+    // A quarter of an hour, and ten windows: 30 s and the longest delay, or the pause
+    // after a dear cycle.
+    for (interval, held) in [(600, 1_560), (60, 1_560), (10, 1_500)] {
+        let pace = Pace {
+            quiet: Duration::from_secs(interval),
+            ..Pace::default()
+        };
+        let mut trigger = Trigger::new(slow.clone(), at(0));
+        trigger.resume(State::Firing, at(0), at(0), pace);
+        trigger.evaluate(at(held - 1), &Series::default(), Corroboration::Given);
+        assert_eq!(trigger.state(), State::Firing, "{interval} s");
+        trigger.evaluate(at(held), &Series::default(), Corroboration::Given);
+        assert_eq!(trigger.state(), State::Unknown, "{interval} s");
+    }
 }
 
 #[test]

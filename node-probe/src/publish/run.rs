@@ -121,7 +121,8 @@ async fn probe(args: ProbeArgs, pace: Pace) -> Result<(), String> {
         sentinel: args.reboot_sentinel,
     });
     let looker = HostLooks::new(files, told);
-    let mut probe = Probe::new(client.clone(), orders, wrote, facts(&roots), looker);
+    let judge = Judge::new(Thresholds::default(), pace);
+    let mut probe = Probe::new(client.clone(), orders, wrote, facts(&roots), looker, judge);
     if let Some(socket) = args.actuator_socket {
         probe.has_actuator = true;
         let live = Live {
@@ -203,6 +204,7 @@ impl Probe {
         wrote: mpsc::UnboundedSender<Wrote>,
         facts: Facts,
         looks: HostLooks,
+        judge: Judge,
     ) -> Self {
         Self {
             client,
@@ -216,7 +218,7 @@ impl Probe {
             facts,
             looks,
             started: monotonic(),
-            judge: Judge::new(Thresholds::default()),
+            judge,
             metrics: Metrics::default(),
             asked: Vec::new(),
             object: None,
@@ -321,17 +323,19 @@ impl Probe {
         });
     }
 
-    /// Fast while a trigger is being confirmed or a cure verified.
+    /// As eager as a trigger is that is being confirmed, or a cure that is verified.
     fn mode(&self) -> Mode {
-        let verifying = self.errand.ended().is_some_and(|ended| {
-            let rules = rules(&self.asked);
-            rules.iter().any(|rule| self.judge.wants_proof(rule, ended))
-        });
-        if verifying || self.errand.is_at_work() {
-            Mode::Fast
-        } else {
-            self.judge.mode()
+        if self.errand.is_at_work() {
+            return Mode::Fast;
         }
+        let verified = self.errand.ended().and_then(|ended| {
+            let rules = rules(&self.asked);
+            let wanted = rules
+                .iter()
+                .map(|rule| self.judge.mode_of_proof(rule, ended));
+            wanted.max()
+        });
+        self.judge.mode().max(verified.unwrap_or_default())
     }
 
     /// Judges, and begins a write if one is due. Nobody waits for it: an API server that does not

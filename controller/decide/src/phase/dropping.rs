@@ -8,12 +8,10 @@ use unstall_crds::remediation::{Outcome, Phase, RungResult};
 
 use super::begin::{ANSWER_MARGIN, drop_caches};
 use super::step::Step;
-use crate::judge::{self, add};
+use crate::judge::{self, add, signed};
 use crate::no::No;
+use crate::proof;
 
-/// How long a proof may take after the remedy has settled. At 1 % duty ten
-/// reads of 1 s take 17 minutes.
-pub(super) const PROOF_LIMIT: SignedDuration = SignedDuration::from_mins(30);
 /// How late the ledger is seen at times.
 const SEEN_LATE: SignedDuration = SignedDuration::from_mins(1);
 
@@ -85,7 +83,7 @@ impl Step<'_, '_> {
 
     fn verify(&mut self, said: &str, settle: std::time::Duration) {
         let text = format!("{said}; measuring again");
-        let limit = add(self.now(), judge::signed(settle) + PROOF_LIMIT);
+        let limit = add(self.now(), signed(settle) + proof::limit(self.trigger));
         self.enter(Phase::Verifying, Some(limit), &text);
     }
 

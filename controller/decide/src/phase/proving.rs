@@ -45,7 +45,7 @@ impl Step<'_, '_> {
         // is measured afterwards has longer.
         let limit = match was_back {
             true => self.deadline(),
-            false => add(self.deadline(), -super::dropping::PROOF_LIMIT - settle),
+            false => add(self.deadline(), -proof::limit(self.trigger) - settle),
         };
         if self.now() <= limit {
             return;

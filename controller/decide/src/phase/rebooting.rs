@@ -7,13 +7,17 @@ use unstall_crds::health::{CommandState, CommandStatus, RefusalReason};
 use unstall_crds::policy::DrainTimeoutAction;
 use unstall_crds::remediation::{Outcome, Phase, RungResult};
 
+<<<<<<< HEAD
 use super::draining::begins;
 use super::dropping::{PROOF_LIMIT, refused};
+=======
+use super::dropping::refused;
+>>>>>>> 1929da1 (probe: windows are paced while a proof waits for them)
 use super::step::Step;
 use crate::drain::{self, Input, State};
 use crate::judge::{add, signed};
 use crate::no::No;
-use crate::{judge, record};
+use crate::{judge, proof, record};
 
 /// So long after an order that was refused for what will not last the next one is given.
 const AGAIN: SignedDuration = SignedDuration::from_secs(20);
@@ -29,7 +33,7 @@ impl Step<'_, '_> {
         let was_ordered = record::current_rung(&self.status).is_some_and(|it| it.epoch.is_some());
         if let Some(text) = self.rebooted().filter(|_| was_ordered) {
             let settle = signed(remedy.settle.get());
-            let limit = add(self.deadline(), settle + PROOF_LIMIT);
+            let limit = add(self.deadline(), settle + proof::limit(self.trigger));
             let text = format!("the node was rebooted: {text}");
             return self.enter(Phase::Proving, Some(limit), &text);
         }

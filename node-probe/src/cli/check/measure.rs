@@ -48,7 +48,7 @@ pub fn measure(
 ) -> Measured {
     let mut observer = Observer::open(roots);
     observer.be_brief();
-    let mut judge = Judge::new(thresholds);
+    let mut judge = Judge::new(thresholds, PACE);
     let mut jitter = Jitter::seeded();
     let started = monotonic();
     // Every other read may be disturbed before that counts as an answer.
