@@ -7,12 +7,8 @@ use unstall_crds::health::{CommandState, CommandStatus, RefusalReason};
 use unstall_crds::policy::DrainTimeoutAction;
 use unstall_crds::remediation::{Outcome, Phase, RungResult};
 
-<<<<<<< HEAD
 use super::draining::begins;
-use super::dropping::{PROOF_LIMIT, refused};
-=======
 use super::dropping::refused;
->>>>>>> 1929da1 (probe: windows are paced while a proof waits for them)
 use super::step::Step;
 use crate::drain::{self, Input, State};
 use crate::judge::{add, signed};
