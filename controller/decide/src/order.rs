@@ -73,7 +73,7 @@ pub fn calls<'v, 'a>(view: &'v View<'a>, mode: Mode) -> Vec<(&'a Node, Call<'v, 
         .policies()
         .iter()
         .flat_map(|policy| &policy.rollouts)
-        .filter_map(|rollout| rollout.canary)
+        .filter_map(|rollout| Some(rollout.canary?.node))
         .collect();
     let mut calls: Vec<_> = view
         .nodes()

@@ -112,7 +112,9 @@ fn is_next_a_reboot(it: &NodeRemediation) -> bool {
     next.is_some_and(|remedy| remedy.reboot.is_some())
 }
 
-fn has_blocking_pods(view: &View<'_>, node: &str) -> bool {
+/// Whether a policy that covers `node` names pods that forbid a disruption.
+#[must_use]
+pub fn has_blocking_pods(view: &View<'_>, node: &str) -> bool {
     let Some(node) = view.node(node) else {
         return false;
     };

@@ -12,7 +12,7 @@ use crate::guard::{self, Ask};
 use crate::judge::{Hearing, add};
 use crate::ladder::Next;
 use crate::no::No;
-use crate::{drain, incident, judge, ladder, record};
+use crate::{drain, incident, judge, ladder, record, rollout, wanted};
 
 /// What an incident asks for is there within this.
 const YOUNG: SignedDuration = SignedDuration::from_secs(10);
@@ -33,6 +33,9 @@ impl Step<'_, '_> {
         }
         if self.is_released() {
             return self.give_back("a human released the node");
+        }
+        if let Some(text) = self.gives_way_to_rollout() {
+            return self.give_back(&text);
         }
         if self.status.evidence.is_empty() {
             self.status.evidence = self.evidence();
@@ -63,11 +66,7 @@ impl Step<'_, '_> {
             }
             Next::Stop(text) => self.close(&text),
             Next::Wait(used_up) => {
-                if let Some(call) = self.gives_way() {
-                    let text = format!(
-                        "gives way to trigger {} of policy {}: {}",
-                        call.trigger.name, call.policy.name, used_up.text
-                    );
+                if let Some(text) = self.gives_way(&used_up.text) {
                     return self.give_back(&record::cut(&text, 512));
                 }
                 let no = No::new(BlockedReason::RemedyExhausted, used_up.text);
@@ -112,14 +111,46 @@ impl Step<'_, '_> {
         self.no_mandate()
     }
 
-    /// What calls on the node while this one has nothing left to try: it would keep it off for
-    /// a day.
-    fn gives_way(&self) -> Option<incident::Call<'_, '_>> {
+    /// That an earlier roll-out of the policy has chosen the node, and nothing was done to it
+    /// yet.
+    fn gives_way_to_rollout(&self) -> Option<String> {
+        if record::was_tried(&self.status) || self.slot().is_some() {
+            return None;
+        }
+        let policy = self.view.policy(&self.policy)?;
+        let mut rollouts = policy.rollouts.iter();
+        let own = rollouts.position(|it| Some(&it.trigger.name) == self.name_of_trigger())?;
+        let first = rollout::first_on(policy, &policy.rollouts[..own], self.node)?;
+        let name = &first.trigger.name;
+        Some(format!(
+            "gives way to roll-out {name}, whose canary the node is"
+        ))
+    }
+
+    fn name_of_trigger(&self) -> Option<&String> {
+        self.trigger.map(|it| &it.name)
+    }
+
+    /// That something calls on the node which may begin, while this one has nothing left to
+    /// try and would keep it off for a day.
+    fn gives_way(&self, used_up: &str) -> Option<String> {
+        self.trigger?;
         let calls = incident::calls(self.view, self.node, Mode::Enforce);
-        let mut left = calls
-            .into_iter()
-            .filter(|call| incident::is_left(self.view, self.node, call));
-        left.next().filter(|_| self.trigger.is_some())
+        let may_begin = |call: &incident::Call<'_, '_>| {
+            let first = incident::first_remedy(call);
+            let ask = first.map(|first| Ask::beginning(self.node, call, first));
+            // A roll-out has its turn; what makes the node sick has its incident at once.
+            let is_free = |ask: Ask<'_>| guard::first(self.view, self.usage, &ask).is_none();
+            incident::is_left(self.view, self.node, call)
+                && (!call.trigger.is_rollout() || ask.is_some_and(is_free))
+        };
+        let call = calls.into_iter().find(may_begin)?;
+        let (trigger, policy) = (&call.trigger.name, &call.policy.name);
+        let is_own = *policy == self.policy && Some(trigger) == self.name_of_trigger();
+        Some(match is_own {
+            true => format!("begins anew, for policy {policy} allows more now: {used_up}"),
+            false => format!("gives way to trigger {trigger} of policy {policy}: {used_up}"),
+        })
     }
 
     /// Ends without a further remedy. A node that is still cordoned for a rung that
@@ -225,10 +256,16 @@ impl Step<'_, '_> {
         let Some(at) = reasons.iter().position(is_unknown) else {
             return;
         };
+        let by_rule = wanted::has_blocking_pods(self.view, &self.node.name);
         let before = self.remediation.status.iter().flat_map(|it| &it.blockers);
-        let by_pods = before
-            .filter(|it| FOR_GOOD.contains(&it.reason) || it.reason == BlockedReason::BlockedByPod);
-        let recalled: Vec<No> = by_pods.map(No::from).collect();
+        // A node's own do-not-disrupt is seen now.
+        let of_pods = before.filter(|it| {
+            let is_pod = it.object.iter().any(|object| object.starts_with("Pod/"));
+            is_pod
+                && (FOR_GOOD.contains(&it.reason)
+                    || (by_rule && it.reason == BlockedReason::BlockedByPod))
+        });
+        let recalled: Vec<No> = of_pods.map(No::from).collect();
         if !recalled.is_empty() {
             reasons.retain(|no| !is_unknown(no));
             reasons.splice(at..at, recalled);

@@ -177,7 +177,8 @@ impl Step<'_, '_> {
             return self.adopt();
         }
         if self.brings_its_policy() {
-            let text = "spec.policy: remove it; the controller takes it over from the policy";
+            let text =
+                "spec.policy: is not yours to write; create another NodeRemediation without it";
             return self.end(Outcome::Aborted, text);
         }
         let is_at_work = !matches!(self.status.phase, Phase::Pending | Phase::Ended);

@@ -13,6 +13,15 @@ use crate::judge::{add, signed};
 use crate::usage::Usage;
 use crate::{Node, ladder, record};
 
+/// The node that goes next, of those that are to go first.
+#[derive(Debug, Clone, Copy)]
+pub struct Canary<'a> {
+    /// Its name.
+    pub node: &'a str,
+    /// Whether nothing keeps it from going that is true of the node alone.
+    pub can_go: bool,
+}
+
 /// The label by which canaries are spread.
 const ZONE: &str = "topology.kubernetes.io/zone";
 
@@ -23,12 +32,14 @@ enum Chance {
     /// Pods are watched on some nodes only, and on the chosen one. A node that is known to be
     /// free comes before it: else two that are not would be chosen in turns.
     PodsUnknown,
+    /// An incident of a later roll-out stands on the node, and gives way where it is chosen.
+    Shared,
     Held,
 }
 
 /// Of the nodes that can go one of the zone with the fewest canaries, not of the control plane,
 /// then by name.
-pub fn choose<'a>(facts: &Facts<'a, '_>) -> Option<&'a str> {
+pub fn choose<'a>(facts: &Facts<'a, '_>) -> Option<Canary<'a>> {
     let mut by_zone: BTreeMap<&str, usize> = BTreeMap::new();
     for canary in fixed(facts) {
         let node = facts.view.node(&canary.spec.node_name);
@@ -46,24 +57,28 @@ pub fn choose<'a>(facts: &Facts<'a, '_>) -> Option<&'a str> {
         (canaries, node.is_control_plane(), node.name.as_str())
     });
     // Thousands may be due, of which most can go: the first ends the search.
-    let mut best: Option<(Chance, &'a str)> = None;
+    let mut best: Option<(Chance, &'a Node)> = None;
     for node in in_order {
         let chance = chance(facts, usage.as_ref(), node);
-        if chance == Chance::Free {
-            return Some(&node.name);
-        }
+        let is_free = chance == Chance::Free;
         if best.as_ref().is_none_or(|(known, _)| chance < *known) {
-            best = Some((chance, &node.name));
+            best = Some((chance, node));
+        }
+        if is_free {
+            break;
         }
     }
-    best.map(|(_, name)| name)
+    best.map(|(chance, node)| Canary {
+        node: &node.name,
+        can_go: chance != Chance::Held,
+    })
 }
 
 fn chance(facts: &Facts<'_, '_>, usage: Option<&Usage<'_>>, node: &Node) -> Chance {
     let view = facts.view;
     if was_treated(facts, node)
         || !node.is_available()
-        || !is_left_to_rollouts(facts, node)
+        || !is_left_to_later(facts, node)
         || forbid::not_staged(view, facts.trigger, node).is_some()
         || forbid::by_earlier(view, facts.policy, facts.earlier, node).is_some()
         || worse::not_told(view, facts.policy.policy, node).is_some()
@@ -82,32 +97,41 @@ fn chance(facts: &Facts<'_, '_>, usage: Option<&Usage<'_>>, node: &Node) -> Chan
     let is_unknown = reasons
         .iter()
         .all(|no| no.reason == BlockedReason::PodsUnknown);
-    if ladder::used_up(view, node, remedy).is_some() || !is_unknown {
-        Chance::Held
-    } else if reasons.is_empty() {
-        Chance::Free
-    } else {
-        Chance::PodsUnknown
+    let is_shared = !view.open_on(&node.name).is_empty();
+    match (is_shared, reasons.is_empty()) {
+        _ if ladder::used_up(view, node, remedy).is_some() || !is_unknown => Chance::Held,
+        (false, true) => Chance::Free,
+        (false, false) => Chance::PodsUnknown,
+        (true, true) => Chance::Shared,
+        (true, false) => Chance::Held,
     }
 }
 
-/// Whether nothing is open on the node, or only what waits for another roll-out of the policy
-/// and will go once this one lets it: they share the reboot.
-fn is_left_to_rollouts(facts: &Facts<'_, '_>, node: &Node) -> bool {
+/// Whether nothing is open on the node, or only what waits for a later roll-out of the policy
+/// and has done nothing yet.
+fn is_left_to_later(facts: &Facts<'_, '_>, node: &Node) -> bool {
+    let triggers = &facts.policy.policy.spec.triggers;
+    let mut later = triggers
+        .iter()
+        .skip_while(|it| it.name != facts.trigger.name);
+    later.next();
+    let later: Vec<_> = later.filter(|it| it.is_rollout()).collect();
     facts.view.open_on(&node.name).iter().all(|it| {
-        let trigger = it.spec.policy.as_ref().and_then(|it| it.trigger.as_ref());
-        let is_same = it.spec.policy_name.as_deref() == Some(&facts.policy.name);
-        let status = it.status.as_ref();
-        record::phase(it) == Phase::Pending
-            && is_same
-            && trigger.is_some_and(|it| it.is_rollout() && it.name != facts.trigger.name)
-            && status.is_none_or(|status| !incident::is_held_by_its_node(status))
+        let trigger = it.spec.trigger.as_deref();
+        it.spec.policy_name.as_deref() == Some(&facts.policy.name)
+            && later.iter().any(|later| trigger == Some(&later.name))
+            && record::phase(it) == Phase::Pending
+            && it.status.as_ref().is_none_or(|it| !record::was_tried(it))
     })
 }
 
-/// A node that could not be treated a moment ago lets others go first.
+/// A node that could not be treated a moment ago lets others go first. What gave way to this
+/// roll-out is no reason.
 fn was_treated(facts: &Facts<'_, '_>, node: &Node) -> bool {
-    let ended = facts.view.ended_on(&node.name).iter();
+    let ended = facts.view.ended_on(&node.name).iter().filter(|it| {
+        let trigger = it.spec.trigger.as_ref();
+        trigger == Some(&facts.trigger.name) || it.status.as_ref().is_some_and(record::was_tried)
+    });
     let last = ended.filter_map(|it| incident::completed_at(it)).max();
     let cooldown = signed(facts.policy.policy.spec.disruption.cooldown_per_node.get());
     last.is_some_and(|last| add(last, cooldown) > facts.view.snapshot.now)

@@ -29,18 +29,53 @@ pub fn by_earlier(
     earlier: &[Rollout<'_>],
     node: &Node,
 ) -> Option<No> {
-    let is_due = |rollout: &&Rollout<'_>| {
-        let known = policy.trigger(&rollout.trigger.name);
-        known.is_some_and(|(index, _)| policy.state(&node.name, index) == TriggerState::Firing)
-    };
-    let mut due = earlier.iter().filter(is_due);
-    due.find_map(|rollout| {
+    due(policy, earlier, node).find_map(|rollout| {
         let kernel = rollout.trigger.kernel.as_ref();
         let is_other_boot = kernel
             .zip(staged(view, node))
             .is_some_and(|(kernel, staged)| *staged < kernel.at_least);
-        by_stage(view, rollout, node).filter(|_| !is_other_boot)
+        let no = goes_first(rollout, node).or_else(|| by_stage(view, rollout, node));
+        no.filter(|_| !is_other_boot)
     })
+}
+
+/// The one of `earlier` whose canary `node` is: another's incident that has done nothing yet
+/// gives way to it, or its canaries would be rebooted and not counted.
+#[must_use]
+pub fn first_on<'r, 'a>(
+    policy: &PolicyView<'_>,
+    earlier: &'r [Rollout<'a>],
+    node: &Node,
+) -> Option<&'r Rollout<'a>> {
+    due(policy, earlier, node).find(|it| goes_first(it, node).is_some())
+}
+
+/// Those of `earlier` that `node` is due for.
+fn due<'r, 'a>(
+    policy: &PolicyView<'_>,
+    earlier: &'r [Rollout<'a>],
+    node: &Node,
+) -> impl Iterator<Item = &'r Rollout<'a>> {
+    earlier.iter().filter(move |rollout| {
+        let known = policy.trigger(&rollout.trigger.name);
+        known.is_some_and(|(index, _)| policy.state(&node.name, index) == TriggerState::Firing)
+    })
+}
+
+/// That `rollout` itself is to reboot `node`, its canary, where it can.
+fn goes_first(rollout: &Rollout<'_>, node: &Node) -> Option<No> {
+    let can_go = rollout.canary.is_some_and(|it| it.can_go);
+    (can_go && is_canary(rollout, node)).then(|| {
+        let text = format!(
+            "roll-out {} goes first, and the node is its canary",
+            rollout.progress.trigger
+        );
+        No::new(BlockedReason::CanariesFirst, text)
+    })
+}
+
+fn is_canary(rollout: &Rollout<'_>, node: &Node) -> bool {
+    rollout.canary.is_some_and(|it| it.node == node.name)
 }
 
 /// What the stage of `rollout` forbids on `node`.
@@ -63,7 +98,7 @@ fn by_stage(view: &View<'_>, rollout: &Rollout<'_>, node: &Node) -> Option<No> {
                 None => no,
             })
         }
-        RolloutStage::Canary if rollout.canary != Some(node.name.as_str()) => {
+        RolloutStage::Canary if !is_canary(rollout, node) => {
             Some(No::new(BlockedReason::CanariesFirst, text))
         }
         RolloutStage::Canary | RolloutStage::Rolling | RolloutStage::Complete => None,

@@ -16,6 +16,6 @@ mod pace;
 
 mod forbid;
 
-pub use forbid::{by_earlier, forbids, not_comparable};
+pub use forbid::{by_earlier, first_on, forbids, not_comparable};
 pub use progress::{Rollout, all};
 pub use worse::{compare, remember};

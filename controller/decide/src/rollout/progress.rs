@@ -9,6 +9,7 @@ use unstall_crds::health::TriggerState;
 use unstall_crds::policy::{NodeHealthPolicy, RolloutProgress, RolloutStage, Trigger};
 use unstall_crds::remediation::{NodeRemediation, Outcome, Phase};
 
+use super::canary::Canary;
 use super::halt::{self, Halt};
 use super::{forbid, pace, stage};
 use crate::breaker::size;
@@ -30,7 +31,7 @@ pub struct Rollout<'a> {
     /// Whether it halted because signals got worse, rather than a node failed.
     pub is_worse: bool,
     /// The canary that is at work or was chosen.
-    pub canary: Option<&'a str>,
+    pub canary: Option<Canary<'a>>,
 }
 
 impl Rollout<'_> {

@@ -5,6 +5,7 @@ use unstall_crds::health::TriggerState;
 use unstall_crds::policy::RolloutStage;
 use unstall_crds::remediation::{NodeRemediation, Outcome, Phase};
 
+use super::canary::Canary;
 use super::halt::Halt;
 use super::progress::{Facts, fixed};
 use super::{canary, forbid, worse};
@@ -15,7 +16,7 @@ use crate::{incident, record};
 pub struct Stage<'a> {
     pub stage: RolloutStage,
     pub baking_until: Option<Timestamp>,
-    pub canary: Option<&'a str>,
+    pub canary: Option<Canary<'a>>,
     pub text: Option<String>,
 }
 
@@ -68,7 +69,7 @@ fn canaries<'a>(facts: &Facts<'a, '_>, wanted: usize) -> Option<Stage<'a>> {
     let next = (fixed.len() < wanted).then(|| next(facts));
     if let Some(next) = next.filter(|next| next.is_some() || fixed.is_empty()) {
         let text = match next {
-            Some(node) => format!(
+            Some(Canary { node, .. }) => format!(
                 "canary {} of {wanted} is {node}",
                 (fixed.len() + 1).min(wanted)
             ),
@@ -134,7 +135,7 @@ fn bake<'a>(facts: &Facts<'a, '_>) -> Option<Stage<'a>> {
 }
 
 /// The canary that is at work, or waits and can go, else the node that goes next.
-fn next<'a>(facts: &Facts<'a, '_>) -> Option<&'a str> {
+fn next<'a>(facts: &Facts<'a, '_>) -> Option<Canary<'a>> {
     let is_by_earlier = |it: &NodeRemediation| {
         let node = facts.view.node(&it.spec.node_name);
         let by = |node| forbid::by_earlier(facts.view, facts.policy, facts.earlier, node);
@@ -148,7 +149,10 @@ fn next<'a>(facts: &Facts<'a, '_>) -> Option<&'a str> {
     let open = facts.incidents.iter();
     let open = open.filter(|it| incident::is_open(it) && !is_held(it));
     match open.min_by_key(|it| record::phase(it) == Phase::Pending) {
-        Some(first) => Some(first.spec.node_name.as_str()),
+        Some(first) => Some(Canary {
+            node: &first.spec.node_name,
+            can_go: true,
+        }),
         None => canary::choose(facts),
     }
 }
