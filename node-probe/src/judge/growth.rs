@@ -11,7 +11,7 @@ use crate::time::MonotonicTime;
 const SPACING: Duration = Duration::from_secs(60);
 /// The growth is told over at least this time, so that one removed pod with
 /// twenty cgroups is not 1,200 per hour.
-const SPAN_MIN: Duration = Duration::from_secs(600);
+pub const SPAN_MIN: Duration = Duration::from_secs(600);
 /// and over at most this.
 const SPAN_MAX: Duration = Duration::from_secs(3600);
 /// A fall is a cleaning, by somebody or by the kernel, if it is by more than this

@@ -8,7 +8,7 @@ use super::evidence::{Evidence, READS};
 use super::growth::Growth;
 use super::history::gap_after;
 use super::nature::Pairs;
-use super::proof::Proof;
+use super::proof::{Proof, is_awaited};
 use super::rule::Rule;
 use super::series::Series;
 use super::signal::Signal;
@@ -201,9 +201,13 @@ impl Judge {
         Proof::of(rule, self.series(rule.signal), remedied)
     }
 
-    /// How eagerly the samples are wanted that `rule` waits for since `remedied`.
+    /// How eagerly the samples are wanted at `now` that `rule` waits for since
+    /// `remedied`: not at all where it does not count, or once nobody waits for them.
     #[must_use]
-    pub fn mode_of_proof(&self, rule: &Rule, remedied: MonotonicTime) -> Mode {
+    pub fn mode_of_proof(&self, rule: &Rule, remedied: MonotonicTime, now: MonotonicTime) -> Mode {
+        if rule.not_here.is_some() || !is_awaited(rule, remedied, now) {
+            return Mode::Quiet;
+        }
         match self.proof(rule, remedied) {
             Proof::Waiting { .. } => rule.signal.mode(),
             Proof::Good { .. } | Proof::Bad { .. } | Proof::Unreadable(_) => Mode::Quiet,
@@ -220,7 +224,10 @@ impl Judge {
             return Mode::Fast;
         }
         let triggers = self.triggers.iter();
-        let wanted = triggers.map(|trigger| trigger.mode(self.series(trigger.rule().signal)));
+        let wanted = triggers.map(|trigger| {
+            let series = self.series(trigger.rule().signal);
+            trigger.mode(series, self.pace)
+        });
         wanted.max().unwrap_or_default()
     }
 }

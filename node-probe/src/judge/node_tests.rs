@@ -11,7 +11,7 @@ use super::testing::{at, observation, rule};
 use super::trigger::State;
 use super::verdict::{Level, Thresholds};
 use crate::pace::{DEAR_CYCLE, Mode, Pace};
-use crate::sample::{SampleError, WINDOW};
+use crate::sample::{SampleError, WINDOW, ZombieCount};
 
 const MS: fn(u64) -> Duration = Duration::from_millis;
 
@@ -203,14 +203,20 @@ fn a_cure_is_proven_by_the_statistic_that_fired() {
 fn a_proof_hurries_only_what_can_be_hurried() {
     for signal in Signal::ALL {
         let rule = Rule { signal, ..rule() };
-        let wanted = Judge::default().mode_of_proof(&rule, at(4));
+        let wanted = Judge::default().mode_of_proof(&rule, at(4), at(4));
         assert_eq!(wanted, signal.mode(), "{signal}");
+        let elsewhere = Rule {
+            not_here: Some("only on kernels below 5.2".to_owned()),
+            ..rule
+        };
+        let wanted = Judge::default().mode_of_proof(&elsewhere, at(4), at(4));
+        assert_eq!(wanted, Mode::Quiet, "{signal}");
     }
     let mut judge = Judge::default();
     for second in 5..8 {
         judge.observe(&observation(second, MS(1)));
     }
-    let wanted = judge.mode_of_proof(&slow_reads(), at(4));
+    let wanted = judge.mode_of_proof(&slow_reads(), at(4), at(8));
     assert_eq!(wanted, Mode::Quiet, "it is there");
 }
 
@@ -226,7 +232,8 @@ fn cycles(judge: &mut Judge, rule: &Rule, pace: Pace, cost: Duration) -> Duratio
             began = seen.at;
         }
         judge.observe(&seen);
-        let mode = judge.mode().max(judge.mode_of_proof(rule, at(0)));
+        let mode = judge.mode();
+        let mode = mode.max(judge.mode_of_proof(rule, at(0), seen.at));
         if mode == Mode::Quiet {
             return seen.at.since(at(0));
         }
@@ -272,6 +279,33 @@ fn what_cannot_be_hurried_is_proven_in_time_and_held_until_then() {
                 let proof = judge.proof(&rule, at(0));
                 assert_eq!(proof, Proof::Good { value: 0 }, "{signal}, {interval} s");
             }
+        }
+    }
+}
+
+#[test]
+fn growth_that_is_never_told_is_not_waited_for_for_ever() {
+    let rule = Rule {
+        signal: Signal::ZombieMemcgGrowth,
+        samples: 10,
+        ..rule()
+    };
+    let mut judge = Judge::default();
+    judge.set_rules(vec![rule.clone()], at(0));
+    for minute in 0..=60 {
+        // A job leaves zombies every eight minutes, and the kernel lets go of them.
+        let zombies = if minute % 8 < 4 { 1_000 } else { 100 };
+        let mut seen = observation(60 * minute, MS(1));
+        seen.zombies = Ok(ZombieCount::exactly(zombies));
+        judge.observe(&seen);
+        assert_eq!(judge.triggers()[0].state(), State::Unknown);
+        // A quarter of an hour and ten windows; as long as the controller waits.
+        for (wanted, most) in [
+            (judge.mode(), 26),
+            (judge.mode_of_proof(&rule, at(0), seen.at), 30),
+        ] {
+            let is_awaited = wanted == Mode::Windows;
+            assert_eq!(is_awaited, minute < most, "minute {minute} of {most}");
         }
     }
 }

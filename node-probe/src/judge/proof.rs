@@ -1,9 +1,31 @@
 //! Whether a remedy worked, by the statistic that called for it. (pure)
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 
+use std::time::Duration;
+
+use super::growth::SPAN_MIN;
 use super::rule::Rule;
 use super::series::Series;
+use super::signal::Signal;
 use crate::time::MonotonicTime;
+
+/// The controller waits for a proof for so long at least, and for each sample: see
+/// `limit` in its `proof.rs`.
+const AWAITED_MIN: Duration = Duration::from_mins(30);
+const SAMPLE_MAX: Duration = Duration::from_secs(72);
+
+/// Whether the controller may still wait at `now` for what proves `rule` since `remedied`.
+#[must_use]
+pub fn is_awaited(rule: &Rule, remedied: MonotonicTime, now: MonotonicTime) -> bool {
+    let first = match rule.signal {
+        Signal::ZombieMemcgGrowth => SPAN_MIN,
+        _ => Duration::ZERO,
+    };
+    // One more: the window in which the remedy ended proves nothing.
+    let samples = u32::try_from(rule.samples).unwrap_or(u32::MAX);
+    let samples = SAMPLE_MAX.saturating_mul(samples.saturating_add(1));
+    now.since(remedied) < AWAITED_MIN.max(first.saturating_add(samples))
+}
 
 /// What the samples taken since a remedy say.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -57,10 +79,7 @@ impl Proof {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
-    use crate::judge::signal::Signal;
     use crate::judge::testing::{at, rule};
     use crate::judge::trust::Reading;
 
@@ -140,5 +159,23 @@ mod tests {
             at(0),
         );
         assert_eq!(proof, Proof::Unreadable("gone".to_owned()));
+    }
+
+    #[test]
+    fn a_proof_is_awaited_as_long_as_the_controller_waits() {
+        for (signal, samples, limit) in [
+            (Signal::MemoryStatReadCpu, 10, 1_800),
+            (Signal::SoftirqDelay, 30, 31 * 72),
+            (Signal::ZombieMemcgGrowth, 10, 1_800),
+            (Signal::ZombieMemcgGrowth, 30, 600 + 31 * 72),
+        ] {
+            let rule = Rule {
+                signal,
+                samples,
+                ..rule()
+            };
+            let awaited = [limit - 1, limit].map(|after| is_awaited(&rule, at(7), at(7 + after)));
+            assert_eq!(awaited, [true, false], "{signal}, {samples}");
+        }
     }
 }

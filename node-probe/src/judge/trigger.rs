@@ -101,6 +101,9 @@ pub struct Trigger {
     /// What others said last, in words.
     others: Option<(Corroboration, Arc<str>)>,
     held_until: Option<MonotonicTime>,
+    /// Since when samples are all that it lacks.
+    lacks_since: Option<MonotonicTime>,
+    evaluated: MonotonicTime,
 }
 
 impl Trigger {
@@ -121,6 +124,8 @@ impl Trigger {
             note: None,
             others: None,
             held_until: None,
+            lacks_since: Some(now),
+            evaluated: now,
         }
     }
 
@@ -136,6 +141,7 @@ impl Trigger {
         }
     }
 
+    /// As long as its samples hold, or take where they cannot be hurried.
     fn holds_for(&self, pace: Pace) -> Duration {
         if self.rule.signal.can_be_hurried() {
             return GAP_MAX;
@@ -180,7 +186,7 @@ impl Trigger {
         self.value
     }
 
-    /// Why it is unknown, if it is.
+    /// Why it is unknown, or would be if it were not held.
     #[must_use]
     pub fn unknown(&self) -> Option<&UnknownReason> {
         self.unknown.as_ref()
@@ -197,21 +203,35 @@ impl Trigger {
     /// to it.
     pub fn evaluate(&mut self, now: MonotonicTime, series: &Series, others: Corroboration) {
         self.note = None;
+        self.evaluated = now;
         if self.rule.not_here.is_some() {
             self.value = None;
             self.above_since = None;
+            self.held_until = None;
+            self.lacks_since = None;
             return self.enter(State::Clear, now, None);
         }
-        match self.known_value(now, series) {
+        let known = self.known_value(now, series);
+        self.lacks_since = match known {
+            Err(UnknownReason::TooFewSamples { .. } | UnknownReason::Stale { .. }) => {
+                self.lacks_since.or(Some(now))
+            }
+            _ => None,
+        };
+        match known {
             Ok(value) => {
                 self.value = Some(value);
-                self.held_until = None;
+                if self.held_until.take().is_some() {
+                    // The state may stand as it is, and lacks nothing now.
+                    self.unknown = None;
+                }
                 self.judge(now, value, others);
             }
-            Err(UnknownReason::TooFewSamples { .. })
+            Err(few @ UnknownReason::TooFewSamples { .. })
                 if self.held_until.is_some_and(|until| now < until) =>
             {
                 self.value = None;
+                self.unknown = Some(few);
             }
             Err(reason) => {
                 self.value = None;
@@ -223,9 +243,9 @@ impl Trigger {
     }
 
     /// How eagerly more samples are wanted: not at all of a signal that cannot be read;
-    /// window by window while there are too few of what cannot be hurried.
+    /// window by window while there are too few of what cannot be hurried, at `pace`.
     #[must_use]
-    pub fn mode(&self, series: &Series) -> Mode {
+    pub fn mode(&self, series: &Series, pace: Pace) -> Mode {
         if series.unreadable().is_some() || self.rule.not_here.is_some() {
             return Mode::Quiet;
         }
@@ -233,7 +253,7 @@ impl Trigger {
         let is_wanted = if signal.can_be_hurried() {
             self.is_undecided(series)
         } else {
-            self.has_too_few()
+            self.waits_for_samples(pace)
         };
         if is_wanted {
             signal.mode()
@@ -242,13 +262,11 @@ impl Trigger {
         }
     }
 
-    /// Whether samples are all that it lacks.
-    fn has_too_few(&self) -> bool {
-        let too_few = matches!(
-            self.unknown,
-            Some(UnknownReason::TooFewSamples { .. } | UnknownReason::Stale { .. })
-        );
-        self.is_held() || too_few
+    /// Whether samples are all that it lacks. What has not come in the time that it
+    /// takes may never come: counts that cannot be believed, growth that is never told.
+    fn waits_for_samples(&self, pace: Pace) -> bool {
+        let lacks = self.lacks_since.map(|since| self.evaluated.since(since));
+        self.is_held() || lacks.is_some_and(|lacks| lacks < self.holds_for(pace))
     }
 
     /// Whether more samples, sooner, would decide something: a limit is being

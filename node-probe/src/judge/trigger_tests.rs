@@ -92,7 +92,7 @@ fn a_signal_that_went_away_is_unknown_and_does_not_stay_firing() {
     trigger.evaluate(at(2), &series, Corroboration::Given);
     assert_eq!((trigger.state(), trigger.value()), (State::Unknown, None));
     assert_eq!(trigger.unknown().unwrap().to_string(), "gone");
-    let mode = trigger.mode(&series);
+    let mode = trigger.mode(&series, Pace::default());
     assert_eq!(mode, Mode::Quiet, "it could not give any");
 }
 
@@ -124,14 +124,18 @@ fn a_rule_that_asks_for_more_samples_than_are_kept_says_so() {
         trigger.unknown().unwrap().to_string(),
         "the rule asks for 129 samples, the probe keeps 128"
     );
-    assert_eq!(trigger.mode(&series), Mode::Quiet, "more would not help");
+    assert_eq!(
+        trigger.mode(&series, Pace::default()),
+        Mode::Quiet,
+        "more would not help"
+    );
 }
 
 #[test]
 fn samples_are_wanted_while_something_is_undecided() {
     let wants = |rule: &Rule, values: &[u64]| {
         let (trigger, series) = run(rule, values);
-        trigger.mode(&series) == Mode::Fast
+        trigger.mode(&series, Pace::default()) == Mode::Fast
     };
     assert!(wants(&rule(), &[1]), "too few");
     assert!(!wants(&rule(), &[1, 1, 1]), "clear");
@@ -166,15 +170,27 @@ fn what_takes_its_time_is_waited_for_while_there_is_too_little_and_never_hurried
                 ..rule.clone()
             };
             let (trigger, series) = run(&rule, values);
-            assert_eq!(trigger.mode(&series), expected, "{signal}: {values:?}");
+            assert_eq!(
+                trigger.mode(&series, Pace::default()),
+                expected,
+                "{signal}: {values:?}"
+            );
         }
         let mut held = Trigger::new(rule.clone(), at(0));
         held.resume(State::Firing, at(0), at(0), Pace::default());
-        assert_eq!(held.mode(&Series::default()), signal.mode(), "{signal}");
+        assert_eq!(
+            held.mode(&Series::default(), Pace::default()),
+            signal.mode(),
+            "{signal}"
+        );
 
         let (mut stale, series) = run(&rule, &[1, 1, 1]);
         stale.evaluate(at(4).after(GAP_MAX), &series, Corroboration::Given);
-        assert_eq!(stale.mode(&series), signal.mode(), "{signal}");
+        assert_eq!(
+            stale.mode(&series, Pace::default()),
+            signal.mode(),
+            "{signal}"
+        );
     }
 }
 
@@ -275,7 +291,7 @@ fn waiting(said: &[Corroboration]) -> (Trigger, bool) {
         series.add(at(second), Reading::Trusted(51));
         trigger.evaluate(at(second), &series, *others);
     }
-    let wanted = trigger.mode(&series) == Mode::Fast;
+    let wanted = trigger.mode(&series, Pace::default()) == Mode::Fast;
     (trigger, wanted)
 }
 
@@ -321,7 +337,7 @@ fn a_rule_that_does_not_count_here_is_clear_and_says_why() {
     assert_eq!(trigger.state(), State::Clear);
     assert_eq!(trigger.note(), Some("only on kernels below 5.2"));
     assert_eq!(trigger.value(), None);
-    assert_eq!(trigger.mode(&series), Mode::Quiet);
+    assert_eq!(trigger.mode(&series, Pace::default()), Mode::Quiet);
 }
 
 /// A trigger that an earlier run had put into `state` at second 5, at second 60.
@@ -339,7 +355,7 @@ fn what_an_earlier_run_said_holds_until_there_are_samples() {
         trigger.evaluate(at(second), &series, Corroboration::Given);
         assert_eq!((trigger.state(), trigger.since()), (State::Firing, at(5)));
         assert!(trigger.is_held());
-        assert_eq!(trigger.mode(&series), Mode::Fast);
+        assert_eq!(trigger.mode(&series, Pace::default()), Mode::Fast);
     }
     series.add(at(63), Reading::Trusted(40));
     trigger.evaluate(at(63), &series, Corroboration::Given);
@@ -349,6 +365,66 @@ fn what_an_earlier_run_said_holds_until_there_are_samples() {
     let (mut trigger, _) = resumed(State::Clear);
     trigger.evaluate(at(61), &Series::default(), Corroboration::Given);
     assert_eq!((trigger.state(), trigger.since()), (State::Clear, at(5)));
+}
+
+/// A held state of what has a window, then three samples of `value`: what it says for
+/// want of samples, and afterwards.
+fn held_window(state: State, value: u64) -> (Vec<Option<String>>, Trigger, Series) {
+    let rule = Rule {
+        signal: Signal::SoftirqDelay,
+        hold: Duration::from_secs(3_600),
+        ..rule()
+    };
+    let mut trigger = Trigger::new(rule, at(60));
+    trigger.resume(state, at(5), at(60), Pace::default());
+    let mut series = Series::default();
+    let said = [61, 62, 63].map(|second| {
+        series.add(at(second), Reading::Trusted(value));
+        trigger.evaluate(at(second), &series, Corroboration::Given);
+        trigger.unknown().map(ToString::to_string)
+    });
+    (said.to_vec(), trigger, series)
+}
+
+#[test]
+fn a_held_state_that_stands_lacks_nothing_once_there_are_samples() {
+    // Between the limits, and above them for less long than asked.
+    for (state, value) in [(State::Firing, 40), (State::Clear, 51)] {
+        let (said, trigger, series) = held_window(state, value);
+        let few = |have| Some(format!("{have} of the 3 samples that the rule asks for"));
+        assert_eq!(said, [few(1), few(2), None], "{state:?}");
+        assert_eq!((trigger.state(), trigger.since()), (state, at(5)));
+        assert_eq!(trigger.value(), Some(value));
+        assert_eq!(trigger.mode(&series, Pace::default()), Mode::Quiet);
+    }
+}
+
+#[test]
+fn samples_that_do_not_come_are_waited_for_no_longer_than_they_take() {
+    let rule = Rule {
+        signal: Signal::SoftirqDelay,
+        ..rule()
+    };
+    let mut trigger = Trigger::new(rule, at(0));
+    let mut series = Series::default();
+    let mut mode = |second, value: Option<u64>| {
+        if let Some(value) = value {
+            series.add(at(second), Reading::Trusted(value));
+        }
+        trigger.evaluate(at(second), &series, Corroboration::Given);
+        trigger.mode(&series, Pace::default())
+    };
+    // A quarter of an hour, and three windows.
+    let most = GAP_MAX.as_secs() + 3 * 66;
+    assert_eq!(mode(most - 1, None), Mode::Windows);
+    assert_eq!(mode(most, None), Mode::Quiet);
+    assert_eq!(mode(9_000, Some(1)), Mode::Quiet, "it still lacks some");
+    for second in [9_001, 9_002] {
+        assert_eq!(mode(second, Some(1)), Mode::Quiet);
+    }
+    let stale = 9_003 + GAP_MAX.as_secs();
+    assert_eq!(mode(stale, None), Mode::Windows, "it had enough");
+    assert_eq!(mode(stale + most, None), Mode::Quiet);
 }
 
 #[test]

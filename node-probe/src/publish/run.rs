@@ -329,10 +329,11 @@ impl Probe {
             return Mode::Fast;
         }
         let verified = self.errand.ended().and_then(|ended| {
+            let now = now().monotonic;
             let rules = rules(&self.asked);
             let wanted = rules
                 .iter()
-                .map(|rule| self.judge.mode_of_proof(rule, ended));
+                .map(|rule| self.judge.mode_of_proof(rule, ended, now));
             wanted.max()
         });
         self.judge.mode().max(verified.unwrap_or_default())
