@@ -103,14 +103,15 @@ fn is_standard_input(file: &Path) -> bool {
 async fn captured(options: Snapshot) -> Result<()> {
     let client = client::connect(&Calls::default()).await?;
     let own = options.namespace.map(OwnPods::of_chart);
-    let mut snapshot = observe::capture(client, own).await?;
+    let observe::Captured {
+        mut snapshot,
+        unknown,
+    } = observe::capture(client, own).await?;
     let redacted = capture::redact(&mut snapshot);
     print(&capture::document(&snapshot, options.output)?)?;
     eprintln!("{redacted}");
-    if snapshot.replicas.is_none() {
-        eprintln!(
-            "not known: where the controller's replicas run (--namespace says where to look)"
-        );
+    for what in unknown {
+        eprintln!("not known: {what}");
     }
     Ok(())
 }

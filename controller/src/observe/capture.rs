@@ -1,6 +1,6 @@
 //! One snapshot of a cluster, for reports.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,12 +18,23 @@ const LIMIT: Duration = Duration::from_secs(60);
 /// How often it is looked whether they are there.
 const LOOK: Duration = Duration::from_millis(100);
 
+/// A snapshot, and what is not known.
+#[derive(Debug)]
+pub struct Captured {
+    /// What was seen.
+    pub snapshot: Snapshot,
+    /// What it does not say, which decisions take for not known yet.
+    pub unknown: Vec<String>,
+}
+
 /// The cluster as the controller sees it now, with the pods, budgets and volumes
 /// that its next decision asks for, and its own pods if it is said where they are.
+/// Other remediators may never answer, and a report is needed most when one is broken: what
+/// they and the pods' namespace do not tell in time is not in it.
 ///
 /// # Errors
-/// When something is not seen in time.
-pub async fn capture(client: Client, own: Option<OwnPods>) -> Result<Snapshot> {
+/// When something of the cluster itself is not seen in time.
+pub async fn capture(client: Client, own: Option<OwnPods>) -> Result<Captured> {
     let metrics = Arc::new(Metrics::new(&Calls::default()));
     let stores = Stores::start(&client, &metrics);
     stores.synced(LIMIT, || ()).await?;
@@ -55,25 +66,26 @@ pub async fn capture(client: Client, own: Option<OwnPods>) -> Result<Snapshot> {
     nearby.want(&needed, false);
     let deadline = Instant::now() + LIMIT;
     loop {
-        let seen = look(&nearby);
-        match missing(&seen, &needed, own.as_ref()) {
-            None => return Ok(seen),
-            Some(what) if Instant::now() > deadline => {
-                bail!("{what} could not be read in {} s", LIMIT.as_secs());
+        let snapshot = look(&nearby);
+        let mut unknown = unanswered(&snapshot, &needed);
+        let is_late = Instant::now() > deadline;
+        let is_answered = unknown.is_empty() && (own.is_none() || snapshot.replicas.is_some());
+        match missing(&snapshot, &needed) {
+            Some(what) if is_late => bail!("{what} could not be read in {} s", LIMIT.as_secs()),
+            None if is_late || is_answered => {
+                unknown.extend(no_replicas(&snapshot, own.as_ref()));
+                return Ok(Captured { snapshot, unknown });
             }
-            Some(_) => tokio::time::sleep(LOOK).await,
+            _ => tokio::time::sleep(LOOK).await,
         }
     }
 }
 
-/// What is wanted and not there yet.
-fn missing(seen: &Snapshot, wanted: &Wanted, own: Option<&OwnPods>) -> Option<String> {
+/// What is wanted of the cluster itself and not there yet.
+fn missing(seen: &Snapshot, wanted: &Wanted) -> Option<String> {
     let mut of_nodes = wanted.pods.iter();
     if let Some(node) = of_nodes.find(|node| !seen.pods.contains_key(*node)) {
         return Some(format!("pods of node {node}"));
-    }
-    if let Some(own) = own.filter(|_| seen.replicas.is_none()) {
-        return Some(format!("the controller's pods in {}", own.namespace));
     }
     let all = [
         (
@@ -93,92 +105,156 @@ fn missing(seen: &Snapshot, wanted: &Wanted, own: Option<&OwnPods>) -> Option<St
         ),
     ];
     let mut lists = all.into_iter();
-    if let Some((_, _, what)) = lists.find(|(is_wanted, is_there, _)| *is_wanted && !is_there) {
-        return Some(what.to_owned());
-    }
+    let (_, _, what) = lists.find(|(is_wanted, is_there, _)| *is_wanted && !is_there)?;
+    Some(what.to_owned())
+}
+
+/// What is wanted of other remediators and not told yet.
+fn unanswered(seen: &Snapshot, wanted: &Wanted) -> Vec<String> {
     let is_seen = |key: &str| seen.handed_over.contains_key(key);
-    let mut objects = wanted.handed_over.iter();
-    if let Some((incident, ..)) = objects.find(|(incident, ..)| !is_seen(incident)) {
-        return Some(format!("what incident {incident} was handed over with"));
-    }
-    let mut templates = wanted.templates.iter();
-    let template = templates.find(|it| !is_seen(&template_key(it)))?;
-    Some(format!("{} {}, a template", template.kind, template.name))
+    let objects = wanted.handed_over.iter();
+    let objects = objects.filter(|(incident, ..)| !is_seen(incident));
+    let objects =
+        objects.map(|(incident, ..)| format!("what incident {incident} was handed over with"));
+    let templates = wanted.templates.iter();
+    let templates = templates.filter(|it| !is_seen(&template_key(it)));
+    let templates = templates.map(|it| format!("whether there is {} {}", it.kind, it.name));
+    // Several policies may name one template.
+    let each: BTreeSet<String> = objects.chain(templates).collect();
+    each.into_iter().collect()
+}
+
+/// Why it is not known where the replicas run.
+fn no_replicas(seen: &Snapshot, own: Option<&OwnPods>) -> Option<String> {
+    let why = match (own, seen.replicas.as_deref()) {
+        (None, _) => "--namespace says where to look".to_owned(),
+        (Some(own), None) => format!(
+            "the pods in {} could not be read in {} s",
+            own.namespace,
+            LIMIT.as_secs()
+        ),
+        (Some(_), Some(_)) => return None,
+    };
+    Some(format!("where the controller's replicas run ({why})"))
 }
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
+    use serde_json::{Value, json};
     use unstall_crds::policy::TemplateReference;
     use unstall_decide::HandedOver;
 
     use super::*;
-    use crate::testing::{Asked, empty, served};
+    use crate::testing::{Asked, empty, refusal, served};
 
-    #[tokio::test(start_paused = true)]
-    async fn own_pods_and_what_was_handed_over_are_waited_for() {
-        let own = json!({"metadata": {"resourceVersion": "7"}, "items": [{
-            "metadata": {"name": "c-1"}, "spec": {"nodeName": "n1", "containers": []},
-            "status": {"conditions": [{"type": "Ready", "status": "True"}]},
-        }]});
-        let policy = json!({"metadata": {"resourceVersion": "7"}, "items": [{
+    fn template() -> TemplateReference {
+        TemplateReference {
+            api_version: "example.com/v1".to_owned(),
+            kind: "FixTemplate".to_owned(),
+            name: "t".to_owned(),
+            namespace: Some("n".to_owned()),
+        }
+    }
+
+    /// The list of one policy that hands nodes over with the template.
+    fn handing_over() -> Value {
+        json!({"metadata": {"resourceVersion": "7"}, "items": [{
             "metadata": {"name": "p", "uid": "u"},
             "spec": {
                 "nodeSelector": {"matchLabels": {"a": "b"}},
                 "triggers": [],
-                "remedies": [{"name": "other", "handOver": {"template": {
-                    "apiVersion": "example.com/v1", "kind": "FixTemplate", "name": "t", "namespace": "n",
-                }}}],
+                "remedies": [{"name": "other", "handOver": {"template": template()}}],
             },
+        }]})
+    }
+
+    fn own() -> OwnPods {
+        OwnPods::of_chart("unstall".to_owned())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn own_pods_and_what_was_handed_over_are_waited_for() {
+        let pods = json!({"metadata": {"resourceVersion": "7"}, "items": [{
+            "metadata": {"name": "c-1"}, "spec": {"nodeName": "n1", "containers": []},
+            "status": {"conditions": [{"type": "Ready", "status": "True"}]},
         }]});
+        let policy = handing_over();
         let client = served(move |it: Asked| {
-            let (own, policy) = (own.clone(), policy.clone());
+            let (pods, policy) = (pods.clone(), policy.clone());
             async move {
                 tokio::time::sleep(LOOK * 5).await;
                 let is_watch = it.query.contains("watch=");
                 match it.path.rsplit_once('/') {
-                    Some(("/api/v1/namespaces/unstall", "pods")) if !is_watch => (200, own),
+                    Some(("/api/v1/namespaces/unstall", "pods")) if !is_watch => (200, pods),
                     Some((_, "nodehealthpolicies")) if !is_watch => (200, policy),
                     _ => empty(&it),
                 }
             }
         });
-        let pods = OwnPods::of_chart("unstall".to_owned());
-        let seen = capture(client.clone(), Some(pods)).await.unwrap();
-        let replicas = seen.replicas.unwrap();
+        let seen = capture(client.clone(), Some(own())).await.unwrap();
+        assert_eq!(seen.unknown, Vec::<String>::new());
+        let replicas = seen.snapshot.replicas.unwrap();
         assert_eq!((replicas[0].pod.as_str(), replicas[0].ready), ("c-1", true));
-        let found: Vec<_> = seen.handed_over.values().collect();
+        let found: Vec<_> = seen.snapshot.handed_over.values().collect();
         assert_eq!(found, [&HandedOver::NoTemplate], "the kind is not known");
         let seen = capture(client, None).await.unwrap();
-        assert_eq!(seen.replicas, None, "nobody said where to look");
+        assert_eq!(seen.snapshot.replicas, None, "nobody said where to look");
+        let [why] = seen.unknown.as_slice() else {
+            panic!("{:?}", seen.unknown);
+        };
+        assert!(why.contains("--namespace"), "{why}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_nobody_answers_is_named_and_the_rest_is_told() {
+        let client = served(|it: Asked| {
+            let is_watch = it.query.contains("watch=");
+            std::future::ready(match it.path.as_str() {
+                "/apis/example.com/v1" => (503, refusal(503, "ServiceUnavailable", "down")),
+                "/api/v1/namespaces/unstall/pods" => (403, refusal(403, "Forbidden", "no right")),
+                path if path.ends_with("/nodehealthpolicies") && !is_watch => (200, handing_over()),
+                _ => empty(&it),
+            })
+        });
+        let seen = capture(client, Some(own())).await.unwrap();
+        assert_eq!(seen.snapshot.policies.len(), 1);
+        assert!(seen.snapshot.handed_over.is_empty());
+        assert_eq!(seen.snapshot.replicas, None);
+        assert_eq!(
+            seen.unknown,
+            [
+                "whether there is FixTemplate t",
+                "where the controller's replicas run (the pods in unstall could not be read in 60 s)"
+            ]
+        );
     }
 
     #[test]
     fn what_is_missing_is_named() {
         let mut seen = Snapshot::default();
         let mut wanted = Wanted::default();
-        let own = OwnPods::of_chart("unstall".to_owned());
-        assert_eq!(missing(&seen, &wanted, None), None);
-        let what = missing(&seen, &wanted, Some(&own));
-        assert_eq!(what.as_deref(), Some("the controller's pods in unstall"));
-        seen.replicas = Some(Vec::new());
-        assert_eq!(missing(&seen, &wanted, Some(&own)), None);
-        let template = TemplateReference {
-            api_version: "example.com/v1".to_owned(),
-            kind: "FixTemplate".to_owned(),
-            name: "t".to_owned(),
-            namespace: None,
-        };
-        let object = ("n1-1".to_owned(), "n1".to_owned(), template.clone());
+        assert_eq!(missing(&seen, &wanted), None);
+        wanted.unplaced = true;
+        let what = missing(&seen, &wanted);
+        assert_eq!(what.as_deref(), Some("pods without a node"));
+        wanted.pods.insert("n1".to_owned());
+        let what = missing(&seen, &wanted);
+        assert_eq!(what.as_deref(), Some("pods of node n1"));
+        seen.pods.insert("n1".to_owned(), Vec::new());
+        seen.unplaced = Some(Vec::new());
+        assert_eq!(missing(&seen, &wanted), None);
+        let object = ("n1-1".to_owned(), "n1".to_owned(), template());
         wanted.handed_over.push(object);
-        let what = missing(&seen, &wanted, None).unwrap();
-        assert!(what.contains("incident n1-1"), "{what}");
+        wanted.templates.push(template());
+        assert_eq!(missing(&seen, &wanted), None, "it does without");
+        let what = unanswered(&seen, &wanted);
+        assert!(what[0].contains("incident n1-1"), "{what:?}");
         let present = |key: &str| (key.to_owned(), HandedOver::Present);
         seen.handed_over.extend([present("n1-1")]);
-        wanted.templates.push(template.clone());
-        let what = missing(&seen, &wanted, None).unwrap();
-        assert_eq!(what, "FixTemplate t, a template");
-        seen.handed_over.extend([present(&template_key(&template))]);
-        assert_eq!(missing(&seen, &wanted, None), None);
+        let what = unanswered(&seen, &wanted);
+        assert_eq!(what, ["whether there is FixTemplate t"]);
+        let key = template_key(&template());
+        seen.handed_over.extend([present(&key)]);
+        assert_eq!(unanswered(&seen, &wanted), Vec::<String>::new());
     }
 }

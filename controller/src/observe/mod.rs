@@ -25,7 +25,7 @@ mod snapshot;
 mod capture;
 
 pub use alerts::{Prometheus, PrometheusOptions};
-pub use capture::capture;
+pub use capture::{Captured, capture};
 pub use hand_over::{Sights, api as dynamic_api, is_unknown_kind};
 pub use heard::Heard;
 pub use nearby::{Nearby, OwnPods};
