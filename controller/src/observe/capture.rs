@@ -66,14 +66,14 @@ pub async fn capture(client: Client, own: Option<OwnPods>) -> Result<Captured> {
     nearby.want(&needed, false);
     let deadline = Instant::now() + LIMIT;
     loop {
-        let snapshot = look(&nearby);
+        let mut snapshot = look(&nearby);
         let mut unknown = unanswered(&snapshot, &needed);
         let is_late = Instant::now() > deadline;
         let is_answered = unknown.is_empty() && (own.is_none() || snapshot.replicas.is_some());
         match missing(&snapshot, &needed) {
             Some(what) if is_late => bail!("{what} could not be read in {} s", LIMIT.as_secs()),
             None if is_late || is_answered => {
-                unknown.extend(no_replicas(&snapshot, own.as_ref()));
+                unknown.extend(no_replicas(&mut snapshot, own.as_ref()));
                 return Ok(Captured { snapshot, unknown });
             }
             _ => tokio::time::sleep(LOOK).await,
@@ -125,7 +125,7 @@ fn unanswered(seen: &Snapshot, wanted: &Wanted) -> Vec<String> {
 }
 
 /// Why it is not known where the replicas run.
-fn no_replicas(seen: &Snapshot, own: Option<&OwnPods>) -> Option<String> {
+fn no_replicas(seen: &mut Snapshot, own: Option<&OwnPods>) -> Option<String> {
     let why = match (own, seen.replicas.as_deref()) {
         (None, _) => "--namespace says where to look".to_owned(),
         (Some(own), None) => format!(
@@ -133,8 +133,11 @@ fn no_replicas(seen: &Snapshot, own: Option<&OwnPods>) -> Option<String> {
             own.namespace,
             LIMIT.as_secs()
         ),
+        // It was looked in the wrong place; an empty list would say that none is to be kept.
+        (Some(own), Some([])) => format!("no pod of the controller in {}", own.namespace),
         (Some(_), Some(_)) => return None,
     };
+    seen.replicas = None;
     Some(format!("where the controller's replicas run ({why})"))
 }
 
@@ -226,6 +229,19 @@ mod tests {
                 "whether there is FixTemplate t",
                 "where the controller's replicas run (the pods in unstall could not be read in 60 s)"
             ]
+        );
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_namespace_without_the_controller_does_not_say_that_there_is_none() {
+        let client = served(|it: Asked| std::future::ready(empty(&it)));
+        let began = Instant::now();
+        let seen = capture(client, Some(own())).await.unwrap();
+        assert!(began.elapsed() < LIMIT, "an empty list is an answer");
+        assert_eq!(seen.snapshot.replicas, None);
+        assert_eq!(
+            seen.unknown,
+            ["where the controller's replicas run (no pod of the controller in unstall)"]
         );
     }
 
