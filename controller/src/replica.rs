@@ -20,9 +20,10 @@ use crate::serve::Health;
 /// period is longer.
 const LAST_PASS: Duration = Duration::from_secs(15);
 
-/// How long a leader may take to list what it decides on. One that cannot would keep the
-/// lease for ever and do nothing; another replica may have more luck.
-const LISTED_WITHIN: Duration = Duration::from_mins(2);
+/// How long a leader may come no further in listing what it decides on. One that cannot
+/// would keep the lease for ever and do nothing; another replica may have more luck. A list
+/// that is slow would be begun anew by that one.
+const NO_FURTHER_FOR: Duration = Duration::from_mins(2);
 
 /// What a replica is made of.
 pub struct Replica {
@@ -119,7 +120,7 @@ impl Replica {
         let waiting = Arc::clone(&health);
         tokio::select! {
             biased;
-            listed = stores.synced(LISTED_WITHIN, move || waiting.turned()) => listed?,
+            listed = stores.synced(NO_FURTHER_FOR, move || waiting.turned()) => listed?,
             () = stop.told() => return Ok(()),
         }
         // Not earlier: one that has not seen the cluster decides nothing, and the alert is
@@ -227,7 +228,7 @@ mod tests {
         let replica = replica(refusing(&lease));
         let metrics = Arc::clone(&replica.metrics);
         let looks = async {
-            tokio::time::sleep(LISTED_WITHIN / 2).await;
+            tokio::time::sleep(NO_FURTHER_FOR / 2).await;
             assert_eq!(lease.lock().unwrap()["spec"]["holderIdentity"], "i");
             let page = metrics.render();
             assert!(page.contains("unstall_controller_leader 0"), "{page}");
@@ -235,7 +236,7 @@ mod tests {
         let (ended, ()) = tokio::join!(replica.serve(Stop::default()), looks);
         let why = format!("{:#}", ended.unwrap_err());
         assert!(
-            why.starts_with("not listed in 120 s: NodeHealths ("),
+            why.starts_with("not listed, and no further in 120 s: NodeHealths ("),
             "{why}"
         );
         assert!(why.contains("no right to list nodehealths"), "{why}");

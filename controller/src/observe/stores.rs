@@ -8,6 +8,7 @@ use kube::runtime::watcher;
 use kube::{Api, Client, Resource, ResourceExt};
 use serde::de::DeserializeOwned;
 use tokio::sync::Notify;
+use tokio::time::Instant;
 use unstall_crds::health::NodeHealth;
 use unstall_crds::ledger::DisruptionLedger;
 use unstall_crds::policy::NodeHealthPolicy;
@@ -23,6 +24,9 @@ use crate::metrics::Metrics;
 
 /// How often it is looked whether all lists are there.
 const LOOK: Duration = Duration::from_millis(50);
+
+/// How many kinds are always watched.
+const KINDS: usize = 5;
 
 /// An object of ours, or why it could not be read.
 pub type Readable<K> = Result<Arc<K>, String>;
@@ -91,36 +95,28 @@ impl Stores {
     /// `waits` is told at every look.
     ///
     /// # Errors
-    /// When they are not `within` that time.
+    /// When no list has come further `within` that time.
     pub async fn synced(&self, within: Duration, waits: impl Fn()) -> Result<()> {
-        let listed = async {
-            while !self.is_synced() {
-                waits();
-                tokio::time::sleep(LOOK).await;
+        let mut furthest = [0; KINDS];
+        let mut since = Instant::now();
+        loop {
+            let kinds = self.kinds();
+            if kinds.iter().all(|kind| kind.is_listed) {
+                return Ok(());
             }
-        };
-        if tokio::time::timeout(within, listed).await.is_ok() {
-            return Ok(());
+            if come_further(&mut furthest, &kinds) {
+                since = Instant::now();
+            } else if since.elapsed() >= within {
+                bail!(
+                    "not listed, and no further in {} s: {}; are the right to list them and \
+                     their definitions there?",
+                    within.as_secs(),
+                    unlisted(kinds)
+                )
+            }
+            waits();
+            tokio::time::sleep(LOOK).await;
         }
-        bail!(
-            "not listed in {} s: {}; are the right to list them and their definitions there?",
-            within.as_secs(),
-            self.unlisted()
-        )
-    }
-
-    fn is_synced(&self) -> bool {
-        self.kinds().iter().all(|kind| kind.is_listed)
-    }
-
-    /// What was not listed yet, and why.
-    fn unlisted(&self) -> String {
-        let kinds = self.kinds().into_iter().filter(|kind| !kind.is_listed);
-        let each = kinds.map(|Kind { name, failing, .. }| match failing {
-            Some((_, why)) => format!("{name} ({why})"),
-            None => format!("{name} (no answer to the end)"),
-        });
-        each.collect::<Vec<_>>().join(", ")
     }
 
     /// What has not been heard of for too long, and why.
@@ -136,7 +132,7 @@ impl Stores {
             })
     }
 
-    fn kinds(&self) -> [Kind; 5] {
+    fn kinds(&self) -> [Kind; KINDS] {
         [
             Kind::of("Nodes", &self.nodes),
             Kind::of("NodeHealthPolicies", &self.policies),
@@ -162,6 +158,8 @@ impl Stores {
 struct Kind {
     name: &'static str,
     is_listed: bool,
+    /// How many a list that is being read has told.
+    read: usize,
     failing: Option<(Duration, String)>,
 }
 
@@ -170,9 +168,37 @@ impl Kind {
         Self {
             name,
             is_listed: table.is_listed(),
+            read: table.read(),
             failing: table.failing(),
         }
     }
+}
+
+/// Whether a list has come further than ever. One that begins anew and breaks off where it
+/// did before has not: it might do so for ever.
+fn come_further(furthest: &mut [usize; KINDS], kinds: &[Kind; KINDS]) -> bool {
+    let mut is_further = false;
+    for (furthest, kind) in furthest.iter_mut().zip(kinds) {
+        let now = if kind.is_listed {
+            usize::MAX
+        } else {
+            kind.read
+        };
+        is_further |= now > *furthest;
+        *furthest = now.max(*furthest);
+    }
+    is_further
+}
+
+/// What was not listed yet, and why.
+fn unlisted(kinds: [Kind; KINDS]) -> String {
+    let kinds = kinds.into_iter().filter(|kind| !kind.is_listed);
+    let each = kinds.map(|kind| match (kind.failing, kind.read) {
+        (Some((_, why)), _) => format!("{} ({why})", kind.name),
+        (None, 0) => format!("{} (no answer to the end)", kind.name),
+        (None, read) => format!("{} (still being read, {read} so far)", kind.name),
+    });
+    each.collect::<Vec<_>>().join(", ")
 }
 
 /// Watches one of our kinds. An object that cannot be read, as one from a newer
@@ -209,5 +235,90 @@ fn readable<K: Resource>(object: Perhaps<K>) -> (String, Readable<K>) {
             let name = broken.metadata.name.unwrap_or_default();
             (name, Err(broken.error))
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::metrics::Calls;
+    use crate::testing::{Asked, empty, refusal, served};
+
+    const WITHIN: Duration = Duration::from_mins(2);
+    /// The pages of the list of NodeHealths.
+    const PAGES: u64 = 4;
+
+    /// Waits for the lists of a cluster, of which the page of NodeHealths that begins
+    /// at the number `answer`s so.
+    async fn synced<F>(answer: impl Fn(u64) -> F + Clone + Send + Sync + 'static) -> Result<()>
+    where
+        F: Future<Output = (u16, Value)> + Send + 'static,
+    {
+        let client = served(move |it: Asked| {
+            let answer = answer.clone();
+            async move {
+                let is_page = it.path.ends_with("/nodehealths") && !it.query.contains("watch=");
+                if !is_page {
+                    return empty(&it);
+                }
+                let from = it.query.split("&continue=").nth(1);
+                answer(from.map_or(0, |it| it.parse().unwrap())).await
+            }
+        });
+        let metrics = Arc::new(Metrics::new(&Calls::default()));
+        Stores::start(&client, &metrics).synced(WITHIN, || ()).await
+    }
+
+    fn page(number: u64) -> (u16, Value) {
+        let next = number + 1;
+        let next = (next < PAGES).then(|| next.to_string());
+        let items = json!([{"metadata": {"name": format!("n{number}")}}]);
+        let metadata = json!({"resourceVersion": "7", "continue": next});
+        (200, json!({"metadata": metadata, "items": items}))
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn lists_that_go_on_are_waited_for() {
+        let began = Instant::now();
+        let slow = |number| async move {
+            tokio::time::sleep(WITHIN * 3 / 4).await;
+            page(number)
+        };
+        synced(slow).await.unwrap();
+        assert!(began.elapsed() > 2 * WITHIN);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_list_that_stands_still_is_told_apart_from_one_without_an_answer() {
+        let began = Instant::now();
+        let stands = |number| async move {
+            match number {
+                2 => std::future::pending().await,
+                number => page(number),
+            }
+        };
+        let why = synced(stands).await.unwrap_err().to_string();
+        assert!(began.elapsed() < WITHIN * 5 / 4);
+        let told = "not listed, and no further in 120 s: NodeHealths (still being read, 2 so far);";
+        assert!(why.starts_with(told), "{why}");
+        let why = synced(|_| std::future::pending()).await.unwrap_err();
+        let why = why.to_string();
+        assert!(why.contains("NodeHealths (no answer to the end)"), "{why}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_list_that_breaks_off_at_the_same_place_comes_no_further() {
+        let began = Instant::now();
+        let breaks = |number| async move {
+            match number {
+                2 => (503, refusal(503, "ServiceUnavailable", "too much")),
+                number => page(number),
+            }
+        };
+        let why = synced(breaks).await.unwrap_err().to_string();
+        assert!(began.elapsed() < WITHIN * 5 / 4);
+        assert!(why.contains("too much"), "{why}");
     }
 }

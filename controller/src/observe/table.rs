@@ -123,6 +123,12 @@ impl<T> Table<T> {
         self.lock().live.len()
     }
 
+    /// How many a list that is being read has told so far.
+    #[must_use]
+    pub fn read(&self) -> usize {
+        self.lock().fresh.len()
+    }
+
     /// Whether they were listed once.
     #[must_use]
     pub fn is_listed(&self) -> bool {
@@ -160,7 +166,9 @@ mod tests {
         take_in(&table, Event::InitApply("a1"));
         take_in(&table, Event::InitApply("b1"));
         assert_eq!(keys(&table), None, "half a list is none");
+        assert_eq!(table.read(), 2);
         take_in(&table, Event::InitDone);
+        assert_eq!(table.read(), 0);
         assert_eq!(keys(&table).unwrap(), "a1b1");
         take_in(&table, Event::Apply("b2"));
         take_in(&table, Event::Delete("a1"));
