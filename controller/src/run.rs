@@ -37,6 +37,18 @@ impl Default for Looks {
     }
 }
 
+impl Looks {
+    /// How long it does not look if nothing changes, while what failed is tried again after
+    /// `again`: nobody tells of that moment.
+    fn rest(self, is_at_rest: bool, again: Option<Duration>) -> Duration {
+        let rest = again.map_or(self.at_rest, |again| self.at_rest.min(again));
+        match is_at_rest {
+            true => rest.max(self.at_work),
+            false => self.at_work,
+        }
+    }
+}
+
 /// Changes come in bursts; one pass serves all of a burst.
 const GATHER: Duration = Duration::from_millis(100);
 /// In a fleet of thousands something always changes. Looking and deciding take one
@@ -167,12 +179,9 @@ impl Loop {
             decided_in,
             is_done,
         });
-        let is_at_rest = view.open().all(waits);
-        let rest = if is_at_rest {
-            self.looks.at_rest
-        } else {
-            self.looks.at_work
-        };
+        let again = self.actor.failures.first_again();
+        let again = again.map(|at| at.saturating_duration_since(Instant::now()));
+        let rest = self.looks.rest(view.open().all(waits), again);
         Ok(Turned { rest, worked })
     }
 
@@ -271,6 +280,19 @@ mod tests {
         assert!(!waits(&of("Draining")), "pods may go at any time");
         assert!(!waits(&incident(json!({"phase": "Pending"}))), "a new one");
         assert!(!waits(&incident(serde_json::Value::Null)), "a newer one");
+    }
+
+    #[test]
+    fn what_failed_is_not_left_for_as_long_as_it_rests() {
+        let of = |is_at_rest, again: Option<u64>| {
+            let rest = Looks::default().rest(is_at_rest, again.map(Duration::from_secs));
+            rest.as_secs()
+        };
+        assert_eq!([of(true, None), of(false, None)], [15, 2]);
+        assert_eq!(of(true, Some(7)), 7);
+        assert_eq!(of(true, Some(0)), 2, "no sooner than at work");
+        assert_eq!(of(true, Some(60)), 15);
+        assert_eq!(of(false, Some(7)), 2);
     }
 
     #[test]

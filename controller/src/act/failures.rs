@@ -32,6 +32,15 @@ impl Failures {
         all.get(about).is_none_or(|it| it.again <= Instant::now())
     }
 
+    /// When the first that waits is tried again.
+    #[must_use]
+    pub fn first_again(&self) -> Option<Instant> {
+        let now = Instant::now();
+        let all = self.lock();
+        let waiting = all.values().map(|it| it.again);
+        waiting.filter(|again| *again > now).min()
+    }
+
     /// Notes how a try ended. A conflict waits for nothing: the next look decides anew.
     pub fn note(&self, about: &str, failed: Option<&anyhow::Error>) {
         let mut all = self.lock();

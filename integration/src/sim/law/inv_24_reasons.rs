@@ -39,14 +39,13 @@ pub fn holds(world: &World, past: &Past) -> Verdict {
             return Err(format!("{name} waits and says not for what"));
         }
     }
-    sick(world, past)?;
-    due(world, past)
+    told(world, past)
 }
 
-/// A node whose turn in a roll-out of a kernel has not come is named with the reason. What
-/// was not there at two looks is no matter of a moment: an incident that is about to be
-/// opened, a slot that a human gave back.
-fn due(world: &World, past: &Past) -> Verdict {
+/// A node that is sick, or whose turn in a roll-out of a kernel has not come, has an incident
+/// or is named with the reason. What was not there at two looks is no matter of a moment: an
+/// incident that is about to be opened, a slot that a human gave back.
+fn told(world: &World, past: &Past) -> Verdict {
     let untold = untold(world, past);
     let Some((policy, node)) = untold.intersection(&past.untold).next() else {
         return Ok(());
@@ -59,13 +58,13 @@ fn due(world: &World, past: &Past) -> Verdict {
     let status = world.store.get(Kind::Policy, policy);
     let status = status.map(|it| it["status"].to_string());
     Err(format!(
-        "{node} is due for {policy}, and nobody says why it is not rebooted: {}",
+        "{node} is sick or due for {policy}, and nobody says why nothing is done: {}",
         status.unwrap_or_default()
     ))
 }
 
-/// Nodes that are due for the kernel of a policy, without an incident and a reason; and
-/// incidents that wait for others without one, with how far they are.
+/// Nodes that are sick or due for the kernel of a policy, without an incident and a reason;
+/// and incidents that wait for others without one, with how far they are.
 pub fn untold(world: &World, past: &Past) -> BTreeSet<(String, String)> {
     let calm = |since: Duration| world.now.saturating_sub(since.max(world.unrest_until));
     let waits = |(name, object): &(&String, &Arc<Value>)| {
@@ -101,6 +100,7 @@ pub fn untold(world: &World, past: &Past) -> BTreeSet<(String, String)> {
             due.filter(|node| !has_incident(world, past, node) && !is_told(world, &name, node));
         all.extend(silent.map(|node| (name.clone(), node)));
     }
+    all.extend(sick(world, past));
     all
 }
 
@@ -125,8 +125,9 @@ fn is_told(world: &World, policy: &str, node: &str) -> bool {
     blocked.is_some_and(|all| all.iter().any(named))
 }
 
-/// A node that is sick for a policy has an incident, or the policy says why it has none.
-fn sick(world: &World, past: &Past) -> Verdict {
+/// Policies and nodes that are sick for them, without an incident and a reason.
+fn sick(world: &World, past: &Past) -> Vec<(String, String)> {
+    let mut untold = Vec::new();
     let calm = |since: &Duration| world.now.saturating_sub((*since).max(world.unrest_until));
     let long = past
         .unhealthy
@@ -166,10 +167,8 @@ fn sick(world: &World, past: &Past) -> Verdict {
         let is_new = since.is_none_or(|(at, _)| calm(at) <= SICK);
         let is_explained = has_incident(world, past, node) || is_told(world, policy, node);
         if !is_new && !is_explained && object["spec"]["mode"] == "Enforce" {
-            return Err(format!(
-                "{node} is sick for {policy}, and nobody says why nothing is done"
-            ));
+            untold.push((policy.to_owned(), node.to_owned()));
         }
     }
-    Ok(())
+    untold
 }
