@@ -57,6 +57,7 @@ fn unproven(
     node: &str,
     (by, spec, outcome): (&str, &NodeRemediationSpec, Option<Outcome>),
     reboot: Option<&Done>,
+    known: Duration,
 ) -> Verdict {
     let policy = spec.policy.as_ref();
     let keeps = policy.is_none_or(|it| it.after_failure == AfterFailure::KeepCordoned);
@@ -69,7 +70,13 @@ fn unproven(
     let was_rebooted = host
         .zip(reboot)
         .is_some_and(|(host, it)| !host.is_up || host.is_busy || host.boot != it.boot);
-    if was_rebooted && keeps && !is_theirs && !is_released {
+    // What the node said came to nothing is over; that somebody else reboots it, a moment
+    // later, is not known yet.
+    let is_unseen = host.zip(reboot).is_some_and(|(host, it)| {
+        let is_answer = host.command["id"] == it.id;
+        is_answer && host.command["state"] == "Interrupted" && host.since >= known
+    });
+    if was_rebooted && keeps && !is_theirs && !is_released && !is_unseen {
         return Err(format!(
             "{by} gives {node} back as {outcome:?} after its reboot"
         ));
@@ -107,7 +114,9 @@ pub fn holds(world: &World, past: &Past, actor: &Actor, commit: &Commit) -> Verd
     let reboot = done
         .find(|it| it.node == *node && it.action == CommandAction::Reboot && ids.contains(&it.id));
     if outcome != Some(Outcome::Fixed) {
-        return unproven(world, past, node, (by, &incident.spec, outcome), reboot);
+        let known = world.known(actor, &[Kind::Node, Kind::Health]);
+        let given = (by, &incident.spec, outcome);
+        return unproven(world, past, node, given, reboot, known);
     }
     let Some(host) = world.hosts.get(node) else {
         return Ok(());
