@@ -179,7 +179,7 @@ impl Loop {
             decided_in,
             is_done,
         });
-        let again = self.actor.failures.first_again();
+        let again = self.actor.failures.first_again(started);
         let again = again.map(|at| at.saturating_duration_since(Instant::now()));
         let rest = self.looks.rest(view.open().all(waits), again);
         Ok(Turned { rest, worked })

@@ -96,7 +96,9 @@ pub fn calls<'v, 'a>(view: &'v View<'a>, mode: Mode) -> Vec<(&'a Node, Call<'v, 
     calls
 }
 
-fn has_replica(view: &View<'_>, node: &Node) -> bool {
+/// Whether a replica of this controller runs on the node.
+#[must_use]
+pub fn has_replica(view: &View<'_>, node: &Node) -> bool {
     let mut replicas = view.snapshot.replicas.iter().flatten();
     replicas.any(|replica| replica.node == node.name)
 }

@@ -32,13 +32,12 @@ impl Failures {
         all.get(about).is_none_or(|it| it.again <= Instant::now())
     }
 
-    /// When the first that waits is tried again.
+    /// When the first is tried again that waited at `since`.
     #[must_use]
-    pub fn first_again(&self) -> Option<Instant> {
-        let now = Instant::now();
+    pub fn first_again(&self, since: Instant) -> Option<Instant> {
         let all = self.lock();
         let waiting = all.values().map(|it| it.again);
-        waiting.filter(|again| *again > now).min()
+        waiting.filter(|again| *again > since).min()
     }
 
     /// Notes how a try ended. A conflict waits for nothing: the next look decides anew.

@@ -22,7 +22,7 @@ const DUTY: u32 = 120;
 const PULSE: Duration = Duration::from_millis(100);
 const ZOMBIES: u32 = 10_000;
 const HOLD: Duration = Duration::from_secs(3);
-const SAMPLES: u8 = 5;
+const SAMPLES: u8 = 3;
 /// Fewer samples say nothing of a load.
 const SAMPLES_MIN: usize = 5;
 const SAMPLES_WITHIN: Duration = Duration::from_secs(60);

@@ -120,7 +120,7 @@ impl Step<'_, '_> {
         let policy = self.view.policy(&self.policy)?;
         let mut rollouts = policy.rollouts.iter();
         let own = rollouts.position(|it| Some(&it.trigger.name) == self.name_of_trigger())?;
-        let first = rollout::first_on(policy, &policy.rollouts[..own], self.node)?;
+        let first = rollout::first_on(self.view, policy, &policy.rollouts[..own], self.node)?;
         let name = &first.trigger.name;
         Some(format!(
             "gives way to roll-out {name}, whose canary the node is"
@@ -139,8 +139,11 @@ impl Step<'_, '_> {
         let may_begin = |call: &incident::Call<'_, '_>| {
             let first = incident::first_remedy(call);
             let ask = first.map(|first| Ask::beginning(self.node, call, first));
-            // A roll-out has its turn; what makes the node sick has its incident at once.
-            let is_free = |ask: Ask<'_>| guard::first(self.view, self.usage, &ask).is_none();
+            // A roll-out has its turn, and begins with its first remedy or not at all.
+            let is_free = |ask: Ask<'_>| {
+                guard::first(self.view, self.usage, &ask).is_none()
+                    && ladder::used_up(self.view, self.node, ask.remedy).is_none()
+            };
             incident::is_left(self.view, self.node, call)
                 && (!call.trigger.is_rollout() || ask.is_some_and(is_free))
         };

@@ -11,7 +11,7 @@ use crate::guard::{self, Ask};
 use crate::incident::{self, Call};
 use crate::judge::{add, signed};
 use crate::usage::Usage;
-use crate::{Node, ladder, record};
+use crate::{Node, ladder, order, record};
 
 /// The node that goes next, of those that are to go first.
 #[derive(Debug, Clone, Copy)]
@@ -37,8 +37,8 @@ enum Chance {
     Held,
 }
 
-/// Of the nodes that can go one of the zone with the fewest canaries, not of the control plane,
-/// then by name.
+/// Of the nodes that can go one of the zone with the fewest canaries, not of the control plane
+/// nor with a replica of this controller, then by name.
 pub fn choose<'a>(facts: &Facts<'a, '_>) -> Option<Canary<'a>> {
     let mut by_zone: BTreeMap<&str, usize> = BTreeMap::new();
     for canary in fixed(facts) {
@@ -54,7 +54,9 @@ pub fn choose<'a>(facts: &Facts<'a, '_>) -> Option<Canary<'a>> {
     let mut in_order: Vec<&'a Node> = allowed.collect();
     in_order.sort_by_cached_key(|node| {
         let canaries = by_zone.get(zone(node)).copied().unwrap_or(0);
-        (canaries, node.is_control_plane(), node.name.as_str())
+        let has_replica = order::has_replica(facts.view, node);
+        let is_special = (node.is_control_plane(), has_replica);
+        (canaries, is_special, node.name.as_str())
     });
     // Thousands may be due, of which most can go: the first ends the search.
     let mut best: Option<(Chance, &'a Node)> = None;
@@ -130,7 +132,9 @@ fn is_left_to_later(facts: &Facts<'_, '_>, node: &Node) -> bool {
 fn was_treated(facts: &Facts<'_, '_>, node: &Node) -> bool {
     let ended = facts.view.ended_on(&node.name).iter().filter(|it| {
         let trigger = it.spec.trigger.as_ref();
-        trigger == Some(&facts.trigger.name) || it.status.as_ref().is_some_and(record::was_tried)
+        let is_same = it.spec.policy_name.as_deref() == Some(&facts.policy.name);
+        is_same && trigger == Some(&facts.trigger.name)
+            || it.status.as_ref().is_some_and(record::was_tried)
     });
     let last = ended.filter_map(|it| incident::completed_at(it)).max();
     let cooldown = signed(facts.policy.policy.spec.disruption.cooldown_per_node.get());

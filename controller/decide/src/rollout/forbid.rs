@@ -5,6 +5,7 @@ use unstall_crds::health::TriggerState;
 use unstall_crds::policy::{RolloutStage, Trigger};
 use unstall_crds::units::KernelVersion;
 
+use super::canary::Canary;
 use super::{Rollout, worse};
 use crate::Node;
 use crate::no::No;
@@ -29,43 +30,46 @@ pub fn by_earlier(
     earlier: &[Rollout<'_>],
     node: &Node,
 ) -> Option<No> {
-    due(policy, earlier, node).find_map(|rollout| {
-        let kernel = rollout.trigger.kernel.as_ref();
-        let is_other_boot = kernel
-            .zip(staged(view, node))
-            .is_some_and(|(kernel, staged)| *staged < kernel.at_least);
-        let no = goes_first(rollout, node).or_else(|| by_stage(view, rollout, node));
-        no.filter(|_| !is_other_boot)
-    })
+    due(view, policy, earlier, node)
+        .find_map(|rollout| goes_first(rollout, node).or_else(|| by_stage(view, rollout, node)))
 }
 
-/// The one of `earlier` whose canary `node` is: another's incident that has done nothing yet
-/// gives way to it, or its canaries would be rebooted and not counted.
+/// The one of `earlier` whose canary `node` is, and can go: another's incident that has done
+/// nothing yet gives way to it, or its canaries would be rebooted and not counted.
 #[must_use]
 pub fn first_on<'r, 'a>(
+    view: &View<'_>,
     policy: &PolicyView<'_>,
     earlier: &'r [Rollout<'a>],
     node: &Node,
 ) -> Option<&'r Rollout<'a>> {
-    due(policy, earlier, node).find(|it| goes_first(it, node).is_some())
+    due(view, policy, earlier, node).find(|it| is_canary(it, node, |canary| canary.can_go))
 }
 
-/// Those of `earlier` that `node` is due for.
+/// Those of `earlier` that a reboot of `node` would carry out.
 fn due<'r, 'a>(
+    view: &View<'_>,
     policy: &PolicyView<'_>,
     earlier: &'r [Rollout<'a>],
     node: &Node,
 ) -> impl Iterator<Item = &'r Rollout<'a>> {
+    let staged = staged(view, node);
     earlier.iter().filter(move |rollout| {
         let known = policy.trigger(&rollout.trigger.name);
-        known.is_some_and(|(index, _)| policy.state(&node.name, index) == TriggerState::Firing)
+        let is_due =
+            known.is_some_and(|(index, _)| policy.state(&node.name, index) == TriggerState::Firing);
+        let kernel = rollout.trigger.kernel.as_ref();
+        let is_other_boot = kernel
+            .zip(staged)
+            .is_some_and(|(kernel, staged)| *staged < kernel.at_least);
+        is_due && !is_other_boot
     })
 }
 
-/// That `rollout` itself is to reboot `node`, its canary, where it can.
+/// That `rollout` itself is to reboot `node`, its canary: by another the fleet would get it
+/// node by node, each the canary for that time, and none of them watched.
 fn goes_first(rollout: &Rollout<'_>, node: &Node) -> Option<No> {
-    let can_go = rollout.canary.is_some_and(|it| it.can_go);
-    (can_go && is_canary(rollout, node)).then(|| {
+    is_canary(rollout, node, |_| true).then(|| {
         let text = format!(
             "roll-out {} goes first, and the node is its canary",
             rollout.progress.trigger
@@ -74,8 +78,9 @@ fn goes_first(rollout: &Rollout<'_>, node: &Node) -> Option<No> {
     })
 }
 
-fn is_canary(rollout: &Rollout<'_>, node: &Node) -> bool {
-    rollout.canary.is_some_and(|it| it.node == node.name)
+fn is_canary(rollout: &Rollout<'_>, node: &Node, is_one: impl Fn(&Canary<'_>) -> bool) -> bool {
+    let canary = rollout.canary.as_ref();
+    canary.is_some_and(|it| it.node == node.name && is_one(it))
 }
 
 /// What the stage of `rollout` forbids on `node`.
@@ -98,7 +103,7 @@ fn by_stage(view: &View<'_>, rollout: &Rollout<'_>, node: &Node) -> Option<No> {
                 None => no,
             })
         }
-        RolloutStage::Canary if !is_canary(rollout, node) => {
+        RolloutStage::Canary if !is_canary(rollout, node, |_| true) => {
             Some(No::new(BlockedReason::CanariesFirst, text))
         }
         RolloutStage::Canary | RolloutStage::Rolling | RolloutStage::Complete => None,
