@@ -1,6 +1,7 @@
 //! What is written of the cluster.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use serde_json::Value;
 use unstall_crds::ledger::{DisruptionLedger, HistoryEntry, Slot, SlotKind};
@@ -8,6 +9,7 @@ use unstall_crds::names::{LEDGER, annotation, taint};
 use unstall_crds::policy::{DrainAction, NodeHealthPolicy, Remedy};
 use unstall_crds::remediation::NodeRemediation;
 
+use super::Past;
 use crate::sim::api::kind::Kind;
 use crate::sim::api::write::Commit;
 use crate::sim::world::World;
@@ -122,18 +124,31 @@ pub fn disrupted(commit: &Commit) -> Vec<Slot> {
 
 /// Whether the policy covers the node of this name.
 pub fn covers(world: &World, policy: &NodeHealthPolicy, node: &str) -> bool {
-    let labels = world.store.get(Kind::Node, node).map(|it| {
-        let labels = it["metadata"]["labels"].clone();
-        serde_json::from_value(labels).unwrap_or_default()
-    });
+    let node = world.store.get(Kind::Node, node);
+    node.is_some_and(|it| selects(policy, it))
+}
+
+fn selects(policy: &NodeHealthPolicy, node: &Value) -> bool {
+    let labels = node["metadata"]["labels"].clone();
+    let labels = serde_json::from_value(labels).unwrap_or_default();
     let selector = &policy.spec.node_selector;
-    labels.is_some_and(|labels| !selector.is_empty() && selector.matches(&labels))
+    !selector.is_empty() && selector.matches(&labels)
 }
 
 /// The names of the nodes that the policy covers.
 pub fn covered(world: &World, policy: &NodeHealthPolicy) -> Vec<String> {
     let nodes = world.store.all(Kind::Node).map(|(name, _)| name.clone());
     nodes.filter(|name| covers(world, policy, name)).collect()
+}
+
+/// How many nodes the policy covers for whoever knew what there was at `known`: those that
+/// were removed since may still be there for them.
+pub fn total(world: &World, past: &Past, policy: &NodeHealthPolicy, known: Duration) -> u32 {
+    let mut names: BTreeSet<String> = covered(world, policy).into_iter().collect();
+    let gone = past.gone.iter();
+    let unseen = gone.filter(|(_, (at, node))| *at >= known && selects(policy, node));
+    names.extend(unseen.map(|(name, _)| name.clone()));
+    u32::try_from(names.len()).unwrap_or(u32::MAX)
 }
 
 pub fn is_ready(node: &Value) -> bool {

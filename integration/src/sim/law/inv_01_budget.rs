@@ -23,7 +23,7 @@ pub fn holds(world: &World, past: &Past, actor: &Actor, commit: &Commit) -> Verd
         if !past.is_there_since(&name, world.known(actor, &[Kind::Policy])) {
             continue;
         }
-        let total = u32::try_from(covered.len()).unwrap_or(u32::MAX);
+        let total = facts::total(world, past, &policy, known);
         let lately = past.policy_lately(&name, world.now).into_iter();
         let limits = lately.filter_map(facts::policy);
         let limit = limits

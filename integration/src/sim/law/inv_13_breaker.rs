@@ -35,7 +35,9 @@ pub fn holds(world: &World, past: &Past, actor: &Actor, commit: &Commit) -> Verd
             continue;
         }
         let share = usize::from(policy.spec.disruption.stop_when_unhealthy.get());
-        let limit = (covered.len() * share).div_ceil(100).max(1);
+        let total = facts::total(world, past, &policy, known);
+        let total = usize::try_from(total).unwrap_or(usize::MAX);
+        let limit = total.saturating_mul(share).div_ceil(100).max(1);
         let silent = |node: &&String| {
             let beat = past.beats.get(*node);
             beat.is_some_and(|beat| world.now.saturating_sub(*beat) > SILENT + LAG)
@@ -53,9 +55,8 @@ pub fn holds(world: &World, past: &Past, actor: &Actor, commit: &Commit) -> Verd
         sick.dedup();
         if sick.len() > limit {
             return Err(format!(
-                "a slot for {:?} while {sick:?} are unhealthy, {limit} of {} may be",
+                "a slot for {:?} while {sick:?} are unhealthy, {limit} of {total} may be",
                 taken[0].node,
-                covered.len()
             ));
         }
     }

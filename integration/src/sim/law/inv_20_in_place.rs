@@ -45,7 +45,7 @@ pub fn of_write(world: &World, past: &Past, actor: &Actor, commit: &Commit) -> V
             .iter()
             .filter(|slot| !slot.kind.is_disruptive() && covered.contains(&slot.node));
         let used = u32::try_from(used.count()).unwrap_or(u32::MAX);
-        let total = u32::try_from(covered.len()).unwrap_or(u32::MAX);
+        let total = facts::total(world, past, &policy, world.known(actor, &[Kind::Node]));
         let name = policy.metadata.name.clone().unwrap_or_default();
         if !past.is_there_since(&name, world.known(actor, &[Kind::Policy])) {
             continue;

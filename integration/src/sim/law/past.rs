@@ -1,6 +1,7 @@
 //! What the laws remember.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::Value;
@@ -100,6 +101,8 @@ pub struct Past {
     pub heard: BTreeMap<String, Duration>,
     /// When each probe wrote last.
     pub beats: BTreeMap<String, Duration>,
+    /// When each node was removed last, and how it was.
+    pub gone: BTreeMap<String, (Duration, Arc<Value>)>,
     boots: BTreeMap<String, u32>,
 }
 
@@ -151,7 +154,7 @@ impl Past {
     }
 
     fn switches_written(&mut self, now: Duration, commit: &Commit) {
-        let of = |object: &Option<std::sync::Arc<Value>>, field: &str| {
+        let of = |object: &Option<Arc<Value>>, field: &str| {
             object.as_ref().map(|it| it["spec"][field].clone())
         };
         let is_new = |field| {
@@ -172,7 +175,7 @@ impl Past {
 
     fn own_written(&mut self, world: &World, commit: &Commit) {
         let now = world.now;
-        let standing = |pod: &Option<std::sync::Arc<Value>>| {
+        let standing = |pod: &Option<Arc<Value>>| {
             let own = pod.as_deref().filter(|it| facts::is_own(it))?;
             Some((
                 own["spec"]["nodeName"].clone(),
@@ -212,6 +215,9 @@ impl Past {
 
     fn node_written(&mut self, world: &World, commit: &Commit) {
         let (now, key) = (world.now, commit.key.clone());
+        if let (Some(last), None) = (&commit.before, &commit.after) {
+            self.gone.insert(key.clone(), (now, Arc::clone(last)));
+        }
         let node = commit.after.as_deref();
         let is_ours = |node: &Value| facts::is_cordoned(node) && facts::cordoned_by(node).is_some();
         let was_ours = commit.before.as_deref().is_some_and(is_ours);
@@ -267,9 +273,7 @@ impl Past {
     fn incident_written(&mut self, now: Duration, commit: &Commit) {
         let key = commit.key.clone();
         let changed = |field: &str| {
-            let of = |it: &Option<std::sync::Arc<Value>>| {
-                it.as_ref().map(|it| it["status"][field].clone())
-            };
+            let of = |it: &Option<Arc<Value>>| it.as_ref().map(|it| it["status"][field].clone());
             of(&commit.before) != of(&commit.after)
         };
         if commit.after.is_none() {
