@@ -6,7 +6,16 @@ use unstall_integration::vm_fleet::{Bed, signal_leader, without_api_server};
 
 pub struct Fault {
     pub name: &'static str,
+    ends: Ends,
     pub strike: fn(&Bed, &str),
+}
+
+/// What it ends or stops.
+#[derive(Clone, Copy)]
+enum Ends {
+    Nothing,
+    Leader,
+    OnNode,
 }
 
 const OUTAGE: Duration = Duration::from_secs(20);
@@ -17,14 +26,19 @@ const PIDS_OF: &str =
 
 const NONE: Fault = Fault {
     name: "no misfortune",
+    ends: Ends::Nothing,
     strike: |_, _| {},
 };
 
-/// The misfortune of this incident. Leaders that are to live, so that it is seen whether
-/// they grow, are spared.
-pub fn of(index: usize, leaders_live: bool) -> &'static Fault {
+/// The misfortune of this incident. Leaders, and what runs on a node, are spared where they are
+/// to live, so that it is seen whether they grow.
+pub fn of(index: usize, leaders_live: bool, node_lasts: bool) -> &'static Fault {
     let fault = &FAULTS[index % FAULTS.len()];
-    let is_spared = leaders_live && fault.name.starts_with("the leader");
+    let is_spared = match fault.ends {
+        Ends::Nothing => false,
+        Ends::Leader => leaders_live,
+        Ends::OnNode => node_lasts,
+    };
     if is_spared { &NONE } else { fault }
 }
 
@@ -32,14 +46,18 @@ const FAULTS: [Fault; 9] = [
     NONE,
     Fault {
         name: "the leader is killed",
+        ends: Ends::Leader,
         strike: |bed, _| leader(bed, "KILL"),
     },
     Fault {
         name: "the probe is killed",
+        ends: Ends::OnNode,
         strike: |bed, name| kill(bed, name, "node-probe probe"),
     },
     Fault {
         name: "no API server for 20 s",
+        // Who leads has lost its lease by then, and begins anew.
+        ends: Ends::Leader,
         strike: |bed, _| {
             let answers = without_api_server(bed.fleet(), OUTAGE).unwrap();
             assert_eq!(answers, 0, "it was there in between");
@@ -47,14 +65,17 @@ const FAULTS: [Fault; 9] = [
     },
     Fault {
         name: "the actuator is killed",
+        ends: Ends::OnNode,
         strike: |bed, name| kill(bed, name, "node-probe actuate"),
     },
     Fault {
         name: "probe and actuator are killed",
+        ends: Ends::OnNode,
         strike: |bed, name| kill(bed, name, "node-probe"),
     },
     Fault {
         name: "the leader stands still for 20 s",
+        ends: Ends::Leader,
         strike: |bed, _| {
             leader(bed, "STOP");
             std::thread::sleep(OUTAGE);
@@ -66,6 +87,7 @@ const FAULTS: [Fault; 9] = [
     },
     Fault {
         name: "the node is cut off for 20 s",
+        ends: Ends::Nothing,
         strike: |bed, name| {
             bed.node(name).cut_off().unwrap();
             std::thread::sleep(OUTAGE);
@@ -74,6 +96,7 @@ const FAULTS: [Fault; 9] = [
     },
     Fault {
         name: "the machine stands still for 20 s",
+        ends: Ends::Nothing,
         strike: |bed, name| {
             bed.node(name).freeze().unwrap();
             std::thread::sleep(OUTAGE);
