@@ -39,7 +39,7 @@ const WORKLOAD: Workload = Workload {
     min_available: 2,
 };
 
-/// For `SOAK` minutes (120 by default); with less than 80 nothing lives long enough to be judged.
+/// For `SOAK` minutes (120 by default); with less than 80 no leader lives long enough to be judged.
 fn length() -> Duration {
     let minutes = std::env::var("SOAK").map_or(120, |minutes| minutes.parse().unwrap());
     Duration::from_secs(minutes * 60)
